@@ -1,0 +1,266 @@
+//! From frames to arrivals: what every transport of bytes does with what it reads.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use crate::event::Refusal;
+use crate::frame::{self, Head};
+use crate::id::ConnectionId;
+use crate::inlet::{Arrival, Parcel};
+
+/// The most messages in parts that are on their way on one link at once.
+pub const MAX_PARTIAL: usize = 64;
+
+/// Puts messages together that came in several frames, and checks the order of frames.
+///
+/// One for each link. What it holds is bounded: at most [`MAX_PARTIAL`] messages in parts
+/// are on their way on one link, and they are together no longer than one message may be.
+/// Worker ends keep to that as well (see [`Shipping`]).
+#[derive(Debug)]
+pub struct Assembly {
+    greeted: bool,
+    limit: usize,
+    /// The sum of the announced lengths of all messages in parts.
+    announced: usize,
+    partial: BTreeMap<ConnectionId, Partial>,
+    whole: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Partial {
+    total: usize,
+    bytes: Vec<u8>,
+}
+
+impl Assembly {
+    /// For a new link, whose messages have at most `limit` bytes.
+    pub const fn new(limit: usize) -> Self {
+        Self {
+            greeted: false,
+            limit,
+            announced: 0,
+            partial: BTreeMap::new(),
+            whole: Vec::new(),
+        }
+    }
+
+    /// Takes one frame, without its length prefix. `None` when nothing has arrived with it
+    /// yet.
+    ///
+    /// # Errors
+    ///
+    /// When no honest worker sends this frame now. The link is to be cut off.
+    pub fn accept<'a>(&'a mut self, frame: &'a [u8]) -> Result<Option<Arrival<'a>>, Refusal> {
+        let (head, body) = frame::parse(frame)?;
+        if let (true, Head::Message { connection }) = (self.greeted, head) {
+            if body.len() > self.limit {
+                return Err(self.too_large(body.len()));
+            }
+            return Ok(Some(Arrival::Message { connection, parcel: Parcel::Bytes(body) }));
+        }
+        self.accept_rarer(head, body)
+    }
+
+    fn accept_rarer<'a>(
+        &'a mut self,
+        head: Head,
+        body: &'a [u8],
+    ) -> Result<Option<Arrival<'a>>, Refusal> {
+        if let Head::Hello { .. } = head {
+            return if core::mem::replace(&mut self.greeted, true) {
+                Err(Refusal::Malformed)
+            } else {
+                Ok(None)
+            };
+        }
+        if !self.greeted {
+            return Err(Refusal::Malformed);
+        }
+        match head {
+            Head::First { connection, total } => {
+                let total = usize::try_from(total).map_err(|_| Refusal::Malformed)?;
+                if total > self.limit || total > self.limit - self.announced {
+                    return Err(self.too_large(total));
+                }
+                if body.len() >= total || self.partial.len() == MAX_PARTIAL {
+                    return Err(Refusal::Malformed);
+                }
+                self.announced += total;
+                // Room is taken as bytes come, not as they are announced.
+                let partial = Partial { total, bytes: body.to_vec() };
+                if self.partial.insert(connection, partial).is_some() {
+                    return Err(Refusal::OutOfTurn);
+                }
+                Ok(None)
+            }
+            Head::Part { connection } => {
+                let partial = self.partial.get_mut(&connection).ok_or(Refusal::OutOfTurn)?;
+                if body.is_empty() || body.len() > partial.total - partial.bytes.len() {
+                    return Err(Refusal::Malformed);
+                }
+                partial.bytes.extend_from_slice(body);
+                if partial.bytes.len() < partial.total {
+                    return Ok(None);
+                }
+                self.whole = self.forget(connection).unwrap_or_default();
+                Ok(Some(Arrival::Message { connection, parcel: Parcel::Bytes(&self.whole) }))
+            }
+            Head::Abort { connection } => match self.forget(connection) {
+                Some(_) => Ok(None),
+                None => Err(Refusal::OutOfTurn),
+            },
+            Head::Start { connection, nonce } => Ok(Some(Arrival::Started { connection, nonce })),
+            Head::Stop { connection, leaving } => {
+                if self.partial.contains_key(&connection) {
+                    return Err(Refusal::OutOfTurn);
+                }
+                Ok(Some(Arrival::Stopped { connection, end: leaving.end() }))
+            }
+            Head::Missed { connection, count } => Ok(Some(Arrival::Missed { connection, count })),
+            Head::Message { .. } | Head::Hello { .. } => Err(Refusal::Malformed),
+        }
+    }
+
+    /// Lets go of the memory of the last large message.
+    pub fn shrink(&mut self) {
+        self.whole = Vec::new();
+    }
+
+    fn forget(&mut self, connection: ConnectionId) -> Option<Vec<u8>> {
+        let partial = self.partial.remove(&connection)?;
+        self.announced -= partial.total;
+        Some(partial.bytes)
+    }
+
+    fn too_large(&self, len: usize) -> Refusal {
+        Refusal::TooLarge { len: len as u64, max: self.limit as u64 }
+    }
+}
+
+/// The worker's side of [`Assembly`]'s bound: how much of the link's limit is taken by
+/// messages in parts that are on their way.
+///
+/// Pipes that share a link share one, under whatever the transport shares its link with.
+#[derive(Debug)]
+pub struct Shipping {
+    free: usize,
+    messages: usize,
+}
+
+impl Shipping {
+    /// For a new link whose messages have at most `limit` bytes.
+    pub const fn new(limit: usize) -> Self {
+        Self { free: limit, messages: MAX_PARTIAL }
+    }
+
+    /// Takes room for a message of `len` bytes, or returns false when others have it now.
+    pub fn begin(&mut self, len: usize) -> bool {
+        match (self.free.checked_sub(len), self.messages.checked_sub(1)) {
+            (Some(free), Some(messages)) => {
+                *self = Self { free, messages };
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Gives back the room of a message of `len` bytes that is all on the link, or aborted.
+    pub fn end(&mut self, len: usize) {
+        self.free = self.free.saturating_add(len);
+        self.messages += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::MAX_HEAD;
+
+    fn feed<'a>(
+        assembly: &'a mut Assembly,
+        frame: &'a mut Vec<u8>,
+        head: Head,
+        body: &[u8],
+    ) -> Result<Option<Arrival<'a>>, Refusal> {
+        frame.clear();
+        frame.extend_from_slice(head.encode(&mut [0; MAX_HEAD]));
+        frame.extend_from_slice(body);
+        assembly.accept(frame)
+    }
+
+    fn a() -> ConnectionId {
+        ConnectionId::from_parts(0, 0)
+    }
+
+    fn b() -> ConnectionId {
+        ConnectionId::from_parts(1, 0)
+    }
+
+    #[test]
+    fn parts_of_two_messages_may_alternate() {
+        let (mut assembly, frame) = (Assembly::new(8), &mut Vec::new());
+        assert!(feed(&mut assembly, frame, Head::HELLO, &[]).unwrap().is_none());
+        let first = Head::First { connection: a(), total: 4 };
+        assert!(feed(&mut assembly, frame, first, &[1, 2]).unwrap().is_none());
+        let first = Head::First { connection: b(), total: 4 };
+        assert!(feed(&mut assembly, frame, first, &[5]).unwrap().is_none());
+        match feed(&mut assembly, frame, Head::Part { connection: a() }, &[3, 4]) {
+            Ok(Some(Arrival::Message { connection, parcel: Parcel::Bytes([1, 2, 3, 4]) })) => {
+                assert_eq!(connection, a());
+            }
+            other => panic!("{other:?}"),
+        }
+        match feed(&mut assembly, frame, Head::Part { connection: b() }, &[6, 7, 8]) {
+            Ok(Some(Arrival::Message { parcel: Parcel::Bytes([5, 6, 7, 8]), .. })) => {}
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(assembly.announced, 0);
+    }
+
+    #[test]
+    fn what_no_honest_worker_sends_is_refused() {
+        let first = |total| Head::First { connection: a(), total };
+        let part = Head::Part { connection: a() };
+        let abort = Head::Abort { connection: a() };
+        let stop = Head::Stop { connection: a(), leaving: crate::Leaving::Stopped };
+        let cases: &[(&str, &[(Head, &[u8])])] = &[
+            ("no hello", &[(Head::Message { connection: a() }, &[1])]),
+            ("two hellos", &[(Head::HELLO, &[]), (Head::HELLO, &[])]),
+            ("a part of nothing", &[(Head::HELLO, &[]), (part, &[1])]),
+            ("an abort of nothing", &[(Head::HELLO, &[]), (abort, &[])]),
+            ("more than the limit", &[(Head::HELLO, &[]), (first(9), &[1])]),
+            ("more than announced", &[(Head::HELLO, &[]), (first(2), &[1]), (part, &[2, 3])]),
+            ("an empty part", &[(Head::HELLO, &[]), (first(2), &[1]), (part, &[])]),
+            ("all in the first", &[(Head::HELLO, &[]), (first(2), &[1, 2])]),
+            ("two at once", &[(Head::HELLO, &[]), (first(2), &[1]), (first(2), &[1])]),
+            ("a stop in between", &[(Head::HELLO, &[]), (first(2), &[1]), (stop, &[])]),
+            (
+                "over the limit together",
+                &[
+                    (Head::HELLO, &[]),
+                    (first(5), &[1]),
+                    (Head::First { connection: b(), total: 5 }, &[1]),
+                ],
+            ),
+        ];
+        for (name, frames) in cases {
+            let (mut assembly, buffer) = (Assembly::new(8), &mut Vec::new());
+            let (last, before) = frames.split_last().unwrap();
+            for (head, body) in before {
+                assert!(feed(&mut assembly, buffer, *head, body).is_ok(), "{name}");
+            }
+            assert!(feed(&mut assembly, buffer, last.0, last.1).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_aborted_message_leaves_nothing() {
+        let (mut assembly, frame) = (Assembly::new(8), &mut Vec::new());
+        feed(&mut assembly, frame, Head::HELLO, &[]).unwrap();
+        for _ in 0..3 {
+            feed(&mut assembly, frame, Head::First { connection: a(), total: 8 }, &[1]).unwrap();
+            feed(&mut assembly, frame, Head::Abort { connection: a() }, &[]).unwrap();
+        }
+        assert!(assembly.partial.is_empty());
+    }
+}

@@ -1,0 +1,358 @@
+//! The seam between a router and its transports.
+//!
+//! A transport makes *links*. A link is one physical road from one worker; any number of
+//! pipes share it. The foreground's end of a link is an [`Inlet`], from which the router
+//! takes one [`Arrival`] after another; the worker's end makes an
+//! [`Outlet`](crate::Outlet) for each pipe.
+//!
+//! # A complete transport
+//!
+//! The smallest useful one: both ends on one thread, over a queue in memory. It depends on
+//! `homing-core` alone, as a transport of your own would.
+//!
+//! ```
+//! use std::cell::RefCell;
+//! use std::collections::VecDeque;
+//! use std::convert::Infallible;
+//! use std::rc::{Rc, Weak};
+//!
+//! use homing_core::*;
+//!
+//! /// What travels: a message of any type, or the end of a pipe.
+//! enum Item {
+//!     Message(ConnectionId, Box<dyn std::any::Any>),
+//!     Stopped(ConnectionId, Leaving),
+//! }
+//!
+//! type Queue = Rc<RefCell<VecDeque<Item>>>;
+//!
+//! /// The foreground's end. `current` holds the message that is being taken.
+//! struct LoopbackInlet {
+//!     queue: Queue,
+//!     current: Option<Box<dyn std::any::Any>>,
+//! }
+//!
+//! impl Inlet for LoopbackInlet {
+//!     fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
+//!         let next = self.queue.borrow_mut().pop_front();
+//!         Ok(match next {
+//!             None => None,
+//!             Some(Item::Stopped(connection, leaving)) => {
+//!                 Some(Arrival::Stopped { connection, end: leaving.end() })
+//!             }
+//!             Some(Item::Message(connection, message)) => {
+//!                 let message = &mut **self.current.insert(message);
+//!                 Some(Arrival::Message { connection, parcel: Parcel::Value(message) })
+//!             }
+//!         })
+//!     }
+//! }
+//!
+//! /// The worker's end of one pipe.
+//! struct LoopbackOutlet<P> {
+//!     connection: ConnectionId,
+//!     queue: Weak<RefCell<VecDeque<Item>>>,
+//!     bell: Rc<P>,
+//! }
+//!
+//! impl<M: 'static, P: Pinger> Outlet<M> for LoopbackOutlet<P> {
+//!     fn open(&mut self) -> Result<(), Disconnected> {
+//!         self.queue.upgrade().map(drop).ok_or(Disconnected)
+//!     }
+//!
+//!     fn put(&mut self, message: M, _: Patience) -> Result<u64, SendError<M>> {
+//!         let Some(queue) = self.queue.upgrade() else {
+//!             return Err(SendError::new(message, Reason::Disconnected));
+//!         };
+//!         if queue.borrow().len() >= 16 {
+//!             return Err(SendError::new(message, Reason::Full));
+//!         }
+//!         // Push first, ring second. The receiver takes the `Option`'s content.
+//!         queue.borrow_mut().push_back(Item::Message(self.connection, Box::new(Some(message))));
+//!         self.bell.ping();
+//!         Ok(0)
+//!     }
+//!
+//!     fn close(&mut self, leaving: Leaving) -> Result<(), Disconnected> {
+//!         let queue = self.queue.upgrade().ok_or(Disconnected)?;
+//!         queue.borrow_mut().push_back(Item::Stopped(self.connection, leaving));
+//!         self.bell.ping();
+//!         Ok(())
+//!     }
+//!
+//!     fn is_panicking(&self) -> bool {
+//!         std::thread::panicking()
+//!     }
+//! }
+//!
+//! /// What the router keeps to make the pipes of this link.
+//! struct LoopbackRoad<P> {
+//!     queue: Weak<RefCell<VecDeque<Item>>>,
+//!     bell: Rc<P>,
+//! }
+//!
+//! impl<M: 'static, P: Pinger> Carries<M> for LoopbackRoad<P> {
+//!     type Far = Sender<M, LoopbackOutlet<P>>;
+//!     // Who holds the sender may use it: nothing has to be claimed.
+//!     const CLAIM: Claim = Claim::Granted;
+//!
+//!     fn far(&self, ticket: Ticket<M>) -> Self::Far {
+//!         let connection = ticket.connection();
+//!         let (queue, bell) = (self.queue.clone(), self.bell.clone());
+//!         Sender::new(connection, LoopbackOutlet { connection, queue, bell })
+//!     }
+//!
+//!     fn open(parcel: Parcel<'_>) -> Result<M, Undecodable> {
+//!         parcel.take()
+//!     }
+//! }
+//!
+//! struct Loopback;
+//!
+//! impl<P: Pinger> Transport<P> for Loopback {
+//!     type Road = LoopbackRoad<P>;
+//!     type Inlet = LoopbackInlet;
+//!     type Doorbell = (); // it rings the bell that it is given
+//!     type Error = Infallible;
+//!
+//!     fn link(&mut self, bell: P) -> Result<NewLink<Self::Road, LoopbackInlet, ()>, Infallible> {
+//!         let queue = Queue::default();
+//!         let road = LoopbackRoad { queue: Rc::downgrade(&queue), bell: Rc::new(bell) };
+//!         Ok(NewLink { road, inlet: LoopbackInlet { queue, current: None }, doorbell: () })
+//!     }
+//! }
+//!
+//! # struct Silent;
+//! # impl Pinger for Silent { fn ping(&self) {} }
+//! # let link = Loopback.link(Silent).unwrap();
+//! # let (road, mut inlet) = (link.road, link.inlet);
+//! # let connection = ConnectionId::from_parts(0, 0);
+//! # let mut sender: Sender<u8, _> = road.far(Ticket::new(connection, Nonce::new(0)));
+//! # sender.start().unwrap();
+//! # sender.send(7).unwrap();
+//! # match inlet.poll() {
+//! #     Ok(Some(Arrival::Message { parcel, .. })) => assert_eq!(parcel.take(), Ok(7u8)),
+//! #     _ => panic!("the message did not arrive"),
+//! # };
+//! ```
+
+use core::any::Any;
+use core::fmt;
+
+use serde::de::DeserializeOwned;
+
+use crate::event::{End, Exit, Refusal};
+use crate::id::{ConnectionId, Nonce};
+use crate::ticket::Ticket;
+use crate::wake::Pinger;
+
+/// The foreground's end of a link.
+pub trait Inlet {
+    /// Takes what arrived next, or `None` when there is nothing now.
+    ///
+    /// It never waits. What one call does is bounded, whatever a worker has written, and
+    /// so is what it allocates.
+    ///
+    /// After `None`, a link that lets its bell ring calls
+    /// [`Flag::lower`](crate::wake::Flag::lower) and looks once more, as
+    /// [`wake`](crate::wake) describes; a router does that.
+    ///
+    /// # Errors
+    ///
+    /// The link's end: nothing can come any more. Everything that had been handed over was
+    /// returned before. It is not called again.
+    fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd>;
+}
+
+/// What arrives over a link.
+#[derive(Debug)]
+pub enum Arrival<'a> {
+    /// A worker claims a pipe. Only on links whose pipes have to be claimed, see [`Claim`].
+    Started {
+        /// The pipe.
+        connection: ConnectionId,
+        /// The secret that came with its ticket.
+        nonce: Nonce,
+    },
+    /// A message.
+    Message {
+        /// The pipe it is for.
+        connection: ConnectionId,
+        /// The message, as it travelled.
+        parcel: Parcel<'a>,
+    },
+    /// A sender left: no message of this pipe follows.
+    Stopped {
+        /// The pipe.
+        connection: ConnectionId,
+        /// What the receiver is told.
+        end: End,
+    },
+    /// Messages of this pipe were dropped on the way, or lost by a link that cannot promise
+    /// more.
+    Missed {
+        /// The pipe.
+        connection: ConnectionId,
+        /// How many.
+        count: u64,
+    },
+}
+
+/// A message as it travelled: bytes between processes, values within one.
+#[derive(Debug)]
+pub enum Parcel<'a> {
+    /// An encoded message. The bytes are private to the foreground: nobody changes them
+    /// while they are decoded.
+    Bytes(&'a [u8]),
+    /// An `Option<M>`, from which the receiver takes the message.
+    Value(&'a mut dyn Any),
+}
+
+impl Parcel<'_> {
+    /// The length of an encoded message in bytes, 0 for a value.
+    pub fn len(&self) -> usize {
+        match self {
+            Parcel::Bytes(bytes) => bytes.len(),
+            Parcel::Value(_) => 0,
+        }
+    }
+
+    /// Whether [`len`](Parcel::len) is 0.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Decodes a message that travelled as bytes (postcard), all of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Undecodable`] when the bytes are no `M`, or more than one, or not bytes at all.
+    pub fn decode<M: DeserializeOwned>(self) -> Result<M, Undecodable> {
+        let Parcel::Bytes(bytes) = self else { return Err(Undecodable) };
+        match postcard::take_from_bytes(bytes) {
+            Ok((message, [])) => Ok(message),
+            _ => Err(Undecodable),
+        }
+    }
+
+    /// Takes a message that travelled as a value.
+    ///
+    /// # Errors
+    ///
+    /// [`Undecodable`] when it is of another type, or was taken before, or travelled as
+    /// bytes.
+    pub fn take<M: 'static>(self) -> Result<M, Undecodable> {
+        let Parcel::Value(value) = self else { return Err(Undecodable) };
+        value.downcast_mut::<Option<M>>().and_then(Option::take).ok_or(Undecodable)
+    }
+}
+
+/// A parcel holds no message of the type that its receiver expects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Undecodable;
+
+impl fmt::Display for Undecodable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a message of this type")
+    }
+}
+
+impl core::error::Error for Undecodable {}
+
+/// How a link ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum LinkEnd {
+    /// The worker is gone, or has let go of its end. Its open pipes are lost.
+    Gone(Option<Exit>),
+    /// What came is not what an honest worker sends. Its pipes are refused.
+    Refused(Refusal),
+}
+
+impl LinkEnd {
+    /// What the receivers of the link's open pipes are told.
+    pub fn end(self) -> End {
+        match self {
+            LinkEnd::Gone(exit) => End::Lost(exit),
+            LinkEnd::Refused(refusal) => End::Refused(refusal),
+        }
+    }
+}
+
+impl From<Refusal> for LinkEnd {
+    fn from(refusal: Refusal) -> Self {
+        LinkEnd::Refused(refusal)
+    }
+}
+
+/// Makes links. The trait's module holds a complete implementation.
+///
+/// `P` is the bell that the foreground hands over: what the worker's end rings after it has
+/// put something on a sleeping link, from whatever thread.
+pub trait Transport<P: Pinger> {
+    /// What makes the pipes of a link; it implements [`Carries`] for the types of messages
+    /// that this transport can carry.
+    type Road;
+    /// The foreground's end of a link.
+    type Inlet: Inlet;
+    /// What the foreground watches instead of being rung, where there is such a thing: a
+    /// descriptor, in the terms of the foreground's host. `()` for a link that rings the
+    /// bell.
+    type Doorbell;
+    /// Why a link could not be made.
+    type Error: core::error::Error;
+
+    /// Makes one link.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no link.
+    fn link(
+        &mut self,
+        bell: P,
+    ) -> Result<NewLink<Self::Road, Self::Inlet, Self::Doorbell>, Self::Error>;
+}
+
+/// The parts of a link that was just made.
+#[derive(Debug)]
+pub struct NewLink<R, I, D> {
+    /// Makes its pipes.
+    pub road: R,
+    /// Where its messages arrive.
+    pub inlet: I,
+    /// What is watched, if anything.
+    pub doorbell: D,
+}
+
+/// A road that can carry messages of type `M`.
+///
+/// What a transport carries is a property of the pair: a channel carries every
+/// `M: Send + 'static`, a transport of bytes every `M: Serialize + DeserializeOwned`.
+pub trait Carries<M> {
+    /// What goes to the worker: a sender, or the ticket for one.
+    type Far;
+
+    /// Whether the worker has to claim the pipes of this road.
+    const CLAIM: Claim;
+
+    /// Makes the worker's end of a pipe.
+    fn far(&self, ticket: Ticket<M>) -> Self::Far;
+
+    /// Makes a message of what arrived.
+    ///
+    /// # Errors
+    ///
+    /// [`Undecodable`] when it is none.
+    fn open(parcel: Parcel<'_>) -> Result<M, Undecodable>;
+}
+
+/// Whether pipes are claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Who holds the sender may use it, on the link that it was made for.
+    Granted,
+    /// A sender claims its pipe when it starts, with the ticket's nonce, for the link on
+    /// which it does.
+    ByNonce,
+}

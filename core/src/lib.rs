@@ -1,0 +1,69 @@
+//! The core of [Homing](https://crates.io/crates/homing): what every transport, every event
+//! loop and every host shares. It knows no threads, no clocks and no files, needs no
+//! standard library and no allocator, and has no `unsafe` code.
+//!
+//! Applications want the crate `homing`. This one is for those who
+//!
+//! * write a **transport**: implement [`Inlet`], [`Outlet`], [`Carries`] and [`Transport`];
+//!   the module [`inlet`] holds a complete one;
+//! * write a **pingee** for an event loop: implement [`Pinger`] and [`Pingee`]; see
+//!   [`wake`];
+//! * have **no operating system**: [`Router`] and [`Sender`] run on arrays.
+//!
+//! Either kind of implementation is proven with the crate `homing-conformance`.
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `alloc` | tables that grow; [`Assembly`] and [`encode`] for links of bytes |
+//! | `log` | warnings and debug records through `log` |
+//! | `defmt` | the same through `defmt`, and `defmt::Format` for the public types |
+//! | `critical-section` | atomics for cores without compare-and-swap |
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
+#[cfg(feature = "alloc")]
+mod assembly;
+mod counters;
+#[cfg(feature = "alloc")]
+pub mod encode;
+mod event;
+pub mod frame;
+mod id;
+pub mod inlet;
+mod log;
+mod overflow;
+mod router;
+mod sender;
+mod state;
+mod table;
+mod ticket;
+pub mod wake;
+
+#[cfg(feature = "alloc")]
+pub use assembly::{Assembly, MAX_PARTIAL, Shipping};
+pub use counters::{Counters, SenderCounters};
+pub use event::{End, Event, Exit, Leaving, Refusal};
+pub use id::{ConnectionId, LinkId, Nonce};
+pub use inlet::{
+    Arrival, Carries, Claim, Inlet, LinkEnd, NewLink, Parcel, Transport, Undecodable,
+};
+pub use overflow::Overflow;
+#[cfg(feature = "alloc")]
+pub use router::Growing;
+pub use router::{
+    Accepted, AttachError, ClosePipeError, Lent, LinkEntry, PipeEntry, PipeError, PipeRefused,
+    Polled, Receive, Router,
+};
+pub use sender::{
+    Disconnected, Outlet, Patience, Reason, Scope, SendError, Sender, SenderError,
+};
+pub use state::{RouterState, SenderState, WrongState};
+pub use table::{Slot, Storage};
+pub use ticket::{InvalidTicket, Ticket};
+pub use wake::{Pingee, Pinger};

@@ -1,0 +1,421 @@
+//! The worker's end of a pipe.
+//!
+//! [`Sender`] is the state machine, the same on every transport. What it drives is an
+//! [`Outlet`]: the transport's worker end, which takes the messages of one pipe and puts
+//! them on the link.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::ops::{Deref, DerefMut};
+
+use crate::counters::SenderCounters;
+use crate::event::Leaving;
+use crate::id::ConnectionId;
+use crate::state::{SenderState, WrongState};
+
+/// A transport's worker end of one pipe.
+///
+/// Implementors keep these promises; the conformance suite checks them.
+///
+/// * A message for which [`put`](Outlet::put) returned `Ok` has been handed over: it arrives
+///   even if the worker is killed the next instant. (Under a policy that drops messages,
+///   `Ok` also covers a message that was dropped and counted.)
+/// * A message that it returned in an error was not sent, not even in part.
+/// * Order is kept.
+/// * Nothing waits on the foreground's own thread, and nothing waits at all under
+///   [`Patience::None`].
+///
+/// The state machine above it calls `open` at most once, `put` only between `open` and
+/// `close`, and `close` exactly once.
+pub trait Outlet<M> {
+    /// Says that messages will come.
+    ///
+    /// # Errors
+    ///
+    /// [`Disconnected`] when the foreground is gone.
+    fn open(&mut self) -> Result<(), Disconnected>;
+
+    /// Hands one message over, and says how many were dropped for it under the overflow
+    /// policy: itself or older ones.
+    ///
+    /// # Errors
+    ///
+    /// The message comes back, with the reason. The reason is never
+    /// [`Reason::NotOpen`], which is the state machine's.
+    fn put(&mut self, message: M, patience: Patience) -> Result<u64, SendError<M>>;
+
+    /// Says that no message will come any more. Waits for room if it must, except on the
+    /// foreground's own thread; the end is never lost while the foreground lives.
+    ///
+    /// # Errors
+    ///
+    /// [`Disconnected`] when the foreground is gone.
+    fn close(&mut self, leaving: Leaving) -> Result<(), Disconnected>;
+
+    /// Whether the calling thread is unwinding from a panic. Where there are no threads or
+    /// no unwinding, false.
+    fn is_panicking(&self) -> bool;
+
+    /// Hands over all that `messages` yields, in order, waiting as the policy says. A
+    /// transport that can hand many over at once does it here.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Outlet::put), for the first message that could not be handed over; what
+    /// comes after it stays in the iterator.
+    fn put_all(
+        &mut self,
+        messages: &mut dyn Iterator<Item = M>,
+        counters: &mut SenderCounters,
+    ) -> Result<(), SendError<M>> {
+        for message in messages {
+            counters.dropped += self.put(message, Patience::Policy)?;
+            counters.sent += 1;
+        }
+        Ok(())
+    }
+}
+
+/// How long [`Outlet::put`] may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// As the pipe's [`Overflow`](crate::Overflow) policy says.
+    Policy,
+    /// Not at all: where the policy would wait, the message comes back as
+    /// [`Reason::Full`].
+    None,
+}
+
+/// The sending half of a pipe: [`Initial`](SenderState::Initial), then
+/// [`Open`](SenderState::Open), then [`Closed`](SenderState::Closed).
+///
+/// A sender that is dropped while open stops. Dropped by a panic, it says so, and the
+/// receiver is told [`End::Panicked`](crate::End::Panicked); dropped before it was started,
+/// the receiver is told [`End::Lost`](crate::End::Lost).
+///
+/// A sender may be moved to another thread where its transport allows it; its methods take
+/// `&mut self`, so it is used from one thread at a time.
+#[must_use = "a sender that is dropped ends its pipe"]
+pub struct Sender<M, O: Outlet<M>> {
+    outlet: O,
+    connection: ConnectionId,
+    state: SenderState,
+    counters: SenderCounters,
+    _message: PhantomData<fn(M)>,
+}
+
+impl<M, O: Outlet<M>> Sender<M, O> {
+    /// Wraps a transport's worker end. For transports; applications get their senders from
+    /// a router or from a ticket.
+    pub const fn new(connection: ConnectionId, outlet: O) -> Self {
+        Self {
+            outlet,
+            connection,
+            state: SenderState::Initial,
+            counters: SenderCounters { sent: 0, dropped: 0 },
+            _message: PhantomData,
+        }
+    }
+
+    /// The pipe that this is the sender of.
+    pub fn connection(&self) -> ConnectionId {
+        self.connection
+    }
+
+    /// Where the sender stands.
+    pub fn state(&self) -> SenderState {
+        self.state
+    }
+
+    /// What was sent and dropped so far.
+    pub fn counters(&self) -> SenderCounters {
+        self.counters
+    }
+
+    /// Opens the sender. To be called once, before anything is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`SenderError::WrongState`] unless the sender is initial;
+    /// [`SenderError::Disconnected`] when the foreground is gone, in which case the sender is
+    /// closed.
+    pub fn start(&mut self) -> Result<(), SenderError> {
+        self.expect(SenderState::Initial)?;
+        // Closed first: an outlet that fails to open is not to be told of a close.
+        self.state = SenderState::Closed;
+        self.outlet.open()?;
+        self.state = SenderState::Open;
+        Ok(())
+    }
+
+    /// Hands a message over. When it returns `Ok`, the message arrives even if this worker
+    /// is killed the next instant.
+    ///
+    /// When the link has no room, the pipe's [`Overflow`](crate::Overflow) policy decides;
+    /// the default is to wait. On the foreground's own thread nothing ever waits: there the
+    /// message comes back as [`Reason::Full`].
+    ///
+    /// # Errors
+    ///
+    /// The message comes back, with the [`Reason`].
+    pub fn send(&mut self, message: M) -> Result<(), SendError<M>> {
+        self.put(message, Patience::Policy)
+    }
+
+    /// As [`send`](Sender::send), but never waits: where it would, the message comes back as
+    /// [`Reason::Full`].
+    ///
+    /// # Errors
+    ///
+    /// The message comes back, with the [`Reason`].
+    pub fn try_send(&mut self, message: M) -> Result<(), SendError<M>> {
+        self.put(message, Patience::None)
+    }
+
+    /// Sends everything that `messages` yields, in order. On transports of bytes this is
+    /// much cheaper for each message than [`send`](Sender::send): many are handed over at
+    /// once. They are all handed over when it returns `Ok`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Sender::send), for the first message that could not be handed over. When
+    /// the foreground is gone, earlier ones may have been lost with it. What comes after it
+    /// stays in an iterator that is passed by `&mut`.
+    pub fn send_all<I>(&mut self, messages: I) -> Result<(), SendError<M>>
+    where
+        I: IntoIterator<Item = M>,
+    {
+        let mut messages = messages.into_iter();
+        if self.state != SenderState::Open {
+            return match messages.next() {
+                Some(message) => Err(SendError::new(message, Reason::NotOpen(self.state))),
+                None => Ok(()),
+            };
+        }
+        self.outlet.put_all(&mut messages, &mut self.counters)
+    }
+
+    /// Closes the sender: the receiver is told [`End::Finished`](crate::End::Finished) after
+    /// the last message.
+    ///
+    /// # Errors
+    ///
+    /// [`SenderError::WrongState`] unless the sender is open;
+    /// [`SenderError::Disconnected`] when the foreground is gone. The sender is closed then
+    /// too.
+    pub fn stop(&mut self) -> Result<(), SenderError> {
+        self.expect(SenderState::Open)?;
+        self.state = SenderState::Closed;
+        self.outlet.close(Leaving::Stopped)?;
+        Ok(())
+    }
+
+    /// Starts the sender, and stops it when the returned guard is dropped, on every way out
+    /// of the scope. A panic in the scope is reported as such.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Sender::start).
+    pub fn scope(&mut self) -> Result<Scope<'_, M, O>, SenderError> {
+        self.start()?;
+        Ok(Scope { sender: self })
+    }
+
+    fn put(&mut self, message: M, patience: Patience) -> Result<(), SendError<M>> {
+        if self.state != SenderState::Open {
+            return Err(SendError::new(message, Reason::NotOpen(self.state)));
+        }
+        self.counters.dropped += self.outlet.put(message, patience)?;
+        self.counters.sent += 1;
+        Ok(())
+    }
+
+    fn expect(&self, state: SenderState) -> Result<(), SenderError> {
+        if self.state == state {
+            Ok(())
+        } else {
+            Err(SenderError::WrongState(WrongState { state: self.state }))
+        }
+    }
+
+    /// The way out that nobody chose: a drop, or the end of a scope.
+    fn leave(&mut self) {
+        let leaving = match self.state {
+            SenderState::Closed => return,
+            SenderState::Initial => Leaving::Abandoned,
+            SenderState::Open if self.outlet.is_panicking() => Leaving::Panicked,
+            SenderState::Open => Leaving::Stopped,
+        };
+        self.state = SenderState::Closed;
+        // When the foreground is gone there is nobody to tell.
+        let _ = self.outlet.close(leaving);
+    }
+}
+
+impl<M, O: Outlet<M>> Drop for Sender<M, O> {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl<M, O: Outlet<M>> fmt::Debug for Sender<M, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("connection", &self.connection)
+            .field("state", &self.state)
+            .field("counters", &self.counters)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An open sender that stops at the end of a scope. See [`Sender::scope`].
+#[derive(Debug)]
+pub struct Scope<'a, M, O: Outlet<M>> {
+    sender: &'a mut Sender<M, O>,
+}
+
+impl<M, O: Outlet<M>> Deref for Scope<'_, M, O> {
+    type Target = Sender<M, O>;
+
+    fn deref(&self) -> &Self::Target {
+        self.sender
+    }
+}
+
+impl<M, O: Outlet<M>> DerefMut for Scope<'_, M, O> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.sender
+    }
+}
+
+impl<M, O: Outlet<M>> Drop for Scope<'_, M, O> {
+    fn drop(&mut self) {
+        self.sender.leave();
+    }
+}
+
+/// The foreground is gone: nobody will read what is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Disconnected;
+
+impl fmt::Display for Disconnected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the foreground is gone")
+    }
+}
+
+impl core::error::Error for Disconnected {}
+
+/// Why a sender could not be started or stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum SenderError {
+    /// The sender's state does not allow it.
+    WrongState(WrongState<SenderState>),
+    /// The foreground is gone.
+    Disconnected,
+}
+
+impl From<Disconnected> for SenderError {
+    fn from(Disconnected: Disconnected) -> Self {
+        SenderError::Disconnected
+    }
+}
+
+impl fmt::Display for SenderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SenderError::WrongState(wrong) => wrong.fmt(f),
+            SenderError::Disconnected => Disconnected.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for SenderError {}
+
+/// A message that was not sent, and why.
+///
+/// Its `Debug` needs nothing of the message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SendError<M> {
+    message: M,
+    reason: Reason,
+}
+
+impl<M> SendError<M> {
+    /// Gives `message` back with a reason. For transports.
+    pub const fn new(message: M, reason: Reason) -> Self {
+        Self { message, reason }
+    }
+
+    /// Why it was not sent.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The message.
+    pub fn into_message(self) -> M {
+        self.message
+    }
+
+    /// Whether there was no room for it.
+    pub fn is_full(&self) -> bool {
+        self.reason == Reason::Full
+    }
+
+    /// Whether the foreground is gone.
+    pub fn is_disconnected(&self) -> bool {
+        self.reason == Reason::Disconnected
+    }
+}
+
+impl<M> fmt::Debug for SendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendError").field("reason", &self.reason).finish_non_exhaustive()
+    }
+}
+
+impl<M> fmt::Display for SendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)
+    }
+}
+
+impl<M> core::error::Error for SendError<M> {}
+
+/// Why a message was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Reason {
+    /// The sender is not open.
+    NotOpen(SenderState),
+    /// The link has no room for it now.
+    Full,
+    /// It is longer than the link's limit; not a byte of it was written.
+    TooLarge {
+        /// Its encoded length in bytes.
+        len: usize,
+        /// The limit in bytes.
+        max: usize,
+    },
+    /// Its `Serialize` implementation failed, or is one that the wire format cannot carry.
+    Unencodable,
+    /// The foreground is gone.
+    Disconnected,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::NotOpen(state) => write!(f, "the message was not sent: {state}"),
+            Reason::Full => f.write_str("the message was not sent: the link is full"),
+            Reason::TooLarge { len, max } => {
+                write!(f, "the message was not sent: it has {len} bytes, at most {max} are allowed")
+            }
+            Reason::Unencodable => f.write_str("the message was not sent: it cannot be encoded"),
+            Reason::Disconnected => f.write_str("the message was not sent: the foreground is gone"),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! A sender before it is started, as plain data.
+
+use core::fmt::{self, Write as _};
+use core::marker::PhantomData;
+use core::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ConnectionId, Nonce};
+use crate::overflow::Overflow;
+
+/// A sender before it is started, as plain data: this is what goes to a worker process.
+///
+/// It can be serialised with serde, or written as a word of ASCII and parsed from it, and
+/// handed over in whatever way the application has: an argument, an environment variable, a
+/// line on the worker's standard input. Who holds it may claim the pipe, once; it holds no
+/// address and no handle, and is worth nothing outside the router's own workers.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Ticket<M> {
+    connection: ConnectionId,
+    nonce: Nonce,
+    overflow: Overflow,
+    #[serde(skip)]
+    _message: PhantomData<fn(M)>,
+}
+
+impl<M> Ticket<M> {
+    /// Writes a ticket for a pipe. For routers.
+    pub const fn new(connection: ConnectionId, nonce: Nonce) -> Self {
+        Self { connection, nonce, overflow: Overflow::Wait, _message: PhantomData }
+    }
+
+    /// Sets what the sender does when there is no room.
+    pub const fn with_overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
+    /// The pipe.
+    pub fn connection(&self) -> ConnectionId {
+        self.connection
+    }
+
+    /// The secret.
+    pub fn nonce(&self) -> Nonce {
+        self.nonce
+    }
+
+    /// What the sender does when there is no room.
+    pub fn overflow(&self) -> Overflow {
+        self.overflow
+    }
+
+    /// The same pipe for messages of another type: for a ticket whose type was lost on its
+    /// way. Messages that do not decode as the receiver's type get the link cut off.
+    pub fn cast<N>(self) -> Ticket<N> {
+        Ticket::new(self.connection, self.nonce).with_overflow(self.overflow)
+    }
+}
+
+impl<M> fmt::Debug for Ticket<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket")
+            .field("connection", &self.connection)
+            .field("overflow", &self.overflow)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The most bytes that a ticket has when encoded: three numbers of 32, 32 and 64 bits, and
+/// a policy.
+const MAX_ENCODED: usize = 5 + 5 + 10 + 1;
+
+/// What a written ticket begins with: the format and its version.
+const PREFIX: &str = "homing1-";
+
+impl<M> fmt::Display for Ticket<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = [0; MAX_ENCODED];
+        let bytes = postcard::to_slice(self, &mut bytes).map_err(|_| fmt::Error)?;
+        f.write_str(PREFIX)?;
+        for byte in bytes {
+            for digit in [*byte >> 4, *byte & 15] {
+                f.write_char(char::from_digit(digit.into(), 16).unwrap_or('?'))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<M> FromStr for Ticket<M> {
+    type Err = InvalidTicket;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTicket> {
+        let mut digits = text.strip_prefix(PREFIX).ok_or(InvalidTicket)?.chars();
+        let mut bytes = [0; MAX_ENCODED];
+        let mut len = 0;
+        while let Some(high) = digits.next() {
+            let high = high.to_digit(16).ok_or(InvalidTicket)?;
+            let low = digits.next().and_then(|low| low.to_digit(16)).ok_or(InvalidTicket)?;
+            *bytes.get_mut(len).ok_or(InvalidTicket)? = (high << 4 | low) as u8;
+            len += 1;
+        }
+        match postcard::take_from_bytes(bytes.get(..len).ok_or(InvalidTicket)?) {
+            Ok((ticket, [])) => Ok(ticket),
+            _ => Err(InvalidTicket),
+        }
+    }
+}
+
+/// A text that is no ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidTicket;
+
+impl fmt::Display for InvalidTicket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a ticket")
+    }
+}
+
+impl core::error::Error for InvalidTicket {}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::string::ToString as _;
+
+    use super::*;
+
+    #[test]
+    fn a_ticket_survives_being_written() {
+        let ticket: Ticket<u8> =
+            Ticket::new(ConnectionId::from_parts(u32::MAX, u32::MAX), Nonce::new(u64::MAX))
+                .with_overflow(Overflow::LatestWins);
+        let read: Ticket<u8> = ticket.to_string().parse().unwrap();
+        assert_eq!(read.connection(), ticket.connection());
+        assert_eq!(read.nonce(), ticket.nonce());
+        assert_eq!(read.overflow(), ticket.overflow());
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        let good = Ticket::<u8>::new(ConnectionId::from_parts(1, 2), Nonce::new(3)).to_string();
+        let cut = &good[..good.len() - 2];
+        let long = good.clone() + "00";
+        let huge = PREFIX.to_string() + &"00".repeat(1000);
+        for text in ["", "homing1-", "homing1-0", "homing1-zz", "homing1-é", cut, &long, &huge] {
+            assert!(text.parse::<Ticket<u8>>().is_err(), "{text}");
+        }
+    }
+}

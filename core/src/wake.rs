@@ -1,0 +1,121 @@
+//! Waking the foreground: pingers, pingees, and the flag that merges pings.
+//!
+//! A *pingee* is the event loop's end of a wake-up, a *pinger* the end that any thread may
+//! hold. A ping makes `on_ping` run on the loop's thread. Pings merge: n pings lead to at
+//! least one call after the last of them, and to at most n. So `on_ping` drains; it never
+//! assumes one message a ping.
+//!
+//! Between a queue and a pinger stands a [`Flag`], which makes a ping that is still on its
+//! way serve for all that follow:
+//!
+//! ```text
+//! producer:  queue.push(message)
+//!            if flag.raise() { pinger.ping() }
+//!
+//! consumer:  take at most N messages
+//!            queue empty → flag.lower(), then look once more;
+//!                          found something: flag.raise(), and go on
+//!            N taken     → leave the flag raised, and come again
+//! ```
+//!
+//! Both sides use an unconditional read-modify-write. Whichever comes second in the flag's
+//! modification order sees what the other did before: either the producer finds the flag
+//! lowered and pings, or the consumer's second look finds the message. A plain store to
+//! lower it, or leaving the second look out, loses wake-ups; `tests/wake_models.rs` shows
+//! both to the model checker.
+
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicBool, Ordering};
+#[cfg(not(loom))]
+use portable_atomic::{AtomicBool, Ordering};
+
+/// The any-thread end of a wake-up.
+///
+/// [`ping`](Pinger::ping) may be called from any thread and at any time: before the loop
+/// runs, while it does, and after it is gone, when it does nothing. It neither waits nor
+/// panics, and it does not run the loop's callback itself.
+pub trait Pinger {
+    /// Makes `on_ping` run on the loop's thread, soon.
+    fn ping(&self);
+}
+
+impl<P: Pinger + ?Sized> Pinger for &P {
+    fn ping(&self) {
+        (**self).ping();
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<P: Pinger + ?Sized> Pinger for alloc::boxed::Box<P> {
+    fn ping(&self) {
+        (**self).ping();
+    }
+}
+
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+impl<P: Pinger + ?Sized> Pinger for alloc::sync::Arc<P> {
+    fn ping(&self) {
+        (**self).ping();
+    }
+}
+
+/// The event loop's end of a wake-up. It owns the callback, `on_ping`, which whoever makes
+/// the pingee hands over in the form that the loop has for callbacks.
+///
+/// What an implementor promises, and the conformance suite checks:
+///
+/// * After a ping, `on_ping` runs on the loop's thread, also when the ping was sent before
+///   the loop ran. It runs at least once after the last ping, and at most once for each.
+/// * A ping to a pingee that was dropped, or whose loop is gone, does nothing.
+/// * The callback is dropped with the pingee, on the pingee's own thread: dropping the last
+///   pinger on another thread drops nothing of the loop's.
+pub trait Pingee {
+    /// The end that other threads hold.
+    type Pinger: Pinger + Clone + Send + Sync + 'static;
+
+    /// Makes a pinger for this pingee.
+    fn pinger(&self) -> Self::Pinger;
+}
+
+/// Whether a ping is on its way. See the [module](self) for the protocol.
+#[derive(Debug)]
+pub struct Flag(AtomicBool);
+
+impl Flag {
+    /// A lowered flag: nobody is on the way.
+    #[cfg(not(loom))]
+    pub const fn new() -> Self {
+        Self(AtomicBool::new(false))
+    }
+
+    /// A lowered flag: nobody is on the way.
+    #[cfg(loom)]
+    pub fn new() -> Self {
+        Self(AtomicBool::new(false))
+    }
+
+    /// Raises the flag, after a push. When it returns true the flag was down, and the
+    /// caller must ping.
+    #[must_use = "whoever raises the flag must ping"]
+    #[inline]
+    pub fn raise(&self) -> bool {
+        // Release publishes the push before it to a `lower` that comes after; Acquire pairs
+        // with that `lower`, for a consumer that raises the flag again itself.
+        !self.0.swap(true, Ordering::AcqRel)
+    }
+
+    /// Lowers the flag, when the queue was found empty. The caller must look at the queue
+    /// once more.
+    #[inline]
+    pub fn lower(&self) {
+        // Acquire pairs with the Release of every earlier `raise`: the second look sees what
+        // was pushed before it. A plain store would not.
+        self.0.swap(false, Ordering::AcqRel);
+    }
+}
+
+impl Default for Flag {
+    fn default() -> Self {
+        Self::new()
+    }
+}
