@@ -35,42 +35,31 @@ struct Partial {
 impl Assembly {
     /// For a new link, whose messages have at most `limit` bytes.
     pub const fn new(limit: usize) -> Self {
-        Self {
-            greeted: false,
-            limit,
-            announced: 0,
-            partial: BTreeMap::new(),
-            whole: Vec::new(),
-        }
+        Self { greeted: false, limit, announced: 0, partial: BTreeMap::new(), whole: Vec::new() }
     }
 
-    /// Takes one frame, without its length prefix. `None` when nothing has arrived with it
-    /// yet.
+    /// Takes one frame, without its length prefix.
     ///
     /// # Errors
     ///
     /// When no honest worker sends this frame now. The link is to be cut off.
-    pub fn accept<'a>(&'a mut self, frame: &'a [u8]) -> Result<Option<Arrival<'a>>, Refusal> {
+    pub fn accept<'a>(&'a mut self, frame: &'a [u8]) -> Result<Arrival<'a>, Refusal> {
         let (head, body) = frame::parse(frame)?;
         if let (true, Head::Message { connection }) = (self.greeted, head) {
             if body.len() > self.limit {
                 return Err(self.too_large(body.len()));
             }
-            return Ok(Some(Arrival::Message { connection, parcel: Parcel::Bytes(body) }));
+            return Ok(Arrival::Message { connection, parcel: Parcel::Bytes(body) });
         }
         self.accept_rarer(head, body)
     }
 
-    fn accept_rarer<'a>(
-        &'a mut self,
-        head: Head,
-        body: &'a [u8],
-    ) -> Result<Option<Arrival<'a>>, Refusal> {
+    fn accept_rarer<'a>(&'a mut self, head: Head, body: &'a [u8]) -> Result<Arrival<'a>, Refusal> {
         if let Head::Hello { .. } = head {
             return if core::mem::replace(&mut self.greeted, true) {
                 Err(Refusal::Malformed)
             } else {
-                Ok(None)
+                Ok(Arrival::Partial)
             };
         }
         if !self.greeted {
@@ -91,7 +80,7 @@ impl Assembly {
                 if self.partial.insert(connection, partial).is_some() {
                     return Err(Refusal::OutOfTurn);
                 }
-                Ok(None)
+                Ok(Arrival::Partial)
             }
             Head::Part { connection } => {
                 let partial = self.partial.get_mut(&connection).ok_or(Refusal::OutOfTurn)?;
@@ -100,23 +89,23 @@ impl Assembly {
                 }
                 partial.bytes.extend_from_slice(body);
                 if partial.bytes.len() < partial.total {
-                    return Ok(None);
+                    return Ok(Arrival::Partial);
                 }
                 self.whole = self.forget(connection).unwrap_or_default();
-                Ok(Some(Arrival::Message { connection, parcel: Parcel::Bytes(&self.whole) }))
+                Ok(Arrival::Message { connection, parcel: Parcel::Bytes(&self.whole) })
             }
             Head::Abort { connection } => match self.forget(connection) {
-                Some(_) => Ok(None),
+                Some(_) => Ok(Arrival::Partial),
                 None => Err(Refusal::OutOfTurn),
             },
-            Head::Start { connection, nonce } => Ok(Some(Arrival::Started { connection, nonce })),
+            Head::Start { connection, nonce } => Ok(Arrival::Started { connection, nonce }),
             Head::Stop { connection, leaving } => {
                 if self.partial.contains_key(&connection) {
                     return Err(Refusal::OutOfTurn);
                 }
-                Ok(Some(Arrival::Stopped { connection, end: leaving.end() }))
+                Ok(Arrival::Stopped { connection, end: leaving.end() })
             }
-            Head::Missed { connection, count } => Ok(Some(Arrival::Missed { connection, count })),
+            Head::Missed { connection, count } => Ok(Arrival::Missed { connection, count }),
             Head::Message { .. } | Head::Hello { .. } => Err(Refusal::Malformed),
         }
     }
@@ -181,7 +170,7 @@ mod tests {
         frame: &'a mut Vec<u8>,
         head: Head,
         body: &[u8],
-    ) -> Result<Option<Arrival<'a>>, Refusal> {
+    ) -> Result<Arrival<'a>, Refusal> {
         frame.clear();
         frame.extend_from_slice(head.encode(&mut [0; MAX_HEAD]));
         frame.extend_from_slice(body);
@@ -199,19 +188,19 @@ mod tests {
     #[test]
     fn parts_of_two_messages_may_alternate() {
         let (mut assembly, frame) = (Assembly::new(8), &mut Vec::new());
-        assert!(feed(&mut assembly, frame, Head::HELLO, &[]).unwrap().is_none());
+        assert!(matches!(feed(&mut assembly, frame, Head::HELLO, &[]), Ok(Arrival::Partial)));
         let first = Head::First { connection: a(), total: 4 };
-        assert!(feed(&mut assembly, frame, first, &[1, 2]).unwrap().is_none());
+        assert!(matches!(feed(&mut assembly, frame, first, &[1, 2]), Ok(Arrival::Partial)));
         let first = Head::First { connection: b(), total: 4 };
-        assert!(feed(&mut assembly, frame, first, &[5]).unwrap().is_none());
+        assert!(matches!(feed(&mut assembly, frame, first, &[5]), Ok(Arrival::Partial)));
         match feed(&mut assembly, frame, Head::Part { connection: a() }, &[3, 4]) {
-            Ok(Some(Arrival::Message { connection, parcel: Parcel::Bytes([1, 2, 3, 4]) })) => {
+            Ok(Arrival::Message { connection, parcel: Parcel::Bytes([1, 2, 3, 4]) }) => {
                 assert_eq!(connection, a());
             }
             other => panic!("{other:?}"),
         }
         match feed(&mut assembly, frame, Head::Part { connection: b() }, &[6, 7, 8]) {
-            Ok(Some(Arrival::Message { parcel: Parcel::Bytes([5, 6, 7, 8]), .. })) => {}
+            Ok(Arrival::Message { parcel: Parcel::Bytes([5, 6, 7, 8]), .. }) => {}
             other => panic!("{other:?}"),
         }
         assert_eq!(assembly.announced, 0);

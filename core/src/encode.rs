@@ -79,10 +79,7 @@ mod tests {
         let message: &[u8] = &[9; 100];
         assert_eq!(append(message, 101, &mut buffer), Ok(101));
         assert_eq!(buffer.len(), 104);
-        assert_eq!(
-            append(message, 100, &mut buffer),
-            Err(Reason::TooLarge { len: 101, max: 100 })
-        );
+        assert_eq!(append(message, 100, &mut buffer), Err(Reason::TooLarge { len: 101, max: 100 }));
         assert_eq!(buffer.len(), 104);
     }
 }

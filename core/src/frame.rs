@@ -145,8 +145,7 @@ impl Default for PrefixedHead {
 ///
 /// When it begins with no head, or its first bytes say another version.
 pub fn parse(frame: &[u8]) -> Result<(Head, &[u8]), Refusal> {
-    let (head, body) =
-        postcard::take_from_bytes::<Head>(frame).map_err(|_| Refusal::Malformed)?;
+    let (head, body) = postcard::take_from_bytes::<Head>(frame).map_err(|_| Refusal::Malformed)?;
     match head {
         Head::Hello { magic, .. } if magic != Head::MAGIC => Err(Refusal::Malformed),
         Head::Hello { version, .. } if version != VERSION => Err(Refusal::Version(version)),
@@ -181,11 +180,7 @@ pub fn split(stream: &[u8]) -> Result<Option<(&[u8], &[u8])>, Refusal> {
             };
         }
     }
-    if stream.len() < MAX_PREFIX {
-        Ok(None)
-    } else {
-        Err(Refusal::Malformed)
-    }
+    if stream.len() < MAX_PREFIX { Ok(None) } else { Err(Refusal::Malformed) }
 }
 
 #[cfg(test)]
@@ -198,9 +193,8 @@ mod tests {
     use super::*;
 
     fn connection() -> impl Strategy<Value = ConnectionId> {
-        any::<(u32, u32)>().prop_map(|(index, generation)| {
-            ConnectionId::from_parts(index, generation)
-        })
+        any::<(u32, u32)>()
+            .prop_map(|(index, generation)| ConnectionId::from_parts(index, generation))
     }
 
     fn head() -> impl Strategy<Value = Head> {

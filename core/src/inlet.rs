@@ -196,6 +196,9 @@ pub enum Arrival<'a> {
         /// How many.
         count: u64,
     },
+    /// Something that concerns no receiver yet, such as a part of a large message. It makes
+    /// one `poll` the work of one frame, however many of them a worker sends.
+    Partial,
 }
 
 /// A message as it travelled: bytes between processes, values within one.

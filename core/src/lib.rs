@@ -50,9 +50,7 @@ pub use assembly::{Assembly, MAX_PARTIAL, Shipping};
 pub use counters::{Counters, SenderCounters};
 pub use event::{End, Event, Exit, Leaving, Refusal};
 pub use id::{ConnectionId, LinkId, Nonce};
-pub use inlet::{
-    Arrival, Carries, Claim, Inlet, LinkEnd, NewLink, Parcel, Transport, Undecodable,
-};
+pub use inlet::{Arrival, Carries, Claim, Inlet, LinkEnd, NewLink, Parcel, Transport, Undecodable};
 pub use overflow::Overflow;
 #[cfg(feature = "alloc")]
 pub use router::Growing;
@@ -60,9 +58,7 @@ pub use router::{
     Accepted, AttachError, ClosePipeError, Lent, LinkEntry, PipeEntry, PipeError, PipeRefused,
     Polled, Receive, Router,
 };
-pub use sender::{
-    Disconnected, Outlet, Patience, Reason, Scope, SendError, Sender, SenderError,
-};
+pub use sender::{Disconnected, Outlet, Patience, Reason, Scope, SendError, Sender, SenderError};
 pub use state::{RouterState, SenderState, WrongState};
 pub use table::{Slot, Storage};
 pub use ticket::{InvalidTicket, Ticket};

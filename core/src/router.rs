@@ -406,6 +406,7 @@ where
         let Some(inlet) = &mut entry.inlet else { return self.next_end(link) };
         match inlet.poll() {
             Ok(None) => Polled::Empty,
+            Ok(Some(Arrival::Partial)) => Polled::Quiet,
             Ok(Some(Arrival::Message { connection, parcel })) => {
                 let bytes = parcel.len() as u64;
                 match self.pipes.get_mut(connection.0) {
@@ -438,15 +439,13 @@ where
                 self.started(link, connection, nonce)
             }
             Ok(Some(Arrival::Stopped { connection, end })) => self.stopped(link, connection, end),
-            Ok(Some(Arrival::Missed { connection, count })) => {
-                match self.pipes.get(connection.0) {
-                    Some(entry) if entry.link == Some(link) => {
-                        self.counters.missed = self.counters.missed.saturating_add(count);
-                        Polled::Quiet
-                    }
-                    _ => self.stray(link, connection),
+            Ok(Some(Arrival::Missed { connection, count })) => match self.pipes.get(connection.0) {
+                Some(entry) if entry.link == Some(link) => {
+                    self.counters.missed = self.counters.missed.saturating_add(count);
+                    Polled::Quiet
                 }
-            }
+                _ => self.stray(link, connection),
+            },
             Err(end) => {
                 if let LinkEnd::Refused(_) = end {
                     self.counters.refused_links += 1;

@@ -203,18 +203,14 @@ impl<T, S: Storage<T>> Table<T, S> {
     /// The first entry at or after `index`, for walks that go on over several calls.
     pub(crate) fn next_from(&mut self, index: u32) -> Option<(Key, &mut T)> {
         let fresh = self.fresh as usize;
-        self.storage
-            .slots_mut()
-            .iter_mut()
-            .enumerate()
-            .take(fresh)
-            .skip(index as usize)
-            .find_map(|(at, slot)| match &mut slot.content {
+        self.storage.slots_mut().iter_mut().enumerate().take(fresh).skip(index as usize).find_map(
+            |(at, slot)| match &mut slot.content {
                 Content::Occupied(value) => {
                     Some((Key { index: at as u32, generation: slot.generation }, value))
                 }
                 Content::Vacant { .. } => None,
-            })
+            },
+        )
     }
 }
 

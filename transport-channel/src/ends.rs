@@ -1,0 +1,82 @@
+//! When the end of a pipe is due: after its last message, and not long after.
+
+use std::collections::VecDeque;
+
+use homing_core::{ConnectionId, Leaving};
+
+use crate::lane::Taken;
+
+/// Ends that wait for messages before them in the lane.
+///
+/// An end comes on another way than the messages, but after them: once it is known, all
+/// messages of its pipe have been pulled or wait in the lane. It is due when as many have
+/// been pulled as were there then. Other pipes may go on filling the lane; what they add
+/// is behind, so that they cannot hold the end up.
+pub(crate) struct Ends {
+    /// In the order in which they are due.
+    waiting: VecDeque<Waiting>,
+    /// How many messages were pulled so far.
+    pulled: u64,
+    /// The first one's `due`, or [`NEVER`]; beside `pulled`, for the glance at every message.
+    next: u64,
+}
+
+struct Waiting {
+    due: u64,
+    connection: ConnectionId,
+    missed: u64,
+    leaving: Leaving,
+}
+
+/// No lane lives to see as many messages.
+const NEVER: u64 = u64::MAX;
+
+impl Ends {
+    pub(crate) fn new() -> Self {
+        Self { waiting: VecDeque::new(), pulled: 0, next: NEVER }
+    }
+
+    /// Notes that a message was pulled.
+    #[inline]
+    pub(crate) fn count(&mut self) {
+        self.pulled += 1;
+    }
+
+    /// Notes an end that is due after `ahead` more messages.
+    pub(crate) fn push(
+        &mut self,
+        ahead: usize,
+        connection: ConnectionId,
+        missed: u64,
+        leaving: Leaving,
+    ) {
+        // Never before an earlier one: the lane's last message is at the same place or
+        // further back.
+        let due = self.pulled + ahead as u64;
+        self.waiting.push_back(Waiting { due, connection, missed, leaving });
+        self.next = self.next.min(due);
+    }
+
+    /// Whether the first end is due.
+    #[inline]
+    pub(crate) fn is_due(&self) -> bool {
+        self.pulled >= self.next
+    }
+
+    /// Takes the first end: before it what its pipe missed, then the end itself.
+    ///
+    /// For when it [is due](Ends::is_due), or the lane was found empty, so that nothing can
+    /// be ahead of any end.
+    pub(crate) fn take(&mut self) -> Option<Taken> {
+        let first = self.waiting.front_mut()?;
+        let (connection, leaving) = (first.connection, first.leaving);
+        match std::mem::take(&mut first.missed) {
+            0 => {
+                self.waiting.pop_front();
+                self.next = self.waiting.front().map_or(NEVER, |next| next.due);
+                Some(Taken::Stopped { connection, end: leaving.end() })
+            }
+            count => Some(Taken::Missed { connection, count }),
+        }
+    }
+}

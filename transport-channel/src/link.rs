@@ -1,0 +1,89 @@
+//! What the worker side of a link shares: the way to the inlet, and the bell.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, ThreadId};
+
+use crossbeam_channel::{Sender, unbounded};
+use homing_core::{Disconnected, Pinger};
+
+use crate::channel::Capacity;
+use crate::event::Event;
+use crate::inlet::ChannelInlet;
+use crate::road::Road;
+
+/// Makes both ends of a link.
+pub(crate) fn make(
+    bell: Box<dyn Pinger + Send + Sync>,
+    capacity: Capacity,
+) -> (Road, ChannelInlet) {
+    let (events, taken_events) = unbounded();
+    let (freed, free) = unbounded();
+    let gone = Gone::default();
+    let link =
+        Link { events, gone: gone.clone(), foreground: thread::current().id(), bell: Bell(bell) };
+    (Road::new(Arc::new(link), capacity, free), ChannelInlet::new(taken_events, freed, gone))
+}
+
+/// The worker side of a link. The road and every outlet hold it; the link ends when the
+/// last of them lets go.
+///
+/// The fields' order matters: `events` is dropped before `bell`, which rings as it is
+/// dropped. So a foreground that this wakes finds the events disconnected.
+pub(crate) struct Link {
+    events: Sender<Event>,
+    gone: Gone,
+    foreground: ThreadId,
+    bell: Bell,
+}
+
+impl Link {
+    /// Tells the inlet. It neither waits nor fails while there is one.
+    #[cold]
+    pub(crate) fn tell(&self, event: Event) -> Result<(), Disconnected> {
+        self.events.send(event).map_err(|_| Disconnected)?;
+        self.bell.0.ping();
+        Ok(())
+    }
+
+    /// Tells the inlet something that it need not be woken for.
+    pub(crate) fn tell_quietly(&self, event: Event) {
+        // An inlet that is gone needs to know nothing.
+        let _ = self.events.send(event);
+    }
+
+    /// Whether the inlet is gone.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.get()
+    }
+
+    /// Whether this is the foreground's own thread, which would wait for itself.
+    pub(crate) fn is_foreground(&self) -> bool {
+        thread::current().id() == self.foreground
+    }
+}
+
+/// Rings as it is dropped.
+struct Bell(Box<dyn Pinger + Send + Sync>);
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        self.0.ping();
+    }
+}
+
+/// Set when the inlet is dropped.
+///
+/// It is a hint that spares senders the work, and publishes nothing: Relaxed will do.
+#[derive(Clone, Default)]
+pub(crate) struct Gone(Arc<AtomicBool>);
+
+impl Gone {
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
