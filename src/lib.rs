@@ -1,0 +1,1 @@
+//! Homing routes messages from background workers home to the foreground's event loop.

@@ -1,0 +1,1 @@
+//! The router for hosts with threads.

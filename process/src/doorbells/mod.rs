@@ -1,0 +1,64 @@
+//! The set of doorbells: one thing to wait for instead of many.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
+
+use homing_core::Pinger;
+
+#[cfg(unix)]
+mod descriptors;
+#[cfg(not(unix))]
+mod threads;
+
+#[cfg(unix)]
+pub use descriptors::Doorbells;
+#[cfg(not(unix))]
+pub use threads::Doorbells;
+
+/// What is rung, on the watching thread, when something was moved to an inlet.
+pub type Bell = Arc<dyn Pinger + Send + Sync>;
+
+/// Names a link in a set of doorbells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key(usize);
+
+/// Wakes whoever waits for a set of doorbells, from any thread.
+#[derive(Clone)]
+pub struct Waker {
+    waker: Arc<mio::Waker>,
+    /// The number of pumps that found their inlet full.
+    full: Arc<AtomicUsize>,
+}
+
+impl Waker {
+    /// Makes the current or the next wait return.
+    pub fn wake(&self) {
+        // It can fail only for want of memory in the kernel; there is nothing to be done
+        // about it from here.
+        let _ = self.waker.wake();
+    }
+
+    /// Wakes the waiting thread if some pump found its inlet full. The foreground calls it
+    /// after it has taken something from an inlet.
+    pub fn made_room(&self) {
+        // Pairs with the fence in `Doorbells::wait`: either this thread sees that a pump
+        // waits, or the pump's second look sees the room that was made before.
+        fence(Ordering::SeqCst);
+        if self.full.load(Ordering::Relaxed) > 0 {
+            self.wake();
+        }
+    }
+}
+
+impl Pinger for Waker {
+    fn ping(&self) {
+        self.wake();
+    }
+}
+
+impl fmt::Debug for Waker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Waker")
+    }
+}
