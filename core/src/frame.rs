@@ -19,7 +19,7 @@ pub const MAX_BODY: usize = 64 * 1024;
 pub const MAX_HEAD: usize = 1 + 5 + 5 + 10;
 
 /// The longest length prefix in bytes.
-const MAX_PREFIX: usize = 3;
+pub const MAX_PREFIX: usize = 3;
 
 /// The longest frame in bytes, head and body, without its length prefix.
 pub const MAX_FRAME: usize = MAX_HEAD + MAX_BODY;
@@ -103,18 +103,7 @@ impl Head {
         let mut head = [0; MAX_HEAD];
         let head = self.encode(&mut head);
         let PrefixedHead(out) = buffer;
-        let mut len = 0;
-        let mut rest = head.len() + body;
-        for byte in out.iter_mut().take(MAX_PREFIX) {
-            *byte = (rest & 0x7f) as u8;
-            rest >>= 7;
-            len += 1;
-            if rest == 0 {
-                break;
-            }
-            *byte |= 0x80;
-        }
-        debug_assert_eq!(rest, 0, "a body is at most MAX_BODY long");
+        let len = put_prefix(head.len() + body, out);
         for (to, from) in out.iter_mut().skip(len).zip(head) {
             *to = *from;
         }
@@ -139,6 +128,31 @@ impl Default for PrefixedHead {
     }
 }
 
+/// Writes the length prefix of a frame whose head and body have `frame` bytes, at most
+/// [`MAX_FRAME`].
+#[inline]
+pub fn prefix(frame: usize, buffer: &mut [u8; MAX_PREFIX]) -> &[u8] {
+    let len = put_prefix(frame, buffer);
+    buffer.get(..len).unwrap_or(&[])
+}
+
+/// Writes a number to the front of `out`, and returns how many bytes it took.
+#[inline]
+fn put_prefix(mut rest: usize, out: &mut [u8]) -> usize {
+    let mut len = 0;
+    for byte in out.iter_mut().take(MAX_PREFIX) {
+        *byte = (rest & 0x7f) as u8;
+        rest >>= 7;
+        len += 1;
+        if rest == 0 {
+            break;
+        }
+        *byte |= 0x80;
+    }
+    debug_assert_eq!(rest, 0, "a body is at most MAX_BODY long");
+    len
+}
+
 /// Takes a frame apart into its head and its body. The frame comes without length prefix.
 ///
 /// # Errors
@@ -158,15 +172,14 @@ pub fn parse(frame: &[u8]) -> Result<(Head, &[u8]), Refusal> {
     }
 }
 
-/// Takes the first frame off a stream: the frame without its length prefix, and what
-/// follows it. `None` when it is not all there yet.
+/// The length of the first frame of a stream together with its length prefix, when the
+/// prefix is all there. The frame itself need not be.
 ///
 /// # Errors
 ///
-/// When the length prefix is none, or promises more than [`MAX_FRAME`]. Nothing is waited
-/// for or set aside for such a frame.
+/// When the length prefix is none, or promises more than [`MAX_FRAME`].
 #[inline]
-pub fn split(stream: &[u8]) -> Result<Option<(&[u8], &[u8])>, Refusal> {
+pub fn measure(stream: &[u8]) -> Result<Option<usize>, Refusal> {
     let mut len = 0usize;
     for (at, byte) in stream.iter().take(MAX_PREFIX).enumerate() {
         len |= usize::from(byte & 0x7f) << (7 * at);
@@ -174,13 +187,25 @@ pub fn split(stream: &[u8]) -> Result<Option<(&[u8], &[u8])>, Refusal> {
             if len > MAX_FRAME {
                 return Err(Refusal::TooLarge { len: len as u64, max: MAX_FRAME as u64 });
             }
-            return match stream.get(at + 1..at + 1 + len) {
-                Some(frame) => Ok(Some((frame, stream.get(at + 1 + len..).unwrap_or(&[])))),
-                None => Ok(None),
-            };
+            return Ok(Some(at + 1 + len));
         }
     }
     if stream.len() < MAX_PREFIX { Ok(None) } else { Err(Refusal::Malformed) }
+}
+
+/// Takes the first frame off a stream: the frame without its length prefix, and what
+/// follows it. `None` when it is not all there yet.
+///
+/// # Errors
+///
+/// As [`measure`]. Nothing is waited for or set aside for such a frame.
+#[inline]
+pub fn split(stream: &[u8]) -> Result<Option<(&[u8], &[u8])>, Refusal> {
+    let Some(whole) = measure(stream)? else { return Ok(None) };
+    let Some((prefixed, rest)) = stream.split_at_checked(whole) else { return Ok(None) };
+    // `measure` has found the last byte of the prefix.
+    let prefix = prefixed.iter().take_while(|byte| **byte & 0x80 != 0).count() + 1;
+    Ok(Some((prefixed.get(prefix..).unwrap_or(&[]), rest)))
 }
 
 #[cfg(test)]

@@ -164,6 +164,14 @@ pub trait Inlet {
     fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd>;
 }
 
+#[cfg(feature = "alloc")]
+impl<I: Inlet + ?Sized> Inlet for alloc::boxed::Box<I> {
+    #[inline]
+    fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
+        (**self).poll()
+    }
+}
+
 /// What arrives over a link.
 #[derive(Debug)]
 pub enum Arrival<'a> {

@@ -466,6 +466,12 @@ where
         Some(Lent { connection, receiver })
     }
 
+    /// Counts a message that its caller handed to a receiver whose pipe has
+    /// [ended](Polled::Ended): one that it had accepted to be handled later.
+    pub fn count_routed(&mut self) {
+        self.counters.routed += 1;
+    }
+
     /// Takes back a receiver. It is returned when its pipe was closed while it was lent, to
     /// be told [`End::Closed`].
     #[inline]

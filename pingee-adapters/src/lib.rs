@@ -1,1 +1,15 @@
-//! Event loops.
+//! Event loops for [Homing](https://crates.io/crates/homing): one small module for each,
+//! behind a feature. None of them knows any transport.
+//!
+//! | feature | module | event loop |
+//! |---|---|---|
+//! | `std-loop` (default) | [`std_loop`] | for programs that have none: waits for the doorbells itself |
+//! | | [`from_fn`] | any loop that a function can wake from any thread |
+
+#![forbid(unsafe_code)]
+
+mod from_fn;
+#[cfg(feature = "std-loop")]
+pub mod std_loop;
+
+pub use from_fn::{FnPinger, from_fn};

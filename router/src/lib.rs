@@ -1,1 +1,41 @@
-//! The router for hosts with threads.
+//! The router of [Homing](https://crates.io/crates/homing) for hosts with threads.
+//!
+//! A [`Router`] lives on the foreground's thread. [`Router::link`] joins worker threads to
+//! it, [`Router::spawn`] worker processes; a [`Link`] makes pipes, whose messages are handed
+//! to closures on the foreground's thread or wait in a [`Mailbox`].
+//!
+//! It knows no transport and no event loop. A transport implements the traits of
+//! `homing-core` and, to reach processes, that of `homing-process`. An event loop is joined
+//! by [`Home`]: it either watches a [`DoorbellSet`], or is pinged. Either way it then calls
+//! [`Router::dispatch`].
+//!
+//! Applications get all of it through the crate `homing`.
+
+#![forbid(unsafe_code)]
+
+mod budget;
+mod dispatch;
+mod error;
+mod gate;
+mod home;
+mod link;
+mod mailbox;
+mod monitor;
+mod pipe;
+mod receiver;
+mod router;
+mod until;
+mod wake;
+mod watch;
+mod worker;
+
+pub use budget::Budget;
+pub use dispatch::Dispatched;
+pub use error::{LinkError, RouteError, SpawnError};
+pub use home::{DoorbellSet, Home};
+pub use link::Link;
+pub use mailbox::Mailbox;
+pub use pipe::PipeId;
+pub use router::Router;
+pub use wake::Bell;
+pub use worker::{Process, Spawn, Worker};

@@ -1,0 +1,88 @@
+//! How a router is joined to its event loop.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+
+use homing_core::Pinger;
+use homing_process::{Doorbells, Waker};
+
+/// How a router is joined to its event loop. Event loops convert into it.
+///
+/// A loop that can wait for a descriptor, or that is written around this crate, watches the
+/// doorbells of all links itself: no thread, and one wake-up less a message. Any other loop
+/// is pinged, and the router starts a monitor thread once there is a doorbell to watch.
+#[derive(Debug)]
+pub struct Home(pub(crate) Kind);
+
+pub(crate) enum Kind {
+    Watched(DoorbellSet),
+    Pinged(Box<dyn Pinger + Send + Sync>),
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Watched(_) => "Watched",
+            Kind::Pinged(_) => "Pinged",
+        })
+    }
+}
+
+impl Home {
+    /// The event loop waits for `doorbells`, and calls
+    /// [`Router::dispatch`](crate::Router::dispatch) after each wait.
+    pub fn watched(doorbells: &DoorbellSet) -> Self {
+        Self(Kind::Watched(doorbells.clone()))
+    }
+
+    /// The event loop is pinged, and calls [`Router::dispatch`](crate::Router::dispatch) when
+    /// it is.
+    pub fn pinged(pinger: impl Pinger + Send + Sync + 'static) -> Self {
+        Self(Kind::Pinged(Box::new(pinger)))
+    }
+}
+
+/// The doorbells that one event loop watches, for one router or several. Clones are handles
+/// of the same set. It belongs to the foreground's thread.
+#[derive(Clone, Debug)]
+pub struct DoorbellSet(Rc<RefCell<Doorbells>>);
+
+impl DoorbellSet {
+    /// Makes an empty set.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no descriptors left.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self(Rc::new(RefCell::new(Doorbells::new()?))))
+    }
+
+    /// What wakes a wait for this set, from any thread.
+    pub fn waker(&self) -> Waker {
+        self.0.borrow().waker()
+    }
+
+    /// Waits until a doorbell rings, the [`waker`](DoorbellSet::waker) is used, or the time
+    /// is over. It may return early. `None` waits without end.
+    ///
+    /// # Errors
+    ///
+    /// When the system cannot wait.
+    pub fn wait(&self, timeout: Option<std::time::Duration>) -> io::Result<()> {
+        self.0.borrow_mut().wait(timeout)
+    }
+
+    /// Runs `use_it` with the set's descriptor, which is readable when a doorbell has rung.
+    /// [`wait`](DoorbellSet::wait) with no time acknowledges it.
+    #[cfg(unix)]
+    pub fn with_fd<T>(&self, use_it: impl FnOnce(std::os::fd::BorrowedFd<'_>) -> T) -> T {
+        use std::os::fd::AsFd as _;
+        use_it(self.0.borrow().as_fd())
+    }
+
+    pub(crate) fn with<T>(&self, change: impl FnOnce(&mut Doorbells) -> T) -> T {
+        change(&mut self.0.borrow_mut())
+    }
+}

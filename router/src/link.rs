@@ -1,0 +1,116 @@
+//! Making the pipes of a link.
+
+use std::fmt;
+
+use homing_core::{Carries, Event, LinkId, Overflow, PipeRefused};
+
+use crate::mailbox::{self, Mailbox};
+use crate::pipe::PipeId;
+use crate::router::Router;
+
+/// One road from workers to a router; it makes pipes.
+///
+/// What a pipe's far end is depends on the link: a sender that moves to another thread, or,
+/// on the link of a [`Worker`](crate::Worker), a ticket for it. `M` may be any message that
+/// the link's transport can carry.
+///
+/// It holds a handle of its router. Dropping it does not end the link.
+pub struct Link<C: 'static, R> {
+    router: Router<C>,
+    id: LinkId,
+    road: R,
+}
+
+impl<C: 'static, R> Link<C, R> {
+    pub(crate) fn new(router: Router<C>, id: LinkId, road: R) -> Self {
+        Self { router, id, road }
+    }
+
+    /// Makes a pipe whose events are handed to `handler`: any number of messages, then how
+    /// it ended. When there is no room, senders wait.
+    ///
+    /// # Errors
+    ///
+    /// When the router does not run, or the link has ended.
+    pub fn pipe<M, F>(&self, handler: F) -> Result<(R::Far, PipeId), PipeRefused>
+    where
+        R: Carries<M> + 'static,
+        M: 'static,
+        F: FnMut(&mut C, Event<M>) + 'static,
+    {
+        self.pipe_with(Overflow::Wait, handler)
+    }
+
+    /// As [`pipe`](Link::pipe), and says what is to be done when there is no room.
+    ///
+    /// # Errors
+    ///
+    /// As [`pipe`](Link::pipe).
+    pub fn pipe_with<M, F>(
+        &self,
+        overflow: Overflow,
+        handler: F,
+    ) -> Result<(R::Far, PipeId), PipeRefused>
+    where
+        R: Carries<M> + 'static,
+        M: 'static,
+        F: FnMut(&mut C, Event<M>) + 'static,
+    {
+        let (ticket, pipe) = self.router.add_handler::<M, R, F>(self.id, overflow, handler)?;
+        Ok((self.road.far(ticket), pipe))
+    }
+
+    /// Makes a pipe that ends in a mailbox for 1024 messages. When there is no room, senders
+    /// wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`pipe`](Link::pipe).
+    pub fn mailbox<M>(&self) -> Result<(R::Far, Mailbox<M>), PipeRefused>
+    where
+        R: Carries<M> + 'static,
+        M: 'static,
+    {
+        self.mailbox_with(Overflow::Wait, mailbox::DEFAULT_CAPACITY)
+    }
+
+    /// Makes a pipe that ends in a mailbox for `capacity` messages, at least one, and says
+    /// what is to be done when there is no room. A mailbox of
+    /// [`LatestWins`](Overflow::LatestWins) holds one message in any case.
+    ///
+    /// # Errors
+    ///
+    /// As [`pipe`](Link::pipe).
+    pub fn mailbox_with<M>(
+        &self,
+        overflow: Overflow,
+        capacity: usize,
+    ) -> Result<(R::Far, Mailbox<M>), PipeRefused>
+    where
+        R: Carries<M> + 'static,
+        M: 'static,
+    {
+        let (ticket, mailbox) = self.router.add_mailbox::<M, R>(self.id, overflow, capacity)?;
+        Ok((self.road.far(ticket), mailbox))
+    }
+
+    pub(crate) fn road(&self) -> &R {
+        &self.road
+    }
+
+    /// Names the link.
+    pub fn id(&self) -> LinkId {
+        self.id
+    }
+
+    /// Whether the link has not ended.
+    pub fn is_open(&self) -> bool {
+        self.router.inner.state.borrow().core.has_link(self.id)
+    }
+}
+
+impl<C: 'static, R: fmt::Debug> fmt::Debug for Link<C, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("id", &self.id).field("road", &self.road).finish()
+    }
+}

@@ -1,0 +1,82 @@
+//! What the routing table holds for each pipe.
+
+use std::marker::PhantomData;
+
+use homing_core::{Accepted, Carries, End, Event, Nonce, Overflow, Parcel, Receive, Undecodable};
+
+use crate::gate::Gate;
+
+/// The foreground's end of a pipe, for a router whose handlers get a `C`.
+pub(crate) trait Deliver<C>: Receive {
+    /// Tells the receiver the message that it has accepted, if it still holds one.
+    fn deliver(&mut self, context: &mut C, gate: &Gate);
+
+    /// Whether it has accepted a message that it was not told yet.
+    fn holds(&self) -> bool;
+
+    /// Tells it how the pipe ended.
+    fn end(self: Box<Self>, context: &mut C, end: End);
+}
+
+/// A receiver in the routing table.
+pub(crate) type Entry<C> = Box<dyn Deliver<C>>;
+
+impl<C> Receive for Box<dyn Deliver<C>> {
+    fn admits(&self, nonce: Nonce) -> bool {
+        (**self).admits(nonce)
+    }
+
+    #[inline]
+    fn accept(&mut self, parcel: Parcel<'_>) -> Result<Accepted, Undecodable> {
+        (**self).accept(parcel)
+    }
+}
+
+/// Calls a closure.
+pub(crate) struct Handler<R, M, F> {
+    nonce: Nonce,
+    latest_wins: bool,
+    held: Option<M>,
+    handle: F,
+    _road: PhantomData<fn(R)>,
+}
+
+impl<R, M, F> Handler<R, M, F> {
+    pub(crate) fn new(nonce: Nonce, overflow: Overflow, handle: F) -> Self {
+        let latest_wins = overflow == Overflow::LatestWins;
+        Self { nonce, latest_wins, held: None, handle, _road: PhantomData }
+    }
+}
+
+impl<R: Carries<M>, M, F> Receive for Handler<R, M, F> {
+    fn admits(&self, nonce: Nonce) -> bool {
+        self.nonce == nonce
+    }
+
+    #[inline]
+    fn accept(&mut self, parcel: Parcel<'_>) -> Result<Accepted, Undecodable> {
+        let replaced = self.held.replace(R::open(parcel)?).is_some();
+        Ok(if self.latest_wins { Accepted::Later(replaced.into()) } else { Accepted::Now })
+    }
+}
+
+impl<C, R, M, F> Deliver<C> for Handler<R, M, F>
+where
+    R: Carries<M>,
+    F: FnMut(&mut C, Event<M>),
+{
+    #[inline]
+    fn deliver(&mut self, context: &mut C, _: &Gate) {
+        if let Some(message) = self.held.take() {
+            (self.handle)(context, Event::Message(message));
+        }
+    }
+
+    fn holds(&self) -> bool {
+        self.held.is_some()
+    }
+
+    fn end(mut self: Box<Self>, context: &mut C, end: End) {
+        (self.handle)(context, Event::Ended(end));
+    }
+}

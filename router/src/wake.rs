@@ -1,0 +1,150 @@
+//! How links say that they have something, and how the event loop hears of it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_queue::SegQueue;
+use crossbeam_utils::sync::{Parker, Unparker};
+use homing_core::Pinger;
+use homing_core::wake::Flag;
+use homing_process::Waker;
+
+/// Names a link among the bells of one router. Never used again.
+pub(crate) type Token = u64;
+
+/// What a router is woken by, on any thread.
+///
+/// The protocol of [`homing_core::wake`] stands here twice: a link's flag says that its
+/// token is in `ready` or the router's own list, the router's flag that the event loop has
+/// been pinged. So a message on a busy link touches its own flag only.
+pub(crate) struct Wake {
+    ready: SegQueue<Token>,
+    flag: Flag,
+    target: Target,
+}
+
+enum Target {
+    /// The foreground waits for a set of doorbells.
+    Watched(Waker),
+    /// The event loop is pinged; the foreground itself waits for it with a parker when it
+    /// drives the router by hand.
+    Pinged { pinger: Box<dyn Pinger + Send + Sync>, linked: AtomicBool, unparker: Unparker },
+}
+
+impl Wake {
+    pub(crate) fn watched(waker: Waker) -> Self {
+        Self::new(Target::Watched(waker))
+    }
+
+    pub(crate) fn pinged(pinger: Box<dyn Pinger + Send + Sync>, parker: &Parker) -> Self {
+        let (linked, unparker) = (AtomicBool::new(true), parker.unparker().clone());
+        Self::new(Target::Pinged { pinger, linked, unparker })
+    }
+
+    fn new(target: Target) -> Self {
+        Self { ready: SegQueue::new(), flag: Flag::new(), target }
+    }
+
+    /// Makes the event loop come, unless it was told to already.
+    fn raise(&self) {
+        if self.flag.raise() {
+            self.ping();
+        }
+    }
+
+    /// Makes the event loop come.
+    #[cold]
+    pub(crate) fn ping(&self) {
+        match &self.target {
+            Target::Watched(waker) => waker.wake(),
+            Target::Pinged { pinger, linked, unparker } => {
+                // It spares a loop that nobody listens to any more the ping, and publishes
+                // nothing.
+                if linked.load(Ordering::Relaxed) {
+                    pinger.ping();
+                }
+                unparker.unpark();
+            }
+        }
+    }
+
+    /// Whether the event loop is pinged at all.
+    pub(crate) fn set_linked(&self, yes: bool) {
+        if let Target::Pinged { linked, .. } = &self.target {
+            linked.store(yes, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes the next link that rang.
+    pub(crate) fn next(&self) -> Option<Token> {
+        self.ready.pop()
+    }
+
+    /// Lowers the flag, and looks once more.
+    pub(crate) fn try_sleep(&self) -> Option<Token> {
+        self.flag.lower();
+        let found = self.ready.pop();
+        if found.is_some() {
+            // The foreground is awake; whoever raised it in between has pinged for nothing.
+            let _ = self.flag.raise();
+        }
+        found
+    }
+}
+
+impl fmt::Debug for Wake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wake").field("ready", &self.ready.len()).finish_non_exhaustive()
+    }
+}
+
+/// The bell of one link: what its transport rings.
+#[derive(Clone, Debug)]
+pub struct Bell(Arc<BellInner>);
+
+#[derive(Debug)]
+struct BellInner {
+    token: Token,
+    flag: Flag,
+    wake: Arc<Wake>,
+}
+
+impl Bell {
+    pub(crate) fn new(token: Token, wake: Arc<Wake>) -> Self {
+        Self(Arc::new(BellInner { token, flag: Flag::new(), wake }))
+    }
+
+    /// The link's flag, which the router lowers when it found the link empty.
+    pub(crate) fn flag(&self) -> &Flag {
+        &self.0.flag
+    }
+
+    pub(crate) fn token(&self) -> Token {
+        self.0.token
+    }
+
+    /// Puts the link in line although its flag is raised: it had been taken out of line.
+    pub(crate) fn requeue(&self) {
+        self.0.wake.ready.push(self.0.token);
+        self.0.wake.raise();
+    }
+}
+
+impl Pinger for Bell {
+    #[inline]
+    fn ping(&self) {
+        if self.0.flag.raise() {
+            self.requeue();
+        }
+    }
+}
+
+/// Parks the foreground while it drives a router by hand whose loop watches nothing.
+pub(crate) fn park(parker: &Parker, timeout: Option<Duration>) {
+    match timeout {
+        Some(timeout) => parker.park_timeout(timeout),
+        None => parker.park(),
+    }
+}

@@ -1,0 +1,97 @@
+//! Who watches the doorbells: the event loop or the monitor.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_utils::sync::Parker;
+use homing_process::{Bell, Doorbell, Key, Worker};
+
+use crate::home::{DoorbellSet, Home, Kind};
+use crate::monitor::Monitor;
+use crate::wake::{self, Wake};
+
+/// The foreground's way to the doorbells.
+pub(crate) enum Watch {
+    Loop(DoorbellSet),
+    /// The monitor is started with the first doorbell.
+    Monitor {
+        monitor: Option<Monitor>,
+        parker: Parker,
+    },
+}
+
+impl Watch {
+    pub(crate) fn new(home: Home) -> (Self, Arc<Wake>) {
+        match home.0 {
+            Kind::Watched(set) => {
+                let wake = Wake::watched(set.waker());
+                (Self::Loop(set), Arc::new(wake))
+            }
+            Kind::Pinged(pinger) => {
+                let parker = Parker::new();
+                let wake = Wake::pinged(pinger, &parker);
+                (Self::Monitor { monitor: None, parker }, Arc::new(wake))
+            }
+        }
+    }
+
+    /// Watches a link. `None` when there is nothing to watch.
+    pub(crate) fn add(
+        &mut self,
+        doorbell: Doorbell,
+        worker: Option<Worker>,
+        bell: Bell,
+    ) -> io::Result<Option<Key>> {
+        if doorbell.is_none() && worker.is_none() {
+            return Ok(None);
+        }
+        match self {
+            Self::Loop(set) => set.with(|doorbells| doorbells.add(doorbell, worker, bell)),
+            Self::Monitor { monitor, .. } => {
+                let monitor = match monitor {
+                    Some(monitor) => monitor,
+                    None => monitor.insert(Monitor::start()?),
+                };
+                monitor.add(doorbell, worker, bell)
+            }
+        }
+        .map(Some)
+    }
+
+    pub(crate) fn cut(&mut self, key: Key) {
+        match self {
+            Self::Loop(set) => set.with(|doorbells| doorbells.cut(key)),
+            Self::Monitor { monitor: Some(monitor), .. } => monitor.cut(key),
+            Self::Monitor { monitor: None, .. } => {}
+        }
+    }
+
+    /// Tells whoever pumps that the foreground has taken something.
+    pub(crate) fn made_room(&self) {
+        match self {
+            Self::Loop(set) => set.waker().made_room(),
+            Self::Monitor { monitor: Some(monitor), .. } => monitor.waker().made_room(),
+            Self::Monitor { monitor: None, .. } => {}
+        }
+    }
+
+    /// Takes the monitor out, to be stopped.
+    pub(crate) fn take_monitor(&mut self) -> Option<Monitor> {
+        match self {
+            Self::Loop(_) => None,
+            Self::Monitor { monitor, .. } => monitor.take(),
+        }
+    }
+
+    /// Waits on the foreground's thread, for a router that is driven by hand.
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> io::Result<()> {
+        match self {
+            Self::Loop(set) => set.wait(timeout),
+            Self::Monitor { parker, .. } => {
+                wake::park(parker, timeout);
+                Ok(())
+            }
+        }
+    }
+}
