@@ -1,1 +1,32 @@
-//! Homing routes messages from background workers home to the foreground's event loop.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "pipe")]
+pub mod worker;
+
+/// Links between threads of this process. Feature `channel`.
+#[cfg(feature = "channel")]
+pub mod channel {
+    pub use homing_transport_channel::{Channel, ChannelInlet, ChannelOutlet, Road, Sender};
+}
+
+/// Links from worker processes over OS pipes. Feature `pipe`.
+#[cfg(feature = "pipe")]
+pub mod pipe {
+    pub use homing_transport_pipe::{Pipe, PipeInlet, PipeOutlet, PipeRoad, Sender};
+}
+
+#[cfg(feature = "std-loop")]
+pub use homing_pingee_adapters::std_loop;
+pub use homing_pingee_adapters::{FnPinger, from_fn};
+
+pub use homing_core::{
+    ClosePipeError, ConnectionId, Counters, Disconnected, End, Event, Exit, InvalidTicket, Leaving,
+    LinkId, Outlet, Overflow, Pingee, Pinger, PipeRefused, Reason, Refusal, RouterState, Scope,
+    SendError, Sender, SenderCounters, SenderError, SenderState, Ticket, Transport, WrongState,
+};
+pub use homing_process::ProcessTransport;
+pub use homing_router::{
+    Bell, Budget, Dispatched, DoorbellSet, Home, Link, LinkError, Mailbox, PipeId, Process,
+    RouteError, Router, Spawn, SpawnError, Worker,
+};

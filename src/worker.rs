@@ -1,0 +1,161 @@
+//! The worker's side of a worker process.
+//!
+//! A process that [`Router::spawn`](crate::Router::spawn) has started inherits its link.
+//! [`sender`] gives the sender of its first pipe, [`link`] makes more of tickets.
+//!
+//! ```no_run
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Progress { done: u32 }
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let mut sender = homing::worker::sender::<Progress>()?;
+//!     sender.start()?;
+//!     sender.send(Progress { done: 1 })?;
+//!     sender.stop()?;
+//!     Ok(())
+//! }
+//! ```
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use homing_core::{Disconnected, Leaving, Outlet, Patience, SendError, SenderCounters, Ticket};
+pub use homing_process::InheritError;
+use homing_process::Inherited;
+use homing_transport_pipe::{PipeOutlet, WorkerEnd};
+use serde::Serialize;
+
+/// The sender of a worker process.
+pub type Sender<M> = homing_core::Sender<M, WorkerOutlet>;
+
+/// The link of this process to the foreground that started it. Clones are handles of the
+/// same link, and any thread may have one.
+///
+/// The link is held until the process ends, also when all handles are dropped.
+#[derive(Clone, Debug)]
+pub struct Link {
+    end: End,
+}
+
+/// A worker's end, by transport.
+#[derive(Clone, Debug)]
+enum End {
+    Pipe(WorkerEnd),
+}
+
+/// What a process has inherited.
+struct Worker {
+    link: Link,
+    ticket: String,
+    /// The first ticket was taken.
+    taken: AtomicBool,
+}
+
+static WORKER: OnceLock<Result<Worker, InheritError>> = OnceLock::new();
+
+fn worker() -> Result<&'static Worker, InheritError> {
+    WORKER.get_or_init(adopt).as_ref().map_err(|error| *error)
+}
+
+fn adopt() -> Result<Worker, InheritError> {
+    let Inherited { transport, handles, limit, ticket } = Inherited::take()?;
+    let end = match transport.as_str() {
+        homing_transport_pipe::NAME => WorkerEnd::adopt(handles, limit)
+            .map(End::Pipe)
+            .map_err(|_| InheritError::NoSuchHandle)?,
+        _ => return Err(InheritError::NoSuchTransport),
+    };
+    Ok(Worker { link: Link { end }, ticket, taken: AtomicBool::new(false) })
+}
+
+/// The link of this worker process.
+///
+/// # Errors
+///
+/// [`InheritError::NotAWorker`] when the process was not started as a worker, by which a
+/// program that starts itself as a worker tells what it is; and others when the link cannot
+/// be had.
+pub fn link() -> Result<Link, InheritError> {
+    Ok(worker()?.link.clone())
+}
+
+/// The sender of this worker's first pipe. It can be taken once.
+///
+/// `M` must be the type of messages that the foreground expects.
+///
+/// # Errors
+///
+/// As [`link`]; and [`InheritError::Taken`] when it was taken before.
+pub fn sender<M: Serialize>() -> Result<Sender<M>, InheritError> {
+    let worker = worker()?;
+    let ticket = worker.ticket.parse().map_err(|_| InheritError::Malformed)?;
+    // Relaxed: who comes second gets nothing that would have to be visible.
+    if worker.taken.swap(true, Ordering::Relaxed) {
+        return Err(InheritError::Taken);
+    }
+    Ok(worker.link.sender(ticket))
+}
+
+impl Link {
+    /// The sender that this ticket is for. A ticket is good for one sender.
+    pub fn sender<M: Serialize>(&self, ticket: Ticket<M>) -> Sender<M> {
+        let outlet = match &self.end {
+            End::Pipe(end) => WorkerOutlet(Kind::Pipe(end.outlet(&ticket))),
+        };
+        homing_core::Sender::new(ticket.connection(), outlet)
+    }
+}
+
+/// The worker's end of one pipe, whatever the transport that the foreground has chosen.
+#[derive(Debug)]
+pub struct WorkerOutlet(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Pipe(PipeOutlet),
+}
+
+/// Calls a method of the transport's outlet. Its own default methods are not good enough for
+/// a transport that overrides them, so each is passed on.
+macro_rules! forward {
+    ($self:ident . $method:ident ( $($argument:ident),* )) => {
+        match &$self.0 {
+            Kind::Pipe(outlet) => Outlet::<M>::$method(outlet, $($argument),*),
+        }
+    };
+    (mut $self:ident . $method:ident ( $($argument:ident),* )) => {
+        match &mut $self.0 {
+            Kind::Pipe(outlet) => Outlet::<M>::$method(outlet, $($argument),*),
+        }
+    };
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<M: Serialize> Outlet<M> for WorkerOutlet {
+    fn open(&mut self) -> Result<(), Disconnected> {
+        forward!(mut self.open())
+    }
+
+    #[inline]
+    fn put(&mut self, message: M, patience: Patience) -> Result<u64, SendError<M>> {
+        forward!(mut self.put(message, patience))
+    }
+
+    fn put_all(
+        &mut self,
+        messages: &mut dyn Iterator<Item = M>,
+        counters: &mut SenderCounters,
+    ) -> Result<(), SendError<M>> {
+        forward!(mut self.put_all(messages, counters))
+    }
+
+    fn close(&mut self, leaving: Leaving) -> Result<(), Disconnected> {
+        forward!(mut self.close(leaving))
+    }
+
+    fn is_panicking(&self) -> bool {
+        forward!(self.is_panicking())
+    }
+}
