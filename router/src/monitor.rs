@@ -2,6 +2,7 @@
 
 use std::io;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use homing_process::{Bell, Doorbell, Doorbells, Key, Waker, Worker};
@@ -18,6 +19,7 @@ pub(crate) struct Monitor {
 enum Order {
     Add { doorbell: Doorbell, worker: Option<Worker>, bell: Bell, added: Sender<io::Result<Key>> },
     Cut(Key),
+    Sweep(Sender<()>),
     Stop,
 }
 
@@ -47,6 +49,14 @@ impl Monitor {
         self.order(Order::Cut(key));
     }
 
+    /// Has all moved that waits at the doorbells now, and returns when that is done.
+    pub(crate) fn sweep(&self) {
+        let (done, is_done) = bounded(1);
+        self.order(Order::Sweep(done));
+        // The monitor lets go of its end when it has.
+        let _ = is_done.recv();
+    }
+
     pub(crate) fn waker(&self) -> &Waker {
         &self.waker
     }
@@ -69,9 +79,11 @@ impl Drop for Monitor {
 }
 
 fn watch(mut doorbells: Doorbells, orders: &Receiver<Order>) {
+    let mut sweeps: Vec<Sender<()>> = Vec::new();
     loop {
         for order in orders.try_iter() {
             match order {
+                Order::Sweep(done) => sweeps.push(done),
                 Order::Add { doorbell, worker, bell, added } => {
                     // Whoever asked waits for the answer.
                     let _ = added.send(doorbells.add(doorbell, worker, bell));
@@ -80,10 +92,13 @@ fn watch(mut doorbells: Doorbells, orders: &Receiver<Order>) {
                 Order::Stop => return,
             }
         }
-        if let Err(error) = doorbells.wait(None) {
+        let timeout = if sweeps.is_empty() { None } else { Some(Duration::ZERO) };
+        if let Err(error) = doorbells.wait(timeout) {
             // Dropping the set rings every bell, and each link finds itself broken.
             log::error!("the monitor cannot wait: {error}");
             return;
         }
+        // Whoever waits for it is told by the drop.
+        sweeps.clear();
     }
 }

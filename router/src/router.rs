@@ -118,6 +118,7 @@ impl<C: 'static> Router<C> {
     pub fn start(&self) -> Result<(), WrongState<RouterState>> {
         self.inner.state.borrow_mut().core.start()?;
         self.inner.wake.set_linked(true);
+        self.inner.wake.restart();
         Ok(())
     }
 

@@ -40,6 +40,7 @@ impl<C: 'static> Router<C> {
         self.inner.wake.set_linked(false);
         let end = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut queued = MOST_QUEUED;
+        let mut swept = false;
         loop {
             if condition(context) {
                 return Ok(());
@@ -49,13 +50,20 @@ impl<C: 'static> Router<C> {
             if let Dispatched::Again = dispatching.run(context, &mut Meter::new(one)) {
                 if left == Some(Duration::ZERO) {
                     queued -= 1;
+                    swept = false;
                     if queued == 0 {
                         return Err(RouteError::TimedOut);
                     }
                 }
-                continue;
+            } else if left != Some(Duration::ZERO) {
+                self.wait(left)?;
+            } else if swept {
+                return Err(RouteError::TimedOut);
+            } else {
+                // What waits at the doorbells is queued as well.
+                self.inner.state.borrow().watch.sweep().map_err(RouteError::Wait)?;
+                swept = true;
             }
-            self.wait(left)?;
         }
     }
 

@@ -77,6 +77,13 @@ impl Wake {
         }
     }
 
+    /// Makes the event loop come, whatever the flag said: a run of the router begins.
+    pub(crate) fn restart(&self) {
+        // The dispatch that follows lowers it.
+        let _ = self.flag.raise();
+        self.ping();
+    }
+
     /// Takes the next link that rang.
     pub(crate) fn next(&self) -> Option<Token> {
         self.ready.pop()

@@ -84,6 +84,18 @@ impl Watch {
         }
     }
 
+    /// Has all moved that waits at the doorbells now.
+    pub(crate) fn sweep(&self) -> io::Result<()> {
+        match self {
+            Self::Loop(set) => set.wait(Some(Duration::ZERO)),
+            Self::Monitor { monitor: Some(monitor), .. } => {
+                monitor.sweep();
+                Ok(())
+            }
+            Self::Monitor { monitor: None, .. } => Ok(()),
+        }
+    }
+
     /// Waits on the foreground's thread, for a router that is driven by hand.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> io::Result<()> {
         match self {
