@@ -15,7 +15,7 @@ use crate::id::{ConnectionId, LinkId, Nonce};
 use crate::inlet::{Arrival, Inlet, LinkEnd, Parcel, Undecodable};
 use crate::log::{debug, warning};
 use crate::state::{RouterState, WrongState};
-use crate::table::{Slot, Standing, Storage, Table};
+use crate::table::{Standing, Storage, Table};
 
 /// How often one link may make the router warn of late starts, so that no worker can fill
 /// the log.
@@ -440,11 +440,12 @@ where
             }
             Ok(Some(Arrival::Stopped { connection, end })) => self.stopped(link, connection, end),
             Ok(Some(Arrival::Missed { connection, count })) => match self.pipes.get(connection.0) {
-                Some(entry) if entry.link == Some(link) => {
-                    self.counters.missed = self.counters.missed.saturating_add(count);
-                    Polled::Quiet
+                Some(entry) if entry.link == Some(link) && entry.phase != Phase::Waiting => {
+                    self.missed(count)
                 }
-                _ => self.stray(link, connection),
+                // Nobody's pipe, as in `stray`.
+                None if self.pipes.standing(connection.0) == Standing::Gone => self.missed(count),
+                _ => self.cut(link, Refusal::NotYours),
             },
             Err(end) => {
                 if let LinkEnd::Refused(_) = end {
@@ -494,7 +495,12 @@ where
         if self.state.is_running() { Ok(()) } else { Err(WrongState { state: self.state }) }
     }
 
-    /// A message, or something else, for a pipe that is not open on this link.
+    fn missed(&mut self, count: u64) -> Polled<R> {
+        self.counters.missed = self.counters.missed.saturating_add(count);
+        Polled::Quiet
+    }
+
+    /// A message for a pipe that is not open on this link.
     #[cold]
     fn stray(&mut self, link: LinkId, connection: ConnectionId) -> Polled<R> {
         match self.pipes.standing(connection.0) {
@@ -724,4 +730,4 @@ impl core::error::Error for ClosePipeError {}
 
 /// The storage of [`Router`]'s tables on a host with an allocator: it grows.
 #[cfg(feature = "alloc")]
-pub type Growing<T> = alloc::vec::Vec<Slot<T>>;
+pub type Growing<T> = alloc::vec::Vec<crate::table::Slot<T>>;

@@ -26,7 +26,8 @@ use crate::state::{SenderState, WrongState};
 ///   [`Patience::None`].
 ///
 /// The state machine above it calls `open` at most once, `put` only between `open` and
-/// `close`, and `close` exactly once.
+/// `close`, and `close` exactly once, unless `open` failed: then it calls nothing more. A
+/// `close` without an `open` comes from a sender that was dropped before it was started.
 pub trait Outlet<M> {
     /// Says that messages will come.
     ///

@@ -1,1 +1,884 @@
-//! See below.
+//! The router against a model of it: random operations, of honest and of other workers, over
+//! both kinds of storage. After each, the router must have done what the model says.
+//!
+//! What follows from that is checked at the end by itself: every pipe's messages arrived in
+//! order and once, and one terminal event came after them.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashSet, VecDeque};
+use std::rc::Rc;
+
+use homing_core::*;
+use proptest::prelude::*;
+
+// ---------------------------------------------------------------- a transport in memory
+
+#[derive(Clone, Copy, Debug)]
+enum Item {
+    Started(ConnectionId, u64),
+    Message(ConnectionId, u32),
+    /// A message of another type.
+    Undecodable(ConnectionId),
+    Stopped(ConnectionId, Leaving),
+    Missed(ConnectionId, u64),
+    Partial,
+    End(LinkEnd),
+}
+
+#[derive(Default)]
+struct Queue {
+    items: RefCell<VecDeque<Item>>,
+    inlet_is_gone: Cell<bool>,
+    panicking: Cell<bool>,
+}
+
+struct QueueInlet {
+    queue: Rc<Queue>,
+    bytes: Vec<u8>,
+}
+
+impl Inlet for QueueInlet {
+    fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
+        let Some(item) = self.queue.items.borrow_mut().pop_front() else { return Ok(None) };
+        Ok(Some(match item {
+            Item::Started(connection, nonce) => {
+                Arrival::Started { connection, nonce: Nonce::new(nonce) }
+            }
+            Item::Message(connection, message) => {
+                self.bytes.clear();
+                encode::append(&message, 16, &mut self.bytes).unwrap();
+                Arrival::Message { connection, parcel: Parcel::Bytes(&self.bytes) }
+            }
+            Item::Undecodable(connection) => {
+                Arrival::Message { connection, parcel: Parcel::Bytes(&[0xff; 9]) }
+            }
+            Item::Stopped(connection, leaving) => {
+                Arrival::Stopped { connection, end: leaving.end() }
+            }
+            Item::Missed(connection, count) => Arrival::Missed { connection, count },
+            Item::Partial => Arrival::Partial,
+            Item::End(end) => return Err(end),
+        }))
+    }
+}
+
+impl Drop for QueueInlet {
+    fn drop(&mut self) {
+        self.queue.inlet_is_gone.set(true);
+    }
+}
+
+struct QueueOutlet {
+    queue: Rc<Queue>,
+    connection: ConnectionId,
+    /// The nonce, where the pipe has to be claimed.
+    claim: Option<u64>,
+}
+
+impl QueueOutlet {
+    fn push(&self, item: Item) -> Result<(), Disconnected> {
+        if self.queue.inlet_is_gone.get() {
+            return Err(Disconnected);
+        }
+        self.queue.items.borrow_mut().push_back(item);
+        Ok(())
+    }
+}
+
+impl Outlet<u32> for QueueOutlet {
+    fn open(&mut self) -> Result<(), Disconnected> {
+        match self.claim.take() {
+            Some(nonce) => self.push(Item::Started(self.connection, nonce)),
+            None if self.queue.inlet_is_gone.get() => Err(Disconnected),
+            None => Ok(()),
+        }
+    }
+
+    fn put(&mut self, message: u32, _: Patience) -> Result<u64, SendError<u32>> {
+        match self.push(Item::Message(self.connection, message)) {
+            Ok(()) => Ok(0),
+            Err(Disconnected) => Err(SendError::new(message, Reason::Disconnected)),
+        }
+    }
+
+    fn close(&mut self, leaving: Leaving) -> Result<(), Disconnected> {
+        // Who abandons a pipe claims it first.
+        if leaving == Leaving::Abandoned {
+            self.open()?;
+        }
+        self.push(Item::Stopped(self.connection, leaving))
+    }
+
+    fn is_panicking(&self) -> bool {
+        self.queue.panicking.get()
+    }
+}
+
+// ---------------------------------------------------------------- a receiver
+
+struct Receiver {
+    pipe: usize,
+    nonce: u64,
+    /// Handles its messages once the link is drained, the newest only.
+    later: bool,
+    message: Option<u32>,
+}
+
+impl Receive for Receiver {
+    fn admits(&self, nonce: Nonce) -> bool {
+        nonce.bits() == self.nonce
+    }
+
+    fn accept(&mut self, parcel: Parcel<'_>) -> Result<Accepted, Undecodable> {
+        let replaced = self.message.replace(parcel.decode()?);
+        Ok(if self.later { Accepted::Later(replaced.is_some().into()) } else { Accepted::Now })
+    }
+}
+
+// ---------------------------------------------------------------- the model
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Waiting,
+    Open,
+    Closed,
+    /// Not in the table any more.
+    Gone,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Home,
+    Lent,
+    /// Lost to a panic of its handler.
+    Lost,
+}
+
+struct ModelPipe {
+    connection: ConnectionId,
+    link: Option<usize>,
+    phase: Phase,
+    place: Place,
+    later: bool,
+    waiting: Option<u32>,
+    nonce: u64,
+    granted: bool,
+    /// What its receiver was told, in order.
+    messages: Vec<u32>,
+    ends: Vec<End>,
+}
+
+impl ModelPipe {
+    fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Waiting | Phase::Open)
+    }
+}
+
+struct ModelLink {
+    id: LinkId,
+    queue: Rc<Queue>,
+    present: bool,
+    ending: Option<LinkEnd>,
+}
+
+/// What a poll is to come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    Empty,
+    Quiet,
+    Later(usize),
+    Message(usize, u32),
+    Ended(usize, End),
+    LinkEnded(LinkEnd),
+}
+
+struct Model {
+    state: RouterState,
+    pipes: Vec<ModelPipe>,
+    links: Vec<ModelLink>,
+    counters: Counters,
+}
+
+impl Model {
+    fn open(&self) -> usize {
+        self.pipes.iter().filter(|pipe| pipe.is_open()).count()
+    }
+
+    fn in_table(&self) -> usize {
+        self.pipes.iter().filter(|pipe| pipe.phase != Phase::Gone).count()
+    }
+
+    fn links(&self) -> usize {
+        self.links.iter().filter(|link| link.present).count()
+    }
+
+    fn pipe_named(&self, connection: ConnectionId) -> Option<usize> {
+        self.pipes.iter().position(|pipe| pipe.connection == connection)
+    }
+
+    /// The pipe of the lowest index that is in the table and fulfils `condition`.
+    fn first(&self, condition: impl Fn(&ModelPipe) -> bool) -> Option<usize> {
+        (0..self.pipes.len())
+            .filter(|pipe| self.pipes[*pipe].phase != Phase::Gone && condition(&self.pipes[*pipe]))
+            .min_by_key(|pipe| self.pipes[*pipe].connection.index())
+    }
+
+    fn cut(&mut self, link: usize, refusal: Refusal) -> Seen {
+        self.counters.refused_links += 1;
+        self.links[link].ending = Some(LinkEnd::Refused(refusal));
+        Seen::Quiet
+    }
+
+    fn end(&mut self, pipe: usize, end: End) -> Seen {
+        self.pipes[pipe].phase = Phase::Gone;
+        if self.pipes[pipe].place == Place::Home { Seen::Ended(pipe, end) } else { Seen::Quiet }
+    }
+
+    fn next_end(&mut self, link: usize, end: LinkEnd) -> Seen {
+        while let Some(pipe) = self.first(|pipe| pipe.link == Some(link)) {
+            if self.pipes[pipe].phase != Phase::Closed {
+                return self.end(pipe, end.end());
+            }
+            self.pipes[pipe].phase = Phase::Gone;
+        }
+        self.links[link].present = false;
+        Seen::LinkEnded(end)
+    }
+
+    fn poll(&mut self, link: usize) -> Seen {
+        if !self.state.is_running() || !self.links[link].present {
+            return Seen::Empty;
+        }
+        if let Some(end) = self.links[link].ending {
+            return self.next_end(link, end);
+        }
+        let Some(item) = self.links[link].queue.items.borrow().front().copied() else {
+            return Seen::Empty;
+        };
+        let connection = match item {
+            Item::Partial => return Seen::Quiet,
+            Item::End(end) => {
+                self.counters.refused_links += u64::from(matches!(end, LinkEnd::Refused(_)));
+                self.links[link].ending = Some(end);
+                return self.next_end(link, end);
+            }
+            Item::Started(connection, _)
+            | Item::Message(connection, _)
+            | Item::Undecodable(connection)
+            | Item::Stopped(connection, _)
+            | Item::Missed(connection, _) => connection,
+        };
+        let Some(at) = self.pipe_named(connection) else {
+            return self.cut(link, Refusal::NotYours);
+        };
+        let pipe = &mut self.pipes[at];
+        let ours = pipe.link == Some(link);
+        match (item, pipe.phase) {
+            (Item::Started(_, nonce), Phase::Waiting) if nonce == pipe.nonce => {
+                pipe.link = Some(link);
+                pipe.phase = Phase::Open;
+                Seen::Quiet
+            }
+            (Item::Started(..), Phase::Open | Phase::Closed) if ours => {
+                self.cut(link, Refusal::OutOfTurn)
+            }
+            (Item::Started(..) | Item::Stopped(..), Phase::Gone) => Seen::Quiet,
+            (Item::Missed(_, count), Phase::Gone) => {
+                self.counters.missed += count;
+                Seen::Quiet
+            }
+            (Item::Message(..) | Item::Undecodable(_), Phase::Gone) => {
+                self.counters.discarded_closed += 1;
+                Seen::Quiet
+            }
+            (_, Phase::Waiting) => self.cut(link, Refusal::NotYours),
+            (_, Phase::Open | Phase::Closed) if !ours => self.cut(link, Refusal::NotYours),
+            (Item::Missed(_, count), _) => {
+                self.counters.missed += count;
+                Seen::Quiet
+            }
+            (Item::Stopped(_, leaving), Phase::Open) => self.end(at, leaving.end()),
+            (Item::Stopped(..), _) => {
+                pipe.phase = Phase::Gone;
+                Seen::Quiet
+            }
+            (Item::Message(..) | Item::Undecodable(_), Phase::Closed) => {
+                self.counters.discarded_closed += 1;
+                Seen::Quiet
+            }
+            _ if pipe.place != Place::Home => Seen::Quiet,
+            (Item::Message(_, message), _) => {
+                self.counters.bytes += encoded_len(message);
+                if pipe.later {
+                    self.counters.superseded += u64::from(pipe.waiting.is_some());
+                    pipe.waiting = Some(message);
+                    Seen::Later(at)
+                } else {
+                    self.counters.routed += 1;
+                    pipe.place = Place::Lent;
+                    Seen::Message(at, message)
+                }
+            }
+            _ => {
+                self.counters.bytes += 9;
+                self.cut(link, Refusal::Undecodable)
+            }
+        }
+    }
+}
+
+fn encoded_len(message: u32) -> u64 {
+    encode::append(&message, 16, &mut Vec::new()).unwrap() as u64
+}
+
+// ---------------------------------------------------------------- operations
+
+/// Numbers choose among the things there are.
+#[derive(Clone, Copy, Debug)]
+enum Op {
+    Start,
+    Unlink,
+    Stop,
+    NextStopped,
+    Attach,
+    EndLink(usize),
+    Pipe {
+        expected: Option<usize>,
+        later: bool,
+    },
+    Granted {
+        link: usize,
+        later: bool,
+    },
+    /// Makes a sender of a pipe, on a link of the worker's choice if it has to claim it.
+    Far {
+        pipe: usize,
+        link: usize,
+    },
+    SenderStart(usize),
+    SenderSend(usize),
+    SenderStop(usize),
+    SenderDrop {
+        sender: usize,
+        panicking: bool,
+    },
+    /// Anything, on any link, for any pipe or none.
+    Raw {
+        link: usize,
+        pipe: usize,
+        what: u8,
+    },
+    Close(usize),
+    CloseForeign,
+    /// Polls a link, and keeps what is lent until another operation.
+    Poll {
+        link: usize,
+        keep: bool,
+    },
+    Drain(usize),
+    Lend(usize),
+    /// The handler of what is lent has panicked.
+    Lose,
+    Restore,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let n = || 0usize..6;
+    prop_oneof![
+        3 => Just(Op::Start),
+        1 => Just(Op::Unlink),
+        1 => Just(Op::Stop),
+        2 => Just(Op::NextStopped),
+        3 => Just(Op::Attach),
+        1 => n().prop_map(Op::EndLink),
+        4 => (prop::option::of(n()), any::<bool>())
+            .prop_map(|(expected, later)| Op::Pipe { expected, later }),
+        4 => (n(), any::<bool>()).prop_map(|(link, later)| Op::Granted { link, later }),
+        6 => (n(), n()).prop_map(|(pipe, link)| Op::Far { pipe, link }),
+        6 => n().prop_map(Op::SenderStart),
+        12 => n().prop_map(Op::SenderSend),
+        2 => n().prop_map(Op::SenderStop),
+        2 => (n(), any::<bool>())
+            .prop_map(|(sender, panicking)| Op::SenderDrop { sender, panicking }),
+        4 => (n(), n(), any::<u8>()).prop_map(|(link, pipe, what)| Op::Raw { link, pipe, what }),
+        3 => n().prop_map(Op::Close),
+        1 => Just(Op::CloseForeign),
+        12 => (n(), any::<bool>()).prop_map(|(link, keep)| Op::Poll { link, keep }),
+        3 => n().prop_map(Op::Drain),
+        3 => n().prop_map(Op::Lend),
+        1 => Just(Op::Lose),
+        2 => Just(Op::Restore),
+    ]
+}
+
+// ---------------------------------------------------------------- both, side by side
+
+struct World<LS, PS> {
+    router: Router<QueueInlet, Receiver, LS, PS>,
+    model: Model,
+    /// How many links and pipes there is room for.
+    room: (usize, usize),
+    senders: Vec<(Sender<u32, QueueOutlet>, SenderState, Rc<Queue>)>,
+    lent: Option<Lent<Receiver>>,
+    names: HashSet<ConnectionId>,
+    link_names: HashSet<LinkId>,
+    next_message: u32,
+}
+
+/// The `n`th of the newest, so that old ones do not take all the attention.
+fn pick(n: usize, len: usize) -> Option<usize> {
+    (len > 0).then(|| len - 1 - n % len)
+}
+
+impl<LS, PS> World<LS, PS>
+where
+    LS: Storage<LinkEntry<QueueInlet>>,
+    PS: Storage<PipeEntry<Receiver>>,
+{
+    fn new(links: LS, pipes: PS, room: (usize, usize)) -> Self {
+        let model = Model {
+            state: RouterState::Stopped,
+            pipes: Vec::new(),
+            links: Vec::new(),
+            counters: Counters::default(),
+        };
+        Self {
+            router: Router::new(links, pipes),
+            model,
+            room,
+            senders: Vec::new(),
+            lent: None,
+            names: HashSet::new(),
+            link_names: HashSet::new(),
+            next_message: 0,
+        }
+    }
+
+    fn wrong(&self) -> Result<(), WrongState<RouterState>> {
+        Err(WrongState { state: self.model.state })
+    }
+
+    fn run(&mut self, op: Op) {
+        let (pipes, links) = (self.model.pipes.len(), self.model.links.len());
+        let running = self.model.state.is_running();
+        match op {
+            Op::Start => {
+                let expected = if running { self.wrong() } else { Ok(()) };
+                assert_eq!(self.router.start(), expected);
+                if !running {
+                    self.model.state = RouterState::Linked;
+                }
+            }
+            Op::Unlink => {
+                let expected = if running { Ok(()) } else { self.wrong() };
+                assert_eq!(self.router.unlink(), expected);
+                if running {
+                    self.model.state = RouterState::Manual;
+                }
+            }
+            Op::Stop => {
+                let expected = if running { Ok(()) } else { self.wrong() };
+                assert_eq!(self.router.stop(), expected);
+                self.model.state = RouterState::Stopped;
+                for link in &mut self.model.links {
+                    link.present = false;
+                    assert!(link.queue.inlet_is_gone.get());
+                }
+            }
+            Op::NextStopped => {
+                self.next_stopped();
+            }
+            Op::Attach => self.attach(),
+            Op::EndLink(n) => {
+                let Some(link) = pick(n, links) else { return };
+                let end = LinkEnd::Gone(Some(Exit::Code(3)));
+                let link = &mut self.model.links[link];
+                self.router.end_link(link.id, end);
+                if link.present {
+                    link.ending.get_or_insert(end);
+                }
+            }
+            Op::Pipe { expected, later } => {
+                let link = expected.and_then(|n| pick(n, links));
+                let receiver = self.receiver(later);
+                let result = self.router.pipe(link.map(|at| self.model.links[at].id), receiver);
+                self.made(result, link, later, false);
+            }
+            Op::Granted { link, later } => {
+                let Some(link) = pick(link, links) else { return };
+                let receiver = self.receiver(later);
+                let result = self.router.granted_pipe(self.model.links[link].id, receiver);
+                self.made(result, Some(link), later, true);
+            }
+            Op::Far { pipe, link } => {
+                let (Some(pipe), Some(link)) = (pick(pipe, pipes), pick(link, links)) else {
+                    return;
+                };
+                let pipe = &self.model.pipes[pipe];
+                let link = if pipe.granted { pipe.link.unwrap() } else { link };
+                let queue = Rc::clone(&self.model.links[link].queue);
+                let claim = (!pipe.granted).then_some(pipe.nonce);
+                let outlet =
+                    QueueOutlet { queue: Rc::clone(&queue), connection: pipe.connection, claim };
+                let sender = Sender::new(pipe.connection, outlet);
+                self.senders.push((sender, SenderState::Initial, queue));
+            }
+            Op::SenderStart(n) => {
+                let Some(at) = pick(n, self.senders.len()) else { return };
+                let (sender, state, queue) = &mut self.senders[at];
+                let (expected, after) = match *state {
+                    SenderState::Initial if queue.inlet_is_gone.get() => {
+                        (Err(SenderError::Disconnected), SenderState::Closed)
+                    }
+                    SenderState::Initial => (Ok(()), SenderState::Open),
+                    state => (Err(SenderError::WrongState(WrongState { state })), state),
+                };
+                assert_eq!(sender.start(), expected);
+                *state = after;
+                assert_eq!(sender.state(), after);
+            }
+            Op::SenderSend(n) => {
+                let Some(at) = pick(n, self.senders.len()) else { return };
+                let (sender, state, queue) = &mut self.senders[at];
+                let message = self.next_message;
+                self.next_message += 1;
+                let expected = match *state {
+                    SenderState::Open if queue.inlet_is_gone.get() => Some(Reason::Disconnected),
+                    SenderState::Open => None,
+                    state => Some(Reason::NotOpen(state)),
+                };
+                let refused = sender.send(message).err();
+                assert_eq!(refused.map(|error| error.reason()), expected);
+                assert!(refused.is_none_or(|error| error.into_message() == message));
+            }
+            Op::SenderStop(n) => {
+                let Some(at) = pick(n, self.senders.len()) else { return };
+                let (sender, state, queue) = &mut self.senders[at];
+                let expected = match *state {
+                    SenderState::Open if queue.inlet_is_gone.get() => {
+                        Err(SenderError::Disconnected)
+                    }
+                    SenderState::Open => Ok(()),
+                    state => Err(SenderError::WrongState(WrongState { state })),
+                };
+                assert_eq!(sender.stop(), expected);
+                if *state == SenderState::Open {
+                    *state = SenderState::Closed;
+                }
+            }
+            Op::SenderDrop { sender, panicking } => {
+                let Some(at) = pick(sender, self.senders.len()) else { return };
+                let (sender, _, queue) = self.senders.remove(at);
+                queue.panicking.set(panicking);
+                drop(sender);
+                queue.panicking.set(false);
+            }
+            Op::Raw { link, pipe, what } => {
+                let Some(link) = pick(link, links) else { return };
+                let (mut connection, mut nonce) = (ConnectionId::from_parts(99, 0), 0);
+                if let (Some(pipe), true) = (pick(pipe, pipes), what < 250) {
+                    let pipe = &self.model.pipes[pipe];
+                    (connection, nonce) = (pipe.connection, pipe.nonce);
+                }
+                let item = match what % 10 {
+                    0 => Item::Started(connection, nonce ^ 1),
+                    1 => Item::Started(connection, nonce),
+                    2 => Item::Undecodable(connection),
+                    3 | 4 => Item::Stopped(connection, Leaving::Stopped),
+                    5 | 6 => Item::Missed(connection, what.into()),
+                    7 => Item::Partial,
+                    8 => Item::End(LinkEnd::Gone(None)),
+                    _ => Item::End(LinkEnd::Refused(Refusal::Malformed)),
+                };
+                self.model.links[link].queue.items.borrow_mut().push_back(item);
+            }
+            Op::Close(n) => {
+                let Some(at) = pick(n, pipes) else { return };
+                self.close(at);
+            }
+            Op::CloseForeign => {
+                let expected =
+                    if running { ClosePipeError::NoSuchPipe } else { ClosePipeError::NotRunning };
+                let foreign = ConnectionId::from_parts(0, 1_000_000);
+                assert_eq!(self.router.close_pipe(foreign).err(), Some(expected));
+            }
+            Op::Poll { link, keep } => {
+                let Some(link) = pick(link, links) else { return };
+                self.poll(link);
+                if !keep {
+                    self.restore();
+                }
+            }
+            Op::Drain(n) => {
+                let Some(link) = pick(n, links) else { return };
+                self.drain(link);
+            }
+            Op::Lend(n) => {
+                let Some(at) = pick(n, pipes) else { return };
+                self.restore();
+                self.lend(at);
+            }
+            Op::Lose => {
+                if let Some(lent) = self.lent.take() {
+                    let pipe = &mut self.model.pipes[lent.receiver.pipe];
+                    pipe.place = Place::Lost;
+                }
+            }
+            Op::Restore => self.restore(),
+        }
+        self.compare();
+    }
+
+    fn receiver(&self, later: bool) -> Receiver {
+        let pipe = self.model.pipes.len();
+        Receiver { pipe, nonce: 1000 + 2 * pipe as u64, later, message: None }
+    }
+
+    fn attach(&mut self) {
+        let queue = Rc::new(Queue::default());
+        let inlet = QueueInlet { queue: Rc::clone(&queue), bytes: Vec::new() };
+        match self.router.attach(inlet) {
+            Ok(id) => {
+                assert!(self.model.state.is_running() && self.model.links() < self.room.0);
+                assert!(self.link_names.insert(id), "{id:?} was used before");
+                self.model.links.push(ModelLink { id, queue, present: true, ending: None });
+            }
+            Err(AttachError::NotRunning(_)) => assert!(!self.model.state.is_running()),
+            Err(AttachError::TableFull(_)) => assert_eq!(self.model.links(), self.room.0),
+        }
+    }
+
+    fn made(
+        &mut self,
+        result: Result<ConnectionId, PipeError<Receiver>>,
+        link: Option<usize>,
+        later: bool,
+        granted: bool,
+    ) {
+        let ended = |at: usize| {
+            let link = &self.model.links[at];
+            !link.present || link.ending.is_some()
+        };
+        let expected = if !self.model.state.is_running() {
+            Some(PipeRefused::NotRunning)
+        } else if link.is_some_and(ended) {
+            Some(PipeRefused::NoSuchLink)
+        } else {
+            (self.model.in_table() == self.room.1).then_some(PipeRefused::TableFull)
+        };
+        let pipe = self.model.pipes.len();
+        match result {
+            Err(error) => {
+                assert_eq!(Some(error.reason()), expected);
+                assert_eq!(error.into_receiver().pipe, pipe);
+            }
+            Ok(connection) => {
+                assert_eq!(expected, None);
+                assert!(self.names.insert(connection), "{connection:?} was used before");
+                self.model.pipes.push(ModelPipe {
+                    connection,
+                    link,
+                    phase: if granted { Phase::Open } else { Phase::Waiting },
+                    place: Place::Home,
+                    later,
+                    waiting: None,
+                    nonce: 1000 + 2 * pipe as u64,
+                    granted,
+                    messages: Vec::new(),
+                    ends: Vec::new(),
+                });
+                let open = self.model.open();
+                let counters = &mut self.model.counters;
+                counters.most_pipes = counters.most_pipes.max(open);
+            }
+        }
+    }
+
+    fn close(&mut self, at: usize) {
+        let pipe = &mut self.model.pipes[at];
+        let expected = match pipe.phase {
+            _ if !self.model.state.is_running() => Err(ClosePipeError::NotRunning),
+            Phase::Closed | Phase::Gone => Err(ClosePipeError::NoSuchPipe),
+            phase => {
+                pipe.phase = if phase == Phase::Open { Phase::Closed } else { Phase::Gone };
+                Ok(pipe.place == Place::Home)
+            }
+        };
+        let result = self.router.close_pipe(pipe.connection);
+        assert_eq!(result.as_ref().map(Option::is_some).map_err(|error| *error), expected);
+        if let Ok(Some(lent)) = result {
+            self.tell_end(lent, End::Closed);
+        }
+    }
+
+    /// A handler that runs does not poll: what is lent is given back first.
+    fn poll(&mut self, link: usize) -> Seen {
+        self.restore();
+        let expected = self.model.poll(link);
+        let seen = match self.router.poll(self.model.links[link].id) {
+            Polled::Empty => Seen::Empty,
+            Polled::Quiet => Seen::Quiet,
+            Polled::Later(connection) => Seen::Later(self.model.pipe_named(connection).unwrap()),
+            Polled::LinkEnded(end) => Seen::LinkEnded(end),
+            Polled::Ended(lent, end) => {
+                let pipe = lent.receiver.pipe;
+                self.tell_end(lent, end);
+                Seen::Ended(pipe, end)
+            }
+            Polled::Message(mut lent) => {
+                let pipe = lent.receiver.pipe;
+                let message = lent.receiver.message.take().unwrap();
+                self.model.pipes[pipe].messages.push(message);
+                self.lent = Some(lent);
+                Seen::Message(pipe, message)
+            }
+        };
+        assert_eq!(seen, expected);
+        seen
+    }
+
+    fn drain(&mut self, link: usize) {
+        loop {
+            let seen = self.poll(link);
+            self.restore();
+            if matches!(seen, Seen::Empty | Seen::LinkEnded(_)) {
+                break;
+            }
+        }
+    }
+
+    fn lend(&mut self, at: usize) {
+        let pipe = &mut self.model.pipes[at];
+        // It is called for what `poll` said to be handled later, and may come too late.
+        let Some(message) = pipe.waiting.take() else { return };
+        let lent = self.router.lend(pipe.connection);
+        assert_eq!(lent.is_some(), pipe.phase == Phase::Open && pipe.place == Place::Home);
+        if let Some(mut lent) = lent {
+            self.model.counters.routed += 1;
+            pipe.place = Place::Lent;
+            assert_eq!(lent.receiver.message.take(), Some(message));
+            pipe.messages.push(message);
+            self.lent = Some(lent);
+        }
+    }
+
+    fn restore(&mut self) {
+        let Some(lent) = self.lent.take() else { return };
+        let pipe = &mut self.model.pipes[lent.receiver.pipe];
+        let is_open = pipe.is_open();
+        if is_open {
+            pipe.place = Place::Home;
+        }
+        let back = self.router.restore(lent);
+        assert_eq!(back.is_some(), !is_open);
+        if let Some(lent) = back {
+            self.tell_end(lent, End::Closed);
+        }
+    }
+
+    /// Takes one pipe out of a stopped router. Whether there was one.
+    fn next_stopped(&mut self) -> bool {
+        let expected = match self.model.state.is_running() {
+            true => None,
+            false => self.model.first(|_| true),
+        };
+        let found = self.router.next_stopped();
+        assert_eq!(found.is_some(), expected.is_some());
+        let (Some(lent), Some(at)) = (found, expected) else { return false };
+        let pipe = &mut self.model.pipes[at];
+        assert_eq!(lent.is_some(), pipe.is_open() && pipe.place == Place::Home);
+        pipe.phase = Phase::Gone;
+        if let Some(lent) = lent {
+            assert_eq!(lent.receiver.pipe, at);
+            self.tell_end(lent, End::Closed);
+        }
+        true
+    }
+
+    /// The end is told after a message that was still to be handled later.
+    fn tell_end(&mut self, lent: Lent<Receiver>, end: End) {
+        let pipe = &mut self.model.pipes[lent.receiver.pipe];
+        assert_eq!(lent.connection, pipe.connection);
+        pipe.messages.extend(lent.receiver.message);
+        pipe.waiting = None;
+        pipe.ends.push(end);
+    }
+
+    fn compare(&mut self) {
+        assert_eq!(self.router.state(), self.model.state);
+        assert_eq!(self.router.counters(), self.model.counters);
+        assert_eq!(self.router.open_pipes(), self.model.open());
+        assert_eq!(self.router.links(), self.model.links());
+        for link in &self.model.links {
+            assert_eq!(self.router.has_link(link.id), link.present);
+        }
+        for pipe in &self.model.pipes {
+            assert_eq!(self.router.has_pipe(pipe.connection), pipe.is_open());
+        }
+        let model = &self.model;
+        let hears = |pipe: &ModelPipe| match pipe.link {
+            Some(link) => model.links[link].present,
+            None => model.links() > 0,
+        };
+        let can_hear = model.pipes.iter().any(|pipe| pipe.is_open() && hears(pipe));
+        assert_eq!(self.router.can_hear(), can_hear);
+    }
+
+    /// Stops, and looks at what every receiver was told.
+    fn finish(mut self) {
+        self.restore();
+        for link in 0..self.model.links.len() {
+            self.drain(link);
+        }
+        if self.model.state.is_running() {
+            self.run(Op::Stop);
+        }
+        while self.next_stopped() {}
+        self.compare();
+        assert_eq!((self.router.open_pipes(), self.router.links()), (0, 0));
+        for pipe in &self.model.pipes {
+            // Messages are numbered in the order in which they were sent.
+            assert!(pipe.messages.is_sorted_by(|a, b| a < b), "{:?}", pipe.messages);
+            let ends = usize::from(pipe.place != Place::Lost);
+            assert_eq!(pipe.ends.len(), ends, "{:?}", pipe.ends);
+        }
+    }
+}
+
+/// The pipes' senders in turn, as honest workers use them.
+fn check<LS, PS>(mut world: World<LS, PS>, ops: &[Op])
+where
+    LS: Storage<LinkEntry<QueueInlet>>,
+    PS: Storage<PipeEntry<Receiver>>,
+{
+    // Most runs are of a router that runs and has a link.
+    world.run(Op::Start);
+    world.run(Op::Attach);
+    for op in ops {
+        world.run(*op);
+    }
+    world.finish();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn a_router_on_arrays_does_what_the_model_says(
+        ops in prop::collection::vec(op(), 0..150),
+    ) {
+        let links = [const { Slot::VACANT }; 3];
+        let pipes = [const { Slot::VACANT }; 4];
+        check(World::new(links, pipes, (3, 4)), &ops);
+    }
+
+    #[test]
+    fn a_router_that_grows_does_what_the_model_says(
+        ops in prop::collection::vec(op(), 0..150),
+    ) {
+        let (links, pipes) = (Growing::new(), Growing::new());
+        check(World::new(links, pipes, (usize::MAX, usize::MAX)), &ops);
+    }
+}

@@ -9,12 +9,14 @@
 //! around them would put the orders in that the flag has to bring.
 
 #![cfg(loom)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use homing_core::wake::Flag;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-use loom::sync::{Arc, Condvar, Mutex};
+use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
 /// What each producer sends.
@@ -112,9 +114,19 @@ impl Shared {
     }
 }
 
-/// Runs the protocol over one flag, in every order that there is.
+/// Runs `model` in every order that there is; with more than two threads, in every order
+/// that interrupts them no more than a few times, which keeps it to seconds.
+fn check(producers: usize, model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    if producers > 1 && builder.preemption_bound.is_none() {
+        builder.preemption_bound = Some(2);
+    }
+    builder.check(model);
+}
+
+/// Runs the protocol over one flag.
 fn one_level<W: Wake>(producers: usize, budget: usize) {
-    loom::model(move || {
+    check(producers, move || {
         struct Link<W> {
             queues: Vec<Slots>,
             flag: W,
@@ -284,7 +296,7 @@ fn a_fenced_load_would_do() {
 ///            no link ready → router.lower(), then look at the ready ones once more
 /// ```
 fn two_levels<L: Wake, R: Wake>(links: usize, budget: usize) {
-    loom::model(move || {
+    check(links, move || {
         struct Router<L, R> {
             links: Vec<(Slots, L)>,
             ready: Shared,

@@ -16,10 +16,12 @@ pub trait Pump: Send {
     /// On Unix it does not wait. It is watched for edges: having said
     /// [`Pumped::Drained`], it is called again when something new has come.
     ///
-    /// On Windows it runs on a thread of its own, and waits for something to move.
+    /// On Windows it runs on a thread of its own, and waits for something to move, and for
+    /// room: it does not say [`Pumped::Full`].
     ///
     /// `worker_gone` says that the worker process has ended: what has not come by now will
-    /// not come, even if some other process still holds the worker's end.
+    /// not come, even if some other process still holds the worker's end. To say
+    /// [`Pumped::Drained`] then is to say [`Pumped::Ended`].
     fn pump(&mut self, worker_gone: bool) -> Pumped;
 }
 

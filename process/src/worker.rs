@@ -113,7 +113,10 @@ impl FromStr for Description {
         }
         let description = Self {
             transport: part()?.to_owned(),
-            handles: part()?.split(',').map(str::to_owned).collect(),
+            handles: match part()? {
+                "" => Vec::new(),
+                names => names.split(',').map(str::to_owned).collect(),
+            },
             limit: part()?.parse().map_err(|_| InheritError::Malformed)?,
             ticket: part()?.to_owned(),
         };
@@ -137,6 +140,13 @@ mod tests {
             ticket: "homing1-00".into(),
         };
         assert_eq!(description.to_string().parse(), Ok(description));
+        let none = Description {
+            transport: "none".into(),
+            handles: Vec::new(),
+            limit: 0,
+            ticket: String::new(),
+        };
+        assert_eq!(none.to_string().parse(), Ok(none));
         for text in ["", "1", "2;pipe;3;16;t", "1;pipe;3;many;t", "1;pipe;3;16;t;more"] {
             assert_eq!(text.parse::<Description>(), Err(InheritError::Malformed), "{text}");
         }

@@ -1,1 +1,92 @@
-//! OS pipes.
+//! OS pipes as a transport of [Homing](https://crates.io/crates/homing): links to worker
+//! processes, and within one process, over anonymous pipes of the system.
+//!
+//! A message is encoded with serde and postcard, and travels in frames; `WIRE.md` describes
+//! them. Nothing is named in the file system: a worker process inherits its end.
+//!
+//! Applications get it through the crate `homing`. On its own it is used as any transport:
+//!
+//! ```
+//! use homing_core::*;
+//! use homing_process::Doorbells;
+//! use homing_transport_pipe::{Pipe, Sender};
+//!
+//! struct Bell; // would wake the event loop
+//! impl Pinger for Bell {
+//!     fn ping(&self) {}
+//! }
+//!
+//! let NewLink { road, mut inlet, doorbell } = Pipe::new().link(Bell)?;
+//! let mut doorbells = Doorbells::new()?;
+//! doorbells.add(doorbell, None, std::sync::Arc::new(Bell))?;
+//!
+//! // A router would name the pipe.
+//! let ticket = Ticket::new(ConnectionId::from_parts(0, 0), Nonce::new(0));
+//! let mut sender: Sender<String> = road.far(ticket);
+//! let worker = std::thread::spawn(move || {
+//!     sender.start()?;
+//!     sender.send("done".to_string()).map_err(|_| Disconnected)?;
+//!     Ok::<(), SenderError>(()) // dropped, the sender stops
+//! });
+//!
+//! loop {
+//!     match inlet.poll() {
+//!         Ok(Some(Arrival::Message { parcel, .. })) => {
+//!             assert_eq!(parcel.decode(), Ok("done".to_string()));
+//!         }
+//!         Ok(Some(Arrival::Stopped { end, .. })) => break assert_eq!(end, End::Finished),
+//!         Ok(Some(_)) => {}
+//!         Ok(None) => doorbells.wait(None)?,
+//!         Err(end) => panic!("{end:?}"),
+//!     }
+//! }
+//! # worker.join().unwrap().unwrap();
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! # How a link is built
+//!
+//! All pipes of a link write to one OS pipe, each frame with one write, under a lock that is
+//! held for that write only. The descriptor does not block. Whoever may wait for room waits
+//! in `poll(2)`, without the lock; so a pipe that never waits is not held up by one that
+//! does.
+//!
+//! A frame that is longer than an atomic write may find room for a part of it. The rest is
+//! put aside as the link's *tail*, which whoever writes next writes first. So is what must
+//! not be lost and cannot wait: the end of a pipe on the foreground's own thread. Where
+//! nobody may come to write it, a thread does (`homing-flush`), which lives as long as there
+//! is something left.
+//!
+//! On the other side a [`Pump`](homing_process::Pump) reads on the thread that watches the
+//! descriptor, and hands what it has read to the [`PipeInlet`], which finds the frames in it.
+//!
+//! # Differences between systems
+//!
+//! On Windows an anonymous pipe blocks and cannot be watched. There a write waits for room
+//! even where it should not, no message comes back as full, none is dropped, and a thread
+//! reads each link.
+
+#![forbid(unsafe_code)]
+
+mod backlog;
+mod batch;
+mod end;
+mod flush;
+mod inlet;
+mod link;
+mod message;
+mod outlet;
+mod pipe;
+mod road;
+mod stream;
+mod sys;
+mod tail;
+
+#[cfg(test)]
+mod tests;
+
+pub use end::WorkerEnd;
+pub use inlet::PipeInlet;
+pub use outlet::{PipeOutlet, Sender};
+pub use pipe::{NAME, Pipe};
+pub use road::PipeRoad;

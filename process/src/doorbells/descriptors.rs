@@ -17,10 +17,25 @@ use crate::pump::{Doorbell, Pump, Pumped};
 
 const WAKER: Token = Token(0);
 
+/// What is watched of a link: its doorbell under an even token, the end of its worker under
+/// an odd one. Keys start at 1, and leave 0 to the waker.
+fn doorbell_of(key: usize) -> Token {
+    Token(key * 2)
+}
+
+fn exit_of(key: usize) -> Token {
+    Token(key * 2 + 1)
+}
+
 /// Watches the doorbells of many links.
 ///
 /// It is itself a descriptor (`AsFd`), readable when any of its doorbells has rung, so that
-/// an event loop that watches descriptors needs only this one.
+/// an event loop that watches descriptors needs only this one: it calls
+/// [`wait`](Doorbells::wait) with a time of zero whenever it is. Edges will do.
+///
+/// When the set is dropped, so are the pumps, and each link's bell is rung after that: an
+/// inlet whose pump is gone can tell its owner. Workers that still run are then reaped by
+/// nobody but [`Worker::end`].
 pub struct Doorbells {
     poll: Poll,
     events: Events,
@@ -63,7 +78,7 @@ impl Doorbells {
             events: Events::with_capacity(64),
             waker: Waker { waker, full: Arc::new(AtomicUsize::new(0)) },
             watched: HashMap::new(),
-            next: WAKER.0 + 1,
+            next: 1,
             again: Vec::new(),
         })
     }
@@ -78,7 +93,8 @@ impl Doorbells {
     ///
     /// # Errors
     ///
-    /// When the system cannot watch it.
+    /// When the system cannot watch it. The doorbell is dropped then, and the worker is reaped
+    /// by nobody but [`Worker::end`].
     pub fn add(
         &mut self,
         doorbell: Doorbell,
@@ -89,19 +105,20 @@ impl Doorbells {
         let process = match worker {
             Some(worker) => {
                 let watch = ExitWatch::new(worker.child())?;
-                self.register(key, watch.fd())?;
+                self.register(exit_of(key), watch.fd())?;
                 Process::Running(watch, worker)
             }
             None => Process::None,
         };
         if let Some(pump) = &doorbell.0 {
-            self.register(key, pump.fd())?;
+            self.register(doorbell_of(key), pump.fd())?;
         }
         self.next += 1;
         let watched = Watched { pump: doorbell.0, process, bell, again: true, full: false };
         self.watched.insert(key, watched);
         // What came before it was watched may make no edge.
         self.again.push(key);
+        self.waker.wake();
         Ok(Key(key))
     }
 
@@ -128,34 +145,54 @@ impl Doorbells {
             if let Some(watched) = self.watched.get_mut(&key) {
                 watched.again = false;
             }
+            // A pump that is full moves nothing until somebody has made room, and wakes this
+            // set: it does not keep it from sleeping.
             if self.pump(key) {
                 timeout = Some(Duration::ZERO);
             }
         }
-        match self.poll.poll(&mut self.events, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
-            result => result?,
+        let result = self.poll.poll(&mut self.events, timeout);
+        if result.is_ok() {
+            let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+            for token in events.iter().map(|event| event.token()).filter(|token| *token != WAKER) {
+                let key = token.0 / 2;
+                if token == exit_of(key) {
+                    self.look_for_exit(key);
+                }
+                self.pump(key);
+            }
+            self.events = events;
         }
-        let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
-        for event in events.iter().filter(|event| event.token() != WAKER) {
-            self.pump(event.token().0);
+        // Their edges are used up, so an event loop that watches this set would not come back.
+        if self.again.iter().any(|key| self.watched.get(key).is_some_and(|link| !link.full)) {
+            self.waker.wake();
         }
-        self.events = events;
-        Ok(())
+        match result {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn watched(&self) -> usize {
+        self.watched.len()
+    }
+
+    /// Reaps a worker that has ended.
+    fn look_for_exit(&mut self, key: usize) {
+        if let Some(watched) = self.watched.get_mut(&key)
+            && let Process::Running(watch, worker) = &mut watched.process
+            && watch.has_ended()
+        {
+            deregister(&self.poll, watch.fd());
+            worker.note_exit();
+            watched.process = Process::Gone;
+        }
     }
 
     /// Moves what waits for one link. Whether anything may have been moved.
     fn pump(&mut self, key: usize) -> bool {
         let Some(watched) = self.watched.get_mut(&key) else { return false };
-        if let Process::Running(watch, worker) = &mut watched.process
-            && watch.has_ended()
-        {
-            deregister(&self.poll, watch.fd());
-            // Known before the last look below: what the pump does not find then, nobody
-            // sent.
-            worker.note_exit();
-            watched.process = Process::Gone;
-        }
         let mut pumped = watched.pump();
         if pumped == Pumped::Full && !watched.full {
             watched.full = true;
@@ -167,7 +204,6 @@ impl Doorbells {
         if pumped != Pumped::Full && std::mem::take(&mut watched.full) {
             self.waker.full.fetch_sub(1, Ordering::Relaxed);
         }
-        watched.bell.ping();
         match pumped {
             Pumped::Drained => {}
             Pumped::More | Pumped::Full => {
@@ -175,11 +211,11 @@ impl Doorbells {
                     self.again.push(key);
                 }
             }
-            Pumped::Ended => {
-                watched.drop_pump(&self.poll, &self.waker);
-                self.remove_if_done(key);
-            }
+            Pumped::Ended => watched.drop_pump(&self.poll, &self.waker),
         }
+        // After the pump is dropped: an inlet may learn of the end from that alone.
+        watched.bell.ping();
+        self.remove_if_done(key);
         pumped != Pumped::Full
     }
 
@@ -191,17 +227,20 @@ impl Doorbells {
         }
     }
 
-    fn register(&self, key: usize, fd: BorrowedFd<'_>) -> io::Result<()> {
+    fn register(&self, token: Token, fd: BorrowedFd<'_>) -> io::Result<()> {
         let source = &mut SourceFd(&fd.as_raw_fd());
-        self.poll.registry().register(source, Token(key), Interest::READABLE)
+        self.poll.registry().register(source, token, Interest::READABLE)
     }
 }
 
 impl Watched {
     fn pump(&mut self) -> Pumped {
+        // Known before the pump's last look: what it does not find then, nobody sent.
         let worker_gone = matches!(self.process, Process::Gone);
-        match &mut self.pump {
-            Some(pump) => pump.pump(worker_gone),
+        match self.pump.as_mut().map(|pump| pump.pump(worker_gone)) {
+            // Some other process may hold the worker's end, but it is not the worker.
+            Some(Pumped::Drained) if worker_gone => Pumped::Ended,
+            Some(pumped) => pumped,
             None => Pumped::Ended,
         }
     }
@@ -219,6 +258,15 @@ impl Watched {
 fn deregister(poll: &Poll, fd: BorrowedFd<'_>) {
     // Closing the descriptor, which follows, would do the same.
     let _ = poll.registry().deregister(&mut SourceFd(&fd.as_raw_fd()));
+}
+
+impl Drop for Doorbells {
+    fn drop(&mut self) {
+        for (_, mut watched) in self.watched.drain() {
+            watched.drop_pump(&self.poll, &self.waker);
+            watched.bell.ping();
+        }
+    }
 }
 
 impl AsFd for Doorbells {

@@ -16,6 +16,10 @@ pub use descriptors::Doorbells;
 #[cfg(not(unix))]
 pub use threads::Doorbells;
 
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;
+
 /// What is rung, on the watching thread, when something was moved to an inlet.
 pub type Bell = Arc<dyn Pinger + Send + Sync>;
 

@@ -64,12 +64,14 @@ impl Doorbells {
             let (bell, cut) = (Arc::clone(&bell), Arc::clone(&cut));
             thread::Builder::new().name("homing-pipe".into()).spawn(move || {
                 while !cut.load(Ordering::Relaxed) {
-                    let pumped = pump.pump(false);
-                    bell.ping();
-                    if pumped == Pumped::Ended {
+                    if pump.pump(false) == Pumped::Ended {
                         break;
                     }
+                    bell.ping();
                 }
+                // In this order: an inlet may learn of the end from the drop alone.
+                drop(pump);
+                bell.ping();
                 drop(drained);
             })?;
         }
@@ -85,6 +87,8 @@ impl Doorbells {
                 bell.ping();
             })?;
         }
+        // Forgets the links whose threads have ended.
+        self.cut.retain(|_, cut| Arc::strong_count(cut) > 1);
         self.cut.insert(key, cut);
         self.next += 1;
         Ok(Key(key))

@@ -1,0 +1,138 @@
+//! Routes messages with the core alone: no standard library, no allocator. Its exit code is 0
+//! when each step came to what it should, and the number of the step otherwise.
+
+#![no_std]
+#![no_main]
+
+use core::cell::Cell;
+use core::panic::PanicInfo;
+
+use homing_core::*;
+
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+/// One place on a static link.
+type Place = Cell<Option<Item>>;
+
+#[derive(Clone, Copy)]
+enum Item {
+    Message(ConnectionId, u8),
+    Stopped(ConnectionId, Leaving),
+}
+
+/// The foreground's end: takes what lies in the place.
+struct PlaceInlet<'a> {
+    place: &'a Place,
+    bytes: [u8; 1],
+}
+
+impl Inlet for PlaceInlet<'_> {
+    fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
+        Ok(match self.place.take() {
+            None => None,
+            Some(Item::Message(connection, byte)) => {
+                self.bytes = [byte];
+                Some(Arrival::Message { connection, parcel: Parcel::Bytes(&self.bytes) })
+            }
+            Some(Item::Stopped(connection, leaving)) => {
+                Some(Arrival::Stopped { connection, end: leaving.end() })
+            }
+        })
+    }
+}
+
+/// The worker's end.
+struct PlaceOutlet<'a> {
+    place: &'a Place,
+    connection: ConnectionId,
+}
+
+impl Outlet<u8> for PlaceOutlet<'_> {
+    fn open(&mut self) -> Result<(), Disconnected> {
+        Ok(())
+    }
+
+    fn put(&mut self, message: u8, _: Patience) -> Result<u64, SendError<u8>> {
+        match self.place.take() {
+            None => {
+                self.place.set(Some(Item::Message(self.connection, message)));
+                Ok(0)
+            }
+            taken => {
+                self.place.set(taken);
+                Err(SendError::new(message, Reason::Full))
+            }
+        }
+    }
+
+    fn close(&mut self, leaving: Leaving) -> Result<(), Disconnected> {
+        self.place.set(Some(Item::Stopped(self.connection, leaving)));
+        Ok(())
+    }
+
+    fn is_panicking(&self) -> bool {
+        false
+    }
+}
+
+/// Remembers the last message.
+struct Led(u8);
+
+impl Receive for Led {
+    fn admits(&self, _: Nonce) -> bool {
+        false
+    }
+
+    fn accept(&mut self, parcel: Parcel<'_>) -> Result<Accepted, Undecodable> {
+        self.0 = parcel.decode()?;
+        Ok(Accepted::Now)
+    }
+}
+
+/// The number of the step that failed, as an error.
+fn expect(step: i32, condition: bool) -> Result<(), i32> {
+    if condition { Ok(()) } else { Err(step) }
+}
+
+fn run() -> Result<(), i32> {
+    let place = Place::new(None);
+    let mut router: Router<
+        _,
+        Led,
+        [Slot<LinkEntry<PlaceInlet<'_>>>; 2],
+        [Slot<PipeEntry<Led>>; 4],
+    > = Router::new([const { Slot::VACANT }; 2], [const { Slot::VACANT }; 4]);
+    expect(1, router.attach(PlaceInlet { place: &place, bytes: [0] }).is_err())?;
+    router.start().map_err(|_| 2)?;
+    let link = router.attach(PlaceInlet { place: &place, bytes: [0] }).map_err(|_| 3)?;
+    let connection = router.granted_pipe(link, Led(0)).map_err(|_| 4)?;
+
+    let mut sender = Sender::new(connection, PlaceOutlet { place: &place, connection });
+    sender.start().map_err(|_| 5)?;
+    sender.send(7).map_err(|_| 6)?;
+    expect(7, sender.try_send(8).is_err_and(|error| error.is_full()))?;
+    match router.poll(link) {
+        Polled::Message(lent) if lent.receiver.0 == 7 => {
+            expect(8, router.restore(lent).is_none())?;
+        }
+        _ => return Err(9),
+    }
+    drop(sender);
+    expect(10, matches!(router.poll(link), Polled::Ended(Lent { .. }, End::Finished)))?;
+    expect(11, matches!(router.poll(link), Polled::Empty))?;
+    router.stop().map_err(|_| 12)?;
+    expect(13, router.next_stopped().is_none() && router.counters().routed == 1)
+}
+
+/// Called by the C library.
+// SAFETY: no other `main` is linked.
+#[unsafe(no_mangle)]
+pub extern "C" fn main() -> i32 {
+    match run() {
+        Ok(()) => 0,
+        Err(step) => step,
+    }
+}

@@ -1,0 +1,302 @@
+//! The sender's state machine, over an outlet that records what it was told.
+
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use homing_core::SenderState::{Closed, Initial, Open};
+use homing_core::{
+    ConnectionId, Disconnected, Leaving, Outlet, Patience, Reason, SendError, Sender, SenderError,
+    SenderState, WrongState,
+};
+
+/// What an outlet is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Open,
+    Put(u8, Patience),
+    Close(Leaving),
+}
+
+/// What the outlet was told, and how it is to answer.
+#[derive(Default)]
+struct Record {
+    told: RefCell<Vec<Told>>,
+    gone: Cell<bool>,
+    full: Cell<bool>,
+    drops: Cell<u64>,
+}
+
+struct Recorder(Rc<Record>);
+
+impl Recorder {
+    fn tell(&self, told: Told) -> Result<(), Disconnected> {
+        self.0.told.borrow_mut().push(told);
+        if self.0.gone.get() { Err(Disconnected) } else { Ok(()) }
+    }
+}
+
+impl Outlet<u8> for Recorder {
+    fn open(&mut self) -> Result<(), Disconnected> {
+        self.tell(Told::Open)
+    }
+
+    fn put(&mut self, message: u8, patience: Patience) -> Result<u64, SendError<u8>> {
+        if self.tell(Told::Put(message, patience)).is_err() {
+            return Err(SendError::new(message, Reason::Disconnected));
+        }
+        if self.0.full.get() {
+            return Err(SendError::new(message, Reason::Full));
+        }
+        Ok(self.0.drops.get())
+    }
+
+    fn close(&mut self, leaving: Leaving) -> Result<(), Disconnected> {
+        self.tell(Told::Close(leaving))
+    }
+
+    fn is_panicking(&self) -> bool {
+        std::thread::panicking()
+    }
+}
+
+type Subject = Sender<u8, Recorder>;
+
+/// A sender in the given state, of whose way there nothing is recorded.
+fn sender(state: SenderState) -> (Subject, Rc<Record>) {
+    let record = Rc::new(Record::default());
+    let mut sender = Sender::new(ConnectionId::from_parts(1, 2), Recorder(Rc::clone(&record)));
+    if state != Initial {
+        assert_eq!(sender.start(), Ok(()));
+    }
+    if state == Closed {
+        assert_eq!(sender.stop(), Ok(()));
+    }
+    assert_eq!(sender.state(), state);
+    record.told.borrow_mut().clear();
+    (sender, record)
+}
+
+/// What a call came to, whichever it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    Wrong(SenderState),
+    NotSent(u8, Reason),
+    Gone,
+}
+
+impl From<Result<(), SenderError>> for Outcome {
+    fn from(result: Result<(), SenderError>) -> Self {
+        match result {
+            Ok(()) => Outcome::Done,
+            Err(SenderError::WrongState(WrongState { state })) => Outcome::Wrong(state),
+            Err(SenderError::Disconnected) => Outcome::Gone,
+        }
+    }
+}
+
+impl From<Result<(), SendError<u8>>> for Outcome {
+    fn from(result: Result<(), SendError<u8>>) -> Self {
+        match result {
+            Ok(()) => Outcome::Done,
+            Err(error) => Outcome::NotSent(error.into_message(), error.reason()),
+        }
+    }
+}
+
+fn start(sender: &mut Subject) -> Outcome {
+    sender.start().into()
+}
+
+fn send(sender: &mut Subject) -> Outcome {
+    sender.send(7).into()
+}
+
+fn try_send(sender: &mut Subject) -> Outcome {
+    sender.try_send(7).into()
+}
+
+fn send_all(sender: &mut Subject) -> Outcome {
+    sender.send_all([7, 8]).into()
+}
+
+fn send_none(sender: &mut Subject) -> Outcome {
+    sender.send_all([]).into()
+}
+
+fn stop(sender: &mut Subject) -> Outcome {
+    sender.stop().into()
+}
+
+fn scope(sender: &mut Subject) -> Outcome {
+    match sender.scope() {
+        Ok(mut scope) => scope.send(7).into(),
+        Err(error) => Err(error).into(),
+    }
+}
+
+const PUT: Told = Told::Put(7, Patience::Policy);
+const STOPPED: Told = Told::Close(Leaving::Stopped);
+
+/// A call, what it comes to, the state after it, and what the outlet was told.
+type Case = (SenderState, fn(&mut Subject) -> Outcome, Outcome, SenderState, &'static [Told]);
+
+fn run(cases: &[Case], set: impl Fn(&Record)) {
+    for (at, (state, call, outcome, after, told)) in cases.iter().enumerate() {
+        let (mut sender, record) = sender(*state);
+        set(&record);
+        assert_eq!(call(&mut sender), *outcome, "case {at}");
+        assert_eq!(sender.state(), *after, "case {at}");
+        assert_eq!(record.told.borrow().as_slice(), *told, "case {at}");
+    }
+}
+
+#[test]
+fn every_call_in_every_state() {
+    use Outcome::{Done, NotSent, Wrong};
+    run(
+        &[
+            (Initial, start, Done, Open, &[Told::Open]),
+            (Open, start, Wrong(Open), Open, &[]),
+            (Closed, start, Wrong(Closed), Closed, &[]),
+            (Initial, send, NotSent(7, Reason::NotOpen(Initial)), Initial, &[]),
+            (Open, send, Done, Open, &[PUT]),
+            (Closed, send, NotSent(7, Reason::NotOpen(Closed)), Closed, &[]),
+            (Initial, try_send, NotSent(7, Reason::NotOpen(Initial)), Initial, &[]),
+            (Open, try_send, Done, Open, &[Told::Put(7, Patience::None)]),
+            (Closed, try_send, NotSent(7, Reason::NotOpen(Closed)), Closed, &[]),
+            (Initial, send_all, NotSent(7, Reason::NotOpen(Initial)), Initial, &[]),
+            (Open, send_all, Done, Open, &[PUT, Told::Put(8, Patience::Policy)]),
+            (Closed, send_all, NotSent(7, Reason::NotOpen(Closed)), Closed, &[]),
+            (Initial, send_none, Done, Initial, &[]),
+            (Open, send_none, Done, Open, &[]),
+            (Closed, send_none, Done, Closed, &[]),
+            (Initial, stop, Wrong(Initial), Initial, &[]),
+            (Open, stop, Done, Closed, &[STOPPED]),
+            (Closed, stop, Wrong(Closed), Closed, &[]),
+            (Initial, scope, Done, Closed, &[Told::Open, PUT, STOPPED]),
+            (Open, scope, Wrong(Open), Open, &[]),
+            (Closed, scope, Wrong(Closed), Closed, &[]),
+        ],
+        |_| {},
+    );
+}
+
+#[test]
+fn every_call_when_the_foreground_is_gone() {
+    use Outcome::{Gone, NotSent, Wrong};
+    run(
+        &[
+            // It never opened, so there is nothing to close.
+            (Initial, start, Gone, Closed, &[Told::Open]),
+            (Initial, scope, Gone, Closed, &[Told::Open]),
+            (Open, send, NotSent(7, Reason::Disconnected), Open, &[PUT]),
+            (Open, send_all, NotSent(7, Reason::Disconnected), Open, &[PUT]),
+            (Open, stop, Gone, Closed, &[STOPPED]),
+            (Closed, stop, Wrong(Closed), Closed, &[]),
+        ],
+        |record| record.gone.set(true),
+    );
+}
+
+#[test]
+fn a_full_link_changes_no_state() {
+    let full = Outcome::NotSent(7, Reason::Full);
+    run(
+        &[
+            (Open, send, full, Open, &[PUT]),
+            (Open, try_send, full, Open, &[Told::Put(7, Patience::None)]),
+            (Open, send_all, full, Open, &[PUT]),
+        ],
+        |record| record.full.set(true),
+    );
+}
+
+/// A sender that is dropped says how it left, once.
+#[test]
+fn every_state_when_it_is_dropped() {
+    let cases: [(SenderState, &[Told]); 3] =
+        [(Initial, &[Told::Close(Leaving::Abandoned)]), (Open, &[STOPPED]), (Closed, &[])];
+    for (state, told) in cases {
+        let (sender, record) = sender(state);
+        drop(sender);
+        assert_eq!(record.told.borrow().as_slice(), told, "{state}");
+    }
+}
+
+#[test]
+fn every_state_when_it_is_dropped_by_a_panic() {
+    let cases: [(SenderState, &[Told]); 3] = [
+        (Initial, &[Told::Close(Leaving::Abandoned)]),
+        (Open, &[Told::Close(Leaving::Panicked)]),
+        (Closed, &[]),
+    ];
+    for (state, told) in cases {
+        let (sender, record) = sender(state);
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            let _dropped_on_the_way = sender;
+            std::panic::resume_unwind(Box::new("the worker's own"));
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(record.told.borrow().as_slice(), told, "{state}");
+    }
+}
+
+#[test]
+fn a_sender_that_failed_to_open_says_nothing_when_it_is_dropped() {
+    let (mut sender, record) = sender(Initial);
+    record.gone.set(true);
+    assert_eq!(sender.start(), Err(SenderError::Disconnected));
+    drop(sender);
+    assert_eq!(*record.told.borrow(), [Told::Open]);
+}
+
+/// Every way out of a scope: its end, an early return, a stop within, and a panic.
+#[test]
+fn a_scope_stops_on_every_way_out() {
+    fn early(sender: &mut Subject) -> Result<(), SenderError> {
+        let mut scope = sender.scope()?;
+        scope.stop()?;
+        scope.stop()?;
+        Ok(())
+    }
+
+    let (mut sender, record) = sender(Initial);
+    assert_eq!(early(&mut sender), Err(SenderError::WrongState(WrongState { state: Closed })));
+    assert_eq!(*record.told.borrow(), [Told::Open, STOPPED]);
+
+    let (mut sender, record) = self::sender(Initial);
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let _scope = sender.scope();
+        std::panic::resume_unwind(Box::new("the worker's own"));
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(sender.state(), Closed);
+    drop(sender);
+    assert_eq!(*record.told.borrow(), [Told::Open, Told::Close(Leaving::Panicked)]);
+}
+
+#[test]
+fn what_was_sent_and_dropped_is_counted() {
+    let (mut sender, record) = sender(Open);
+    assert!(sender.send_all([1, 2]).is_ok());
+    record.drops.set(3);
+    assert!(sender.try_send(3).is_ok());
+    record.full.set(true);
+    assert!(sender.send(4).is_err());
+    let mut rest = [5, 6].into_iter();
+    assert!(sender.send_all(&mut rest).is_err());
+    assert_eq!(rest.next(), Some(6), "what was not tried stays");
+    let counters = sender.counters();
+    assert_eq!((counters.sent, counters.dropped), (3, 3));
+}
+
+#[test]
+fn errors_name_the_state() {
+    let (mut sender, _record) = sender(Initial);
+    let error = sender.stop().map_err(|error| error.to_string());
+    assert!(error.is_err_and(|text| text.contains("initial")));
+    let error = sender.send(1).map_err(|error| error.to_string());
+    assert!(error.is_err_and(|text| text.contains("initial")));
+}

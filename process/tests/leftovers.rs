@@ -1,0 +1,93 @@
+//! Nothing is left of links and workers that are gone. In a binary of its own, as it counts
+//! all descriptors, threads and children of the process.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod common;
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use homing_process::{Doorbell, Doorbells, Pump, Pumped, Worker};
+
+/// Ends when its link does.
+struct Waiting(os_pipe::PipeReader, Arc<AtomicBool>);
+
+impl Pump for Waiting {
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
+    fn pump(&mut self, worker_gone: bool) -> Pumped {
+        if worker_gone { Pumped::Ended } else { Pumped::Drained }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.1.store(true, Ordering::SeqCst);
+    }
+}
+
+struct Silent;
+
+impl homing_core::Pinger for Silent {
+    fn ping(&self) {}
+}
+
+fn entries(directory: &str) -> usize {
+    std::fs::read_dir(directory).unwrap().count()
+}
+
+/// Descriptors, threads, and children that were not reaped.
+fn census() -> (usize, usize, String) {
+    let me = std::process::id();
+    let children = std::fs::read_to_string(format!("/proc/self/task/{me}/children"));
+    (entries("/proc/self/fd"), entries("/proc/self/task"), children.unwrap_or_default())
+}
+
+fn turn(doorbells: &mut Doorbells, kill: bool) {
+    let (reader, writer) = os_pipe::pipe().unwrap();
+    let dropped = Arc::new(AtomicBool::new(false));
+    let mut command = Command::new("sh");
+    command.args(["-c", "read line"]).stdin(Stdio::piped());
+    let mut link = common::prepared(vec![writer.into()]);
+    let worker = Worker::spawn(command, &mut link, &common::ticket()).unwrap();
+    let doorbell = Doorbell::new(Waiting(reader, Arc::clone(&dropped)));
+    doorbells.add(doorbell, Some(worker.clone()), Arc::new(Silent)).unwrap();
+    if kill {
+        worker.kill().unwrap();
+    }
+    drop(worker.take_stdin());
+    let end = Instant::now() + Duration::from_secs(20);
+    while worker.exit().is_none() || !dropped.load(Ordering::SeqCst) {
+        assert!(Instant::now() < end);
+        doorbells.wait(Some(Duration::from_secs(1))).unwrap();
+    }
+}
+
+#[test]
+fn no_descriptor_thread_or_child_is_left() {
+    let outside = census();
+    let mut doorbells = Doorbells::new().unwrap();
+    let before = census();
+    for index in 0..20 {
+        turn(&mut doorbells, index % 2 == 0);
+        assert_eq!(census(), before);
+    }
+
+    // A command that cannot be started leaves nothing either.
+    let (_reader, writer) = os_pipe::pipe().unwrap();
+    let mut link = common::prepared(vec![writer.into()]);
+    let missing = Command::new("/no/such/program");
+    Worker::spawn(missing, &mut link, &common::ticket()).unwrap_err();
+    drop((_reader, link));
+    assert_eq!(census(), before);
+
+    drop(doorbells);
+    assert_eq!(census(), outside);
+}

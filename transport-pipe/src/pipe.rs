@@ -1,0 +1,99 @@
+//! The transport: how its links are made.
+
+use std::io;
+
+use homing_core::{NewLink, Pinger, Transport, frame};
+use homing_process::{Doorbell, OwnedHandle, Prepared, ProcessTransport};
+
+use crate::end::WorkerEnd;
+use crate::inlet::PipeInlet;
+use crate::road::PipeRoad;
+use crate::sys;
+
+/// The transport's name, by which a worker process finds the code for its end.
+pub const NAME: &str = "pipe";
+
+/// What the foreground buffers of each link unless another figure is chosen.
+const DEFAULT_BUFFER: usize = 1024 * 1024;
+
+/// The wire format has 32 bits for the length of a message.
+pub(crate) const MOST_LIMIT: usize = u32::MAX as usize;
+
+/// The transport of OS pipes: makes links to worker processes, and within one process.
+///
+/// Each link is one OS pipe, which all its pipes share. What the worker writes is moved, as
+/// the link's doorbell rings, to a buffer of the foreground's; when that is full too, the
+/// worker waits.
+///
+/// Of a link within one process, the thread that makes it is taken for the foreground's: on
+/// it no sender of the link ever waits. (On Windows it does, when the buffers are full: a
+/// write to an OS pipe blocks there.)
+#[derive(Clone, Debug)]
+pub struct Pipe {
+    limit: usize,
+    buffer: usize,
+}
+
+impl Pipe {
+    /// Makes links whose messages have at most 16 MiB, and of which the foreground buffers
+    /// 1 MiB.
+    pub const fn new() -> Self {
+        Self { limit: frame::DEFAULT_LIMIT, buffer: DEFAULT_BUFFER }
+    }
+
+    /// Sets how many bytes a message may have at most when encoded. More than 4 GiB - 1 byte
+    /// is not possible.
+    #[must_use]
+    pub const fn limit(mut self, bytes: usize) -> Self {
+        self.limit = if bytes < MOST_LIMIT { bytes } else { MOST_LIMIT };
+        self
+    }
+
+    /// Sets how much the foreground buffers of each link before its worker has to wait, in
+    /// bytes of memory. The last read may exceed it, by 64 KiB at most.
+    #[must_use]
+    pub const fn buffer(mut self, bytes: usize) -> Self {
+        // Without any, nothing would ever be read.
+        self.buffer = if bytes > 0 { bytes } else { 1 };
+        self
+    }
+
+    fn make(&self) -> io::Result<(PipeInlet, Doorbell, OwnedHandle)> {
+        let (reader, writer) = os_pipe::pipe()?;
+        let (pump, incoming) = sys::pump(reader.into(), self.buffer)?;
+        Ok((PipeInlet::new(incoming, self.limit), Doorbell::new(pump), writer.into()))
+    }
+}
+
+impl Default for Pipe {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Links within this process. They ring no bell: the doorbell is what rings.
+impl<P: Pinger> Transport<P> for Pipe {
+    type Road = PipeRoad;
+    type Inlet = PipeInlet;
+    type Doorbell = Doorbell;
+    type Error = io::Error;
+
+    fn link(&mut self, _bell: P) -> io::Result<NewLink<PipeRoad, PipeInlet, Doorbell>> {
+        let (inlet, doorbell, writer) = self.make()?;
+        let road = PipeRoad(WorkerEnd::beside_foreground(writer, self.limit)?);
+        Ok(NewLink { road, inlet, doorbell })
+    }
+}
+
+impl ProcessTransport for Pipe {
+    fn prepare(&mut self) -> io::Result<Prepared> {
+        let (inlet, doorbell, writer) = self.make()?;
+        Ok(Prepared {
+            transport: NAME,
+            inlet: Box::new(inlet),
+            doorbell,
+            handles: vec![writer],
+            limit: self.limit,
+        })
+    }
+}
