@@ -1,0 +1,184 @@
+//! The socket between the two sides: rings, room, and the end of either.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use homing_core::{Disconnected, LinkEnd, Refusal};
+use homing_process::Pumped;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, recv, send, shutdown,
+    socketpair,
+};
+
+/// How many bytes one look at the socket takes, and how many looks there are before others
+/// have their turn. An honest peer has a few bytes on the way at most.
+const BYTES: usize = 64;
+const LOOKS: usize = 4;
+
+/// One end of the socket. A byte says: look again. Which byte does not matter.
+#[derive(Debug)]
+pub(crate) struct Socket(OwnedFd);
+
+/// What is on the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cleared {
+    Empty,
+    More,
+    Gone,
+}
+
+impl Socket {
+    /// Both ends: they do not block, and are closed when another program is started.
+    pub(crate) fn pair() -> io::Result<(Self, Self)> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (one, two) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        Ok((Self(one), Self(two)))
+    }
+
+    /// An end that was inherited.
+    pub(crate) fn adopt(fd: OwnedFd) -> io::Result<Self> {
+        rustix::io::ioctl_fionbio(&fd, true)?;
+        if rustix::net::sockopt::socket_type(&fd)? != SocketType::STREAM {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Ok(Self(fd))
+    }
+
+    pub(crate) fn into_fd(self) -> OwnedFd {
+        self.0
+    }
+
+    /// Makes the other side look. It neither waits nor raises a signal.
+    pub(crate) fn ring(&self) -> Result<(), Disconnected> {
+        loop {
+            return match send(&self.0, &[0], SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+                // No room: there are so many bytes already that it will look.
+                Ok(_) | Err(Errno::AGAIN) => Ok(()),
+                Err(Errno::INTR) => continue,
+                Err(_) => Err(Disconnected),
+            };
+        }
+    }
+
+    /// Takes the bytes that are there, so that the socket can ring again.
+    fn clear(&self) -> Cleared {
+        for _ in 0..LOOKS {
+            match recv(&self.0, &mut [0; BYTES], RecvFlags::DONTWAIT) {
+                Ok((_, 0)) => return Cleared::Gone,
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return Cleared::Empty,
+                // A peer that closed with bytes unread resets the connection.
+                Err(_) => return Cleared::Gone,
+            }
+        }
+        Cleared::More
+    }
+
+    /// Waits until the other side says something, and takes it.
+    pub(crate) fn wait(&self) -> Result<(), Disconnected> {
+        // An error that lasts is found by the look that follows.
+        let _ = poll(&mut [PollFd::new(&self.0, PollFlags::IN)], None);
+        match self.clear() {
+            Cleared::Empty | Cleared::More => Ok(()),
+            Cleared::Gone => Err(Disconnected),
+        }
+    }
+
+    /// Waits until the other side is gone, or this one has [let go](Socket::let_go). It takes
+    /// nothing that was said.
+    pub(crate) fn wait_gone(&self) {
+        loop {
+            let fd = &mut [PollFd::new(&self.0, PollFlags::empty())];
+            match poll(fd, None) {
+                Err(Errno::INTR) => {}
+                Err(Errno::NOMEM | Errno::AGAIN) => std::thread::yield_now(),
+                Ok(_) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Says that this side is gone, whoever may still hold the descriptor.
+    pub(crate) fn let_go(&self) {
+        // It fails only when the other side is gone.
+        let _ = shutdown(&self.0, Shutdown::Both);
+    }
+}
+
+/// The foreground's end, as its inlet and its pump share it.
+#[derive(Debug)]
+pub(crate) struct Bell {
+    socket: Socket,
+    end: AtomicU8,
+}
+
+/// The values of `Bell::end`.
+const OPEN: u8 = 0;
+const GONE: u8 = 1;
+const BROKEN: u8 = 2;
+
+impl Bell {
+    pub(crate) fn new(socket: Socket) -> Self {
+        Self { socket, end: AtomicU8::new(OPEN) }
+    }
+
+    /// How the worker's end has come to its end, if it has. What was put before is in the
+    /// ring for whoever looks after this.
+    #[inline]
+    pub(crate) fn end(&self) -> Option<LinkEnd> {
+        // Acquire pairs with the Release of `finish`: what the worker has published before
+        // its end was seen there is seen here.
+        match self.end.load(Ordering::Acquire) {
+            OPEN => None,
+            GONE => Some(LinkEnd::Gone(None)),
+            _ => Some(LinkEnd::Refused(Refusal::Broken)),
+        }
+    }
+
+    fn finish(&self, end: u8) {
+        // The first to say so is right. On failure nothing is read.
+        let _ = self.end.compare_exchange(OPEN, end, Ordering::Release, Ordering::Relaxed);
+    }
+
+    /// Wakes the worker, which waits for room.
+    pub(crate) fn made_room(&self) {
+        // A worker that is gone needs none.
+        let _ = self.socket.ring();
+    }
+
+    /// The inlet goes: the worker is told, and the pump ends.
+    pub(crate) fn let_go(&self) {
+        self.socket.let_go();
+    }
+}
+
+/// Takes the rings off the socket, on the thread that watches it.
+#[derive(Debug)]
+pub(crate) struct Pump(pub(crate) std::sync::Arc<Bell>);
+
+impl homing_process::Pump for Pump {
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.0.socket.0.as_fd()
+    }
+
+    fn pump(&mut self, worker_gone: bool) -> Pumped {
+        match self.0.socket.clear() {
+            Cleared::More if !worker_gone => Pumped::More,
+            Cleared::Empty if !worker_gone => Pumped::Drained,
+            // Whatever else holds the worker's end, it is no worker's.
+            _ => {
+                self.0.finish(GONE);
+                Pumped::Ended
+            }
+        }
+    }
+}
+
+impl Drop for Pump {
+    fn drop(&mut self) {
+        // Unless the end was seen, nobody hears any more when something comes.
+        self.0.finish(BROKEN);
+    }
+}

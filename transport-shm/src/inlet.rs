@@ -1,0 +1,157 @@
+//! The foreground's end of a link.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use homing_core::{Arrival, Assembly, Inlet, LinkEnd, Refusal, frame};
+
+use crate::bell::Bell;
+use crate::region::Region;
+use crate::ring::{Consumer, Look, Memory as _, padded};
+use crate::words;
+
+/// What an idle link keeps to copy to.
+const SMALL: usize = 8 * 1024;
+
+/// The most that is copied out of the ring at once, but for a longer frame.
+const RUN: usize = 32 * 1024;
+
+/// The foreground's end of a link.
+///
+/// It copies a run of frames at once out of the shared memory, and reads them where nobody
+/// else can write. Each [`poll`](Inlet::poll) takes one frame, and copies at most one run.
+///
+/// Until a `poll` has returned `None`, the worker takes the foreground for awake and does
+/// not ring. So whoever polls goes on until then, however much later.
+///
+/// When it is dropped, senders are told that the foreground is gone.
+pub struct ShmInlet {
+    region: Arc<Region>,
+    bell: Arc<Bell>,
+    ring: Consumer,
+    /// What was copied last, and what of it is still to be read.
+    run: Vec<u8>,
+    rest: Range<usize>,
+    /// What is longer than `rest` and begins it, if that is known.
+    wanted: usize,
+    /// The worker's end is gone, and the last look at the ring has been taken.
+    over: Option<LinkEnd>,
+    assembly: Assembly,
+}
+
+impl ShmInlet {
+    pub(crate) fn new(region: Arc<Region>, bell: Arc<Bell>, limit: usize) -> Self {
+        Self {
+            region,
+            bell,
+            ring: Consumer::new(),
+            run: Vec::new(),
+            rest: 0..0,
+            wanted: 0,
+            over: None,
+            assembly: Assembly::new(limit),
+        }
+    }
+
+    /// Finds the next frame, with its length prefix, in what was copied.
+    #[inline]
+    fn find(&mut self) -> Result<Option<Range<usize>>, Refusal> {
+        let rest = self.run.get(self.rest.clone()).unwrap_or(&[]);
+        match frame::measure(rest)? {
+            Some(len) if len <= rest.len() => {
+                let start = self.rest.start;
+                // Copied runs end where a frame may begin, so this is not past the end.
+                self.rest.start += padded(len).min(rest.len());
+                Ok(Some(start..start + len))
+            }
+            measured => {
+                self.wanted = measured.unwrap_or(0);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Copies what comes next behind what is left, if there is anything.
+    fn refill(&mut self) -> Result<bool, LinkEnd> {
+        if self.ring.available() == 0 && !self.look()? {
+            return Ok(false);
+        }
+        let left = self.rest.len();
+        self.run.copy_within(self.rest.clone(), 0);
+        let copy = (left + self.ring.available()).clamp(SMALL, RUN).max(padded(self.wanted));
+        if copy > self.run.len() {
+            self.run.resize(copy, 0);
+        }
+        let into = self.run.get_mut(left..copy).unwrap_or(&mut []);
+        let (taken, wake) = self.ring.take(&*self.region, into);
+        self.rest = 0..left + taken;
+        if wake {
+            self.bell.made_room();
+        }
+        Ok(true)
+    }
+
+    /// Looks whether the worker has put anything, when all that was seen is taken.
+    #[cold]
+    fn look(&mut self) -> Result<bool, LinkEnd> {
+        if let Some(end) = self.over {
+            return Err(end);
+        }
+        // Before the look: what a worker has put before its end is found by it.
+        if let Some(end) = self.bell.end() {
+            // Some other process may hold the region and go on. It is no worker's.
+            self.over = Some(end);
+            self.ring.look_at_last(&*self.region)?;
+            return if self.ring.available() > 0 { Ok(true) } else { Err(end) };
+        }
+        if self.ring.look(&*self.region)? == Look::Empty {
+            self.shrink();
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// An idle link holds little memory.
+    fn shrink(&mut self) {
+        if self.run.capacity() > SMALL && self.rest.is_empty() {
+            self.run = Vec::new();
+            self.rest = 0..0;
+        }
+        self.assembly.shrink();
+    }
+}
+
+impl Inlet for ShmInlet {
+    #[inline]
+    fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
+        let place = match self.find()? {
+            Some(place) => place,
+            None if !self.refill()? => return Ok(None),
+            None => match self.find()? {
+                Some(place) => place,
+                // Whoever puts a frame in bits makes each of them a turn of its own.
+                None => return Ok(Some(Arrival::Partial)),
+            },
+        };
+        match frame::split(self.run.get(place).unwrap_or(&[]))? {
+            Some((frame, _)) => Ok(Some(self.assembly.accept(frame)?)),
+            // It was measured before.
+            None => Err(LinkEnd::Refused(Refusal::Malformed)),
+        }
+    }
+}
+
+impl Drop for ShmInlet {
+    fn drop(&mut self) {
+        // In this order: whoever is woken by the second finds the first.
+        words::let_go(self.region.tail());
+        self.bell.let_go();
+    }
+}
+
+impl fmt::Debug for ShmInlet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ShmInlet").finish_non_exhaustive()
+    }
+}

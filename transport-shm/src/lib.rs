@@ -1,0 +1,129 @@
+//! Shared memory as a transport of [Homing](https://crates.io/crates/homing): links from
+//! worker processes, and within one process, at the speed of memory.
+//!
+//! It is for Linux: it stands on memfd and its seals. On other systems this crate is empty,
+//! and `homing-transport-pipe` is the portable choice, with the same behaviour.
+//!
+//! A message is encoded with serde and postcard, and travels in frames; `WIRE.md` describes
+//! them and the memory. Nothing is named, neither in the file system nor in /dev/shm: a
+//! worker process inherits its end.
+//!
+//! Applications get it through the crate `homing`. On its own it is used as any transport:
+//!
+//! ```
+//! # #[cfg(target_os = "linux")]
+//! # fn main() -> Result<(), std::io::Error> {
+//! use homing_core::*;
+//! use homing_process::Doorbells;
+//! use homing_transport_shm::{Sender, Shm};
+//!
+//! struct Bell; // would wake the event loop
+//! impl Pinger for Bell {
+//!     fn ping(&self) {}
+//! }
+//!
+//! let NewLink { road, mut inlet, doorbell } = Shm::new().link(Bell)?;
+//! let mut doorbells = Doorbells::new()?;
+//! doorbells.add(doorbell, None, std::sync::Arc::new(Bell))?;
+//!
+//! // A router would name the pipe.
+//! let ticket = Ticket::new(ConnectionId::from_parts(0, 0), Nonce::new(0));
+//! let mut sender: Sender<String> = road.far(ticket);
+//! let worker = std::thread::spawn(move || {
+//!     sender.start()?;
+//!     sender.send("done".to_string()).map_err(|_| Disconnected)?;
+//!     Ok::<(), SenderError>(()) // dropped, the sender stops
+//! });
+//!
+//! loop {
+//!     match inlet.poll() {
+//!         Ok(Some(Arrival::Message { parcel, .. })) => {
+//!             assert_eq!(parcel.decode(), Ok("done".to_string()));
+//!         }
+//!         Ok(Some(Arrival::Stopped { end, .. })) => break assert_eq!(end, End::Finished),
+//!         Ok(Some(_)) => {}
+//!         Ok(None) => doorbells.wait(None)?,
+//!         Err(end) => panic!("{end:?}"),
+//!     }
+//! }
+//! # worker.join().unwrap().unwrap();
+//! # Ok(())
+//! # }
+//! # #[cfg(not(target_os = "linux"))]
+//! # fn main() {}
+//! ```
+//!
+//! # How a link is built
+//!
+//! A link is a ring of bytes in a sealed memfd, and a socket. All pipes of the link put their
+//! frames on the ring, each as a whole or not at all, under a lock of the worker's own that
+//! is held for one frame at a time. There is no lock in the shared memory.
+//!
+//! The foreground copies a run of frames at once to memory of its own, gives their room back,
+//! and reads them there. It never trusts what stands in the shared memory: the worker's index
+//! is checked whenever it is read, and its own it keeps to itself.
+//!
+//! The worker rings, with a byte on the socket, only when the foreground sleeps; the
+//! foreground wakes the worker in the same way, only when the worker waits. The end of the
+//! socket tells each side of the other's death.
+//!
+//! What the foreground may not do without waiting is brought onto the ring by a thread
+//! (`homing-flush`), which lives as long as there is something left: the end of a pipe on
+//! the foreground's own thread, and what waits under a policy that drops older messages.
+//!
+//! # When a side dies
+//!
+//! What a worker has handed over is in memory that the foreground holds. However the worker
+//! ends, it arrives; what was being put when it ended does not.
+//!
+//! When the foreground ends, however that is, a sender that waits is told at once, and
+//! any other with its next message, as soon as the system has closed the foreground's end.
+
+#![cfg(target_os = "linux")]
+#![deny(unsafe_code)]
+
+#[cfg(not(loom))]
+mod backlog;
+#[cfg(not(loom))]
+mod batch;
+#[cfg(not(loom))]
+mod bell;
+#[cfg(not(loom))]
+mod end;
+#[cfg(not(loom))]
+mod flush;
+#[cfg(not(loom))]
+mod inlet;
+#[cfg(not(loom))]
+mod link;
+#[cfg(not(loom))]
+mod message;
+#[cfg(not(loom))]
+mod outlet;
+#[cfg(not(loom))]
+#[allow(unsafe_code, reason = "memory that another process writes to")]
+mod region;
+mod ring;
+#[cfg(not(loom))]
+mod road;
+#[cfg(not(loom))]
+mod room;
+#[cfg(not(loom))]
+mod shm;
+#[cfg(not(loom))]
+mod stream;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(not(loom))]
+pub use end::WorkerEnd;
+#[cfg(not(loom))]
+pub use inlet::ShmInlet;
+#[cfg(not(loom))]
+pub use outlet::{Sender, ShmOutlet};
+#[cfg(not(loom))]
+pub use road::ShmRoad;
+#[cfg(not(loom))]
+pub use shm::{NAME, Shm};

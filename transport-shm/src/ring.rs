@@ -1,0 +1,190 @@
+//! The ring of bytes, seen from either side. It knows no system: the memory behind it is a
+//! region of shared memory, or a model.
+//!
+//! Frames are put as a whole or not at all. Each begins at a multiple of [`ALIGN`].
+
+use homing_core::Refusal;
+
+use crate::words::{self, ALIGN, AtomicU64, Seen};
+
+/// The memory of a ring.
+pub(crate) trait Memory {
+    /// The word that the worker's index stands in.
+    fn tail(&self) -> &AtomicU64;
+    /// The word that the foreground's index stands in.
+    fn head(&self) -> &AtomicU64;
+    /// The length of the ring in bytes, a power of two.
+    fn len(&self) -> usize;
+    /// Writes bytes from `index` on, a multiple of [`ALIGN`], and zeroes up to the next one.
+    fn write(&self, index: u64, bytes: &[u8]);
+    /// Reads bytes from `index` on. Both are multiples of [`ALIGN`].
+    fn read(&self, index: u64, into: &mut [u8]);
+}
+
+/// The room that so many bytes take.
+#[inline]
+pub(crate) const fn padded(len: usize) -> usize {
+    len.next_multiple_of(ALIGN)
+}
+
+/// The worker's side. One for each ring; threads share it under a lock.
+pub(crate) struct Producer {
+    tail: u64,
+    /// The foreground's index as it was last seen. Seeing it costs a cache miss, so it is
+    /// looked at again only when there seems to be no room.
+    head: u64,
+}
+
+impl Producer {
+    pub(crate) const fn new() -> Self {
+        Self { tail: 0, head: 0 }
+    }
+
+    /// How many bytes there is room for now.
+    #[inline]
+    fn room(&self, len: usize) -> usize {
+        len.saturating_sub(self.tail.wrapping_sub(self.head) as usize)
+    }
+
+    /// Whether there is room for `wanted` bytes, a multiple of [`ALIGN`].
+    #[inline]
+    pub(crate) fn has_room<M: Memory>(&mut self, memory: &M, wanted: usize) -> bool {
+        self.room(memory.len()) >= wanted || self.look_again(memory) >= wanted
+    }
+
+    #[cold]
+    fn look_again<M: Memory>(&mut self, memory: &M) -> usize {
+        let head = words::look_for_room(memory.head()).index();
+        // Nobody but the foreground writes it, which would have to be out of its mind.
+        if self.tail.wrapping_sub(head) <= memory.len() as u64 {
+            self.head = head;
+        }
+        self.room(memory.len())
+    }
+
+    /// Puts a frame, in two pieces, and publishes it. Says what the other side had said, or
+    /// `None` when there is no room.
+    #[inline]
+    pub(crate) fn put<M: Memory>(
+        &mut self,
+        memory: &M,
+        first: &[u8],
+        second: &[u8],
+    ) -> Option<Seen> {
+        let len = padded(first.len() + second.len());
+        if !self.has_room(memory, len) {
+            return None;
+        }
+        if second.is_empty() {
+            memory.write(self.tail, first);
+        } else {
+            self.write_both(memory, first, second);
+        }
+        self.tail = self.tail.wrapping_add(len as u64);
+        Some(words::publish(memory.tail(), len as u64))
+    }
+
+    /// Writes two pieces of which the first is short.
+    fn write_both<M: Memory>(&self, memory: &M, first: &[u8], second: &[u8]) {
+        let mut joint = [0; 64];
+        let into_joint = (padded(first.len()) - first.len()).min(second.len());
+        let len = first.len() + into_joint;
+        let (begin, rest) = second.split_at_checked(into_joint).unwrap_or((second, &[]));
+        match joint.get_mut(..len) {
+            Some(joint) => {
+                for (to, from) in joint.iter_mut().zip(first.iter().chain(begin)) {
+                    *to = *from;
+                }
+                memory.write(self.tail, joint);
+            }
+            // No head is that long.
+            None => memory.write(self.tail, &[first, begin].concat()),
+        }
+        memory.write(self.tail.wrapping_add(len as u64), rest);
+    }
+}
+
+/// The foreground's side.
+///
+/// Its own index is private; what stands in the region is only for the worker to read. The
+/// worker's is checked whenever it is read.
+pub(crate) struct Consumer {
+    head: u64,
+    /// The worker's index as it was last seen.
+    tail: u64,
+    /// The worker has said that it waits, and was not woken yet.
+    waited_for: bool,
+}
+
+/// How a look at an empty ring ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// There is something to take.
+    Some,
+    /// There is nothing; whoever puts something rings.
+    Empty,
+}
+
+impl Consumer {
+    pub(crate) const fn new() -> Self {
+        Self { head: 0, tail: 0, waited_for: false }
+    }
+
+    /// How many bytes are there to take, as was last seen.
+    #[inline]
+    pub(crate) fn available(&self) -> usize {
+        self.tail.wrapping_sub(self.head) as usize
+    }
+
+    /// Looks how far the worker is, when all that was seen has been taken. It goes to sleep
+    /// when there is nothing, and stays awake when there is something.
+    pub(crate) fn look<M: Memory>(&mut self, memory: &M) -> Result<Look, Refusal> {
+        let seen = words::look(memory.tail());
+        if self.accept(seen, memory.len())? {
+            if !seen.has(words::RUNG) {
+                words::stay_awake(memory.tail());
+            }
+            return Ok(Look::Some);
+        }
+        // It may sleep already: then whoever has published since rings, or has rung.
+        if seen.has(words::ABOUT | words::RUNG) {
+            let seen = words::sleep(memory.tail());
+            if self.accept(seen, memory.len())? {
+                words::stay_awake(memory.tail());
+                return Ok(Look::Some);
+            }
+        }
+        Ok(Look::Empty)
+    }
+
+    /// Looks for the last time: the worker is gone.
+    pub(crate) fn look_at_last<M: Memory>(&mut self, memory: &M) -> Result<(), Refusal> {
+        self.accept(words::look(memory.tail()), memory.len()).map(drop)
+    }
+
+    /// Takes the worker's index, if it can be: it never goes back, and never past what the
+    /// ring holds.
+    fn accept(&mut self, seen: Seen, len: usize) -> Result<bool, Refusal> {
+        let new = seen.index().wrapping_sub(self.head);
+        if new > len as u64 || new < self.available() as u64 {
+            return Err(Refusal::Malformed);
+        }
+        self.tail = seen.index();
+        Ok(new > 0)
+    }
+
+    /// Copies what comes next, at most what is available and what `into` holds, and gives its
+    /// room back. Says how much it was, and whether the worker is to be woken.
+    pub(crate) fn take<M: Memory>(&mut self, memory: &M, into: &mut [u8]) -> (usize, bool) {
+        let len = into.len().min(self.available()) / ALIGN * ALIGN;
+        if let Some(into) = into.get_mut(..len) {
+            memory.read(self.head, into);
+        }
+        self.head = self.head.wrapping_add(len as u64);
+        self.waited_for |= words::publish_head(memory.head(), self.head);
+        // Not for every bit of room: no frame or batch takes more than half a ring.
+        let wake = self.waited_for && self.available() <= memory.len() / 2;
+        self.waited_for &= !wake;
+        (len, wake)
+    }
+}

@@ -1,0 +1,84 @@
+//! Waiting for room: one thread at the socket, the others behind it.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use homing_core::Disconnected;
+
+use crate::bell::Socket;
+use crate::ring::Memory;
+use crate::words::{self, GONE};
+
+/// Where the threads of a link wait for room.
+///
+/// The foreground wakes the link with one byte, which one thread takes off the socket. So one
+/// of them waits there, and tells the others.
+pub(crate) struct Room {
+    waiting: Mutex<Waiting>,
+    came: Condvar,
+}
+
+struct Waiting {
+    /// Whether somebody waits at the socket.
+    at_socket: bool,
+    /// How often somebody has come back from there.
+    came: u64,
+}
+
+impl Room {
+    pub(crate) fn new() -> Self {
+        Self { waiting: Mutex::new(Waiting { at_socket: false, came: 0 }), came: Condvar::new() }
+    }
+
+    /// Waits until there may be room for `wanted` bytes, or the foreground is gone.
+    pub(crate) fn wait<M: Memory>(
+        &self,
+        memory: &M,
+        socket: &Socket,
+        wanted: usize,
+    ) -> Result<(), Disconnected> {
+        let mut waiting = self.lock();
+        if waiting.at_socket {
+            let came = waiting.came;
+            while waiting.came == came {
+                waiting = self.came.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            }
+            return Ok(());
+        }
+        waiting.at_socket = true;
+        drop(waiting);
+        let waited = wait_at_socket(memory, socket, wanted);
+        let mut waiting = self.lock();
+        waiting.at_socket = false;
+        waiting.came += 1;
+        drop(waiting);
+        self.came.notify_all();
+        waited
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn wait_at_socket<M: Memory>(
+    memory: &M,
+    socket: &Socket,
+    wanted: usize,
+) -> Result<(), Disconnected> {
+    loop {
+        // Announced first, looked at second, in one step: what the foreground takes after
+        // this, it takes with the flag seen.
+        let head = words::announce(memory.head()).index();
+        // This side's own word. Another thread may put more meanwhile; then that one takes
+        // the room, and this one comes again.
+        let tail = words::look(memory.tail());
+        if tail.has(GONE) {
+            return Err(Disconnected);
+        }
+        let used = tail.index().wrapping_sub(head);
+        if used.saturating_add(wanted as u64) <= memory.len() as u64 {
+            return Ok(());
+        }
+        socket.wait()?;
+    }
+}

@@ -1,0 +1,130 @@
+//! The transport: how its links are made.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use homing_core::{NewLink, Pinger, Transport, frame};
+use homing_process::{Doorbell, Prepared, ProcessTransport};
+
+use crate::bell::{Bell, Pump, Socket};
+use crate::end::WorkerEnd;
+use crate::inlet::ShmInlet;
+use crate::region::{self, Region};
+use crate::road::ShmRoad;
+
+/// The transport's name, by which a worker process finds the code for its end.
+pub const NAME: &str = "shm";
+
+/// The ring of each link unless another figure is chosen.
+const DEFAULT_RING: usize = 1024 * 1024;
+
+/// The wire format has 32 bits for the length of a message.
+pub(crate) const MOST_LIMIT: usize = u32::MAX as usize;
+
+/// The transport of shared memory: makes links to worker processes, and within one process.
+///
+/// Each link is one ring of bytes in anonymous memory, which all its pipes share, and a
+/// socket that wakes. When the ring is full, the worker waits.
+///
+/// Of a link within one process, the thread that makes it is taken for the foreground's: on
+/// it no sender of the link ever waits.
+#[derive(Clone, Debug)]
+pub struct Shm {
+    limit: usize,
+    ring: usize,
+    huge_pages: bool,
+}
+
+impl Shm {
+    /// Makes links with a ring of 1 MiB, whose messages have at most 16 MiB.
+    pub const fn new() -> Self {
+        Self { limit: frame::DEFAULT_LIMIT, ring: DEFAULT_RING, huge_pages: false }
+    }
+
+    /// Sets how many bytes a message may have at most when encoded. It may be more than the
+    /// ring holds. More than 4 GiB - 1 byte is not possible.
+    #[must_use]
+    pub const fn limit(mut self, bytes: usize) -> Self {
+        self.limit = if bytes < MOST_LIMIT { bytes } else { MOST_LIMIT };
+        self
+    }
+
+    /// Sets the size of each link's ring in bytes: the next power of two, from 4 KiB to
+    /// 1 GiB. The system gives the memory as it is first used.
+    #[must_use]
+    pub const fn ring(mut self, bytes: usize) -> Self {
+        self.ring = if bytes <= region::LEAST {
+            region::LEAST
+        } else if bytes >= region::MOST {
+            region::MOST
+        } else {
+            bytes.next_power_of_two()
+        };
+        self
+    }
+
+    /// Asks for huge pages. Where the system has none set aside (`vm.nr_hugepages`), it is
+    /// asked for transparent ones, and where it gives neither, links have ordinary pages.
+    /// The size of a region is rounded up to 2 MiB.
+    ///
+    /// For workers that are trusted: a worker that gives such a page back to the system, and
+    /// lets others take it, can make the foreground's next access to it end the process. With
+    /// ordinary pages it cannot.
+    #[must_use]
+    pub const fn huge_pages(mut self, yes: bool) -> Self {
+        self.huge_pages = yes;
+        self
+    }
+
+    fn make(&self) -> io::Result<Made> {
+        let (region, memory) = Region::create(self.ring, self.huge_pages)?;
+        let region = Arc::new(region);
+        let (here, there) = Socket::pair()?;
+        let bell = Arc::new(Bell::new(here));
+        let inlet = ShmInlet::new(Arc::clone(&region), Arc::clone(&bell), self.limit);
+        Ok(Made { inlet, doorbell: Doorbell::new(Pump(bell)), region, memory, socket: there })
+    }
+}
+
+/// The parts of a link.
+struct Made {
+    inlet: ShmInlet,
+    doorbell: Doorbell,
+    region: Arc<Region>,
+    memory: OwnedFd,
+    socket: Socket,
+}
+
+impl Default for Shm {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Links within this process. They ring no bell: the doorbell is what rings.
+impl<P: Pinger> Transport<P> for Shm {
+    type Road = ShmRoad;
+    type Inlet = ShmInlet;
+    type Doorbell = Doorbell;
+    type Error = io::Error;
+
+    fn link(&mut self, _bell: P) -> io::Result<NewLink<ShmRoad, ShmInlet, Doorbell>> {
+        let Made { inlet, doorbell, region, socket, .. } = self.make()?;
+        let road = ShmRoad(WorkerEnd::beside_foreground(region, socket, self.limit));
+        Ok(NewLink { road, inlet, doorbell })
+    }
+}
+
+impl ProcessTransport for Shm {
+    fn prepare(&mut self) -> io::Result<Prepared> {
+        let Made { inlet, doorbell, memory, socket, .. } = self.make()?;
+        Ok(Prepared {
+            transport: NAME,
+            inlet: Box::new(inlet),
+            doorbell,
+            handles: vec![memory, socket.into_fd()],
+            limit: self.limit,
+        })
+    }
+}

@@ -1,0 +1,148 @@
+//! The two words of a region that both sides change, and what they say to each other.
+//!
+//! In each word an index and flags stand side by side: an index is a number of bytes that
+//! is always a multiple of [`ALIGN`], so its low three bits are free.
+//!
+//! | word | index | flags |
+//! |---|---|---|
+//! | *tail* | how many bytes the worker has ever put | [`ABOUT`], [`RUNG`], [`GONE`] |
+//! | *head* | how many the foreground has ever taken | [`WAITS`] |
+//!
+//! So to publish an index *is* to look at what the other side has said, in one
+//! read-modify-write. Each word has one modification order, and whoever comes second in it
+//! sees what the other did before. There is no second location whose order against the
+//! first would have to be argued about, and no fence.
+//!
+//! # The doorbell
+//!
+//! The low two flags of the tail are its three states: *idle* (neither), *about to ring*
+//! ([`ABOUT`] alone) and *rung* ([`RUNG`]).
+//!
+//! ```text
+//! worker:      payload; publish(tail)
+//!              not rung → about_to_ring; ring the bell; have_rung
+//! foreground:  ring empty → sleep(tail): idle, and the index at that moment
+//!              something there after all → stay_awake(tail), and go on
+//! ```
+//!
+//! Whoever finds *about to ring* rings too: the thread that set it may have been stopped
+//! before it rang. While the state is *rung* nobody makes a system call. `have_rung` changes
+//! nothing when the foreground has gone to sleep since.
+//!
+//! # Waiting for room
+//!
+//! ```text
+//! worker:      no room → announce(head): the flag, and the index at that moment
+//!              still no room → wait at the socket
+//! foreground:  copy payload out; publish_head(head) → somebody waits → wake it
+//! ```
+
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
+#[cfg(not(loom))]
+pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What indices are multiples of.
+pub(crate) const ALIGN: usize = 8;
+
+/// Some thread of the worker's is about to ring.
+pub(crate) const ABOUT: u64 = 1;
+/// The bell was rung, or the foreground is awake: it looks again before it sleeps.
+pub(crate) const RUNG: u64 = 2;
+/// The foreground takes nothing any more.
+pub(crate) const GONE: u64 = 4;
+/// In the head: the worker waits for room.
+pub(crate) const WAITS: u64 = 1;
+
+const FLAGS: u64 = ALIGN as u64 - 1;
+
+/// A word as it was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen(pub(crate) u64);
+
+impl Seen {
+    pub(crate) fn index(self) -> u64 {
+        self.0 & !FLAGS
+    }
+
+    #[inline]
+    pub(crate) fn has(self, flag: u64) -> bool {
+        self.0 & flag != 0
+    }
+}
+
+/// Worker: publishes `len` more bytes, which are in place.
+#[inline]
+pub(crate) fn publish(tail: &AtomicU64, len: u64) -> Seen {
+    // Release: the payload is in place for whoever sees the index: `look`, `sleep`. Acquire
+    // orders nothing here; the pair of the read-modify-writes is what matters.
+    Seen(tail.fetch_add(len, Ordering::AcqRel))
+}
+
+/// Worker: found the bell not rung. Says what it is about to do, and what was there before.
+pub(crate) fn about_to_ring(tail: &AtomicU64) -> Seen {
+    Seen(tail.fetch_or(ABOUT, Ordering::AcqRel))
+}
+
+/// Worker: has rung. Spares others from ringing, unless the foreground has gone to sleep
+/// since: then the state is idle, and stays so.
+pub(crate) fn have_rung(tail: &AtomicU64) {
+    // Relaxed to look, AcqRel to keep the payloads that were published before visible to
+    // whoever reads this value.
+    let mut seen = tail.load(Ordering::Relaxed);
+    while seen & ABOUT != 0 {
+        let rung = seen & !ABOUT | RUNG;
+        match tail.compare_exchange(seen, rung, Ordering::AcqRel, Ordering::Relaxed) {
+            Ok(_) => return,
+            Err(now) => seen = now,
+        }
+    }
+}
+
+/// Foreground: looks how far the worker is.
+#[inline]
+pub(crate) fn look(tail: &AtomicU64) -> Seen {
+    // Acquire pairs with the Release of `publish`: payload before index.
+    Seen(tail.load(Ordering::Acquire))
+}
+
+/// Foreground: found the ring empty. From now on whoever publishes rings. What was published
+/// before is in what comes back.
+pub(crate) fn sleep(tail: &AtomicU64) -> Seen {
+    // Acquire as in `look`. A load and a store would lose what comes in between.
+    Seen(tail.fetch_and(!(ABOUT | RUNG), Ordering::AcqRel))
+}
+
+/// Foreground: takes something, and will look again. Nobody needs to ring.
+pub(crate) fn stay_awake(tail: &AtomicU64) {
+    tail.fetch_or(RUNG, Ordering::AcqRel);
+}
+
+/// Nothing will be taken any more: said by the foreground when it lets go, and by the
+/// worker's own thread that finds the foreground dead.
+pub(crate) fn let_go(tail: &AtomicU64) {
+    tail.fetch_or(GONE, Ordering::AcqRel);
+}
+
+/// Worker: how far the foreground is.
+#[inline]
+pub(crate) fn look_for_room(head: &AtomicU64) -> Seen {
+    // Acquire pairs with the Release of `publish_head`: what was taken is not read any more
+    // when it is overwritten.
+    Seen(head.load(Ordering::Acquire))
+}
+
+/// Worker: found no room. From now on the foreground wakes it when it has made some. What
+/// was made before is in what comes back.
+pub(crate) fn announce(head: &AtomicU64) -> Seen {
+    Seen(head.fetch_or(WAITS, Ordering::AcqRel))
+}
+
+/// Foreground: publishes how much it has taken, and says whether the worker waits.
+///
+/// It writes its own figure, whatever stood there, and with that takes the flag down.
+#[inline]
+pub(crate) fn publish_head(head: &AtomicU64, index: u64) -> bool {
+    // Release: the reads of what was taken come before it. See `look_for_room`.
+    Seen(head.swap(index, Ordering::AcqRel)).has(WAITS)
+}
