@@ -38,6 +38,8 @@ mod id;
 pub mod inlet;
 mod log;
 mod overflow;
+mod receive;
+mod refused;
 mod router;
 mod sender;
 mod state;
@@ -52,12 +54,11 @@ pub use event::{End, Event, Exit, Leaving, Refusal};
 pub use id::{ConnectionId, LinkId, Nonce};
 pub use inlet::{Arrival, Carries, Claim, Inlet, LinkEnd, NewLink, Parcel, Transport, Undecodable};
 pub use overflow::Overflow;
+pub use receive::{Accepted, Receive};
+pub use refused::{AttachError, ClosePipeError, PipeError, PipeRefused};
 #[cfg(feature = "alloc")]
 pub use router::Growing;
-pub use router::{
-    Accepted, AttachError, ClosePipeError, Lent, LinkEntry, PipeEntry, PipeError, PipeRefused,
-    Polled, Receive, Router,
-};
+pub use router::{Lent, LinkEntry, PipeEntry, Polled, Router};
 pub use sender::{Disconnected, Outlet, Patience, Reason, Scope, SendError, Sender, SenderError};
 pub use state::{RouterState, SenderState, WrongState};
 pub use table::{Slot, Storage};

@@ -7,44 +7,19 @@
 //! lent, the router is free: a handler may make and close pipes, its own too, and stop the
 //! router. A receiver that is lost to a panic costs nobody else anything.
 
-use core::fmt;
-
 use crate::counters::Counters;
 use crate::event::{End, Refusal};
 use crate::id::{ConnectionId, LinkId, Nonce};
-use crate::inlet::{Arrival, Inlet, LinkEnd, Parcel, Undecodable};
+use crate::inlet::{Arrival, Inlet, LinkEnd, Undecodable};
 use crate::log::{debug, warning};
+use crate::receive::{Accepted, Receive};
+use crate::refused::{AttachError, ClosePipeError, PipeError, PipeRefused};
 use crate::state::{RouterState, WrongState};
 use crate::table::{Standing, Storage, Table};
 
 /// How often one link may make the router warn of late starts, so that no worker can fill
 /// the log.
 const WARNINGS_PER_LINK: u8 = 16;
-
-/// What the router keeps for each pipe: the foreground's receiver, as far as routing is
-/// concerned.
-pub trait Receive {
-    /// Whether a worker that knows this nonce may claim the pipe.
-    fn admits(&self, nonce: Nonce) -> bool;
-
-    /// Takes a message out of its parcel and keeps it, to be handled when the receiver is
-    /// lent out.
-    ///
-    /// # Errors
-    ///
-    /// When the parcel holds no message of the right type; the link is cut off then.
-    fn accept(&mut self, parcel: Parcel<'_>) -> Result<Accepted, Undecodable>;
-}
-
-/// What becomes of a message that a receiver has taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Accepted {
-    /// It is to be handled now: the receiver is lent out.
-    Now,
-    /// It can wait until the link has been drained, when [`Router::lend`] is called; it may
-    /// have replaced one that waited. The number of messages that it replaced.
-    Later(u64),
-}
 
 /// One pipe in the routing table.
 #[derive(Debug)]
@@ -312,12 +287,12 @@ where
         receiver: R,
     ) -> Result<ConnectionId, PipeError<R>> {
         if !self.state.is_running() {
-            return Err(PipeError { receiver, reason: PipeRefused::NotRunning });
+            return Err(PipeError::new(receiver, PipeRefused::NotRunning));
         }
         if let Some(link) = link
             && self.links.get(link.0).is_none_or(|entry| entry.ending.is_some())
         {
-            return Err(PipeError { receiver, reason: PipeRefused::NoSuchLink });
+            return Err(PipeError::new(receiver, PipeRefused::NoSuchLink));
         }
         match self.pipes.insert(PipeEntry { link, phase, receiver: Some(receiver) }) {
             Ok(key) => {
@@ -327,7 +302,7 @@ where
                 Ok(ConnectionId(key))
             }
             Err(PipeEntry { receiver: Some(receiver), .. }) => {
-                Err(PipeError { receiver, reason: PipeRefused::TableFull })
+                Err(PipeError::new(receiver, PipeRefused::TableFull))
             }
             Err(PipeEntry { receiver: None, .. }) => unreachable!("it was put in above"),
         }
@@ -619,114 +594,6 @@ where
         Polled::LinkEnded(end)
     }
 }
-
-/// Why a link was not added. The inlet comes back.
-pub enum AttachError<I> {
-    /// The router does not run.
-    NotRunning(I),
-    /// The table of links is full.
-    TableFull(I),
-}
-
-impl<I> fmt::Debug for AttachError<I> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            AttachError::NotRunning(_) => "NotRunning",
-            AttachError::TableFull(_) => "TableFull",
-        })
-    }
-}
-
-impl<I> fmt::Display for AttachError<I> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            AttachError::NotRunning(_) => RouterState::Stopped.fmt(f),
-            AttachError::TableFull(_) => f.write_str("the table of links is full"),
-        }
-    }
-}
-
-impl<I> core::error::Error for AttachError<I> {}
-
-/// A pipe that was not made, and why. The receiver comes back.
-pub struct PipeError<R> {
-    receiver: R,
-    reason: PipeRefused,
-}
-
-impl<R> PipeError<R> {
-    /// Why it was not made.
-    pub fn reason(&self) -> PipeRefused {
-        self.reason
-    }
-
-    /// The receiver.
-    pub fn into_receiver(self) -> R {
-        self.receiver
-    }
-}
-
-impl<R> fmt::Debug for PipeError<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PipeError").field("reason", &self.reason).finish_non_exhaustive()
-    }
-}
-
-impl<R> fmt::Display for PipeError<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.reason.fmt(f)
-    }
-}
-
-impl<R> core::error::Error for PipeError<R> {}
-
-/// Why a pipe was not made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum PipeRefused {
-    /// The router does not run.
-    NotRunning,
-    /// The link has ended, or is of another router.
-    NoSuchLink,
-    /// The routing table is full.
-    TableFull,
-}
-
-impl fmt::Display for PipeRefused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PipeRefused::NotRunning => RouterState::Stopped.fmt(f),
-            PipeRefused::NoSuchLink => f.write_str("the link has ended"),
-            PipeRefused::TableFull => f.write_str("the routing table is full"),
-        }
-    }
-}
-
-impl core::error::Error for PipeRefused {}
-
-/// Why a pipe was not closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum ClosePipeError {
-    /// The router does not run.
-    NotRunning,
-    /// The pipe has ended, was closed before, or is of another router.
-    NoSuchPipe,
-}
-
-impl fmt::Display for ClosePipeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ClosePipeError::NotRunning => RouterState::Stopped.fmt(f),
-            ClosePipeError::NoSuchPipe => {
-                f.write_str("no such pipe: it has ended, was closed, or is of another router")
-            }
-        }
-    }
-}
-
-impl core::error::Error for ClosePipeError {}
 
 /// The storage of [`Router`]'s tables on a host with an allocator: it grows.
 #[cfg(feature = "alloc")]

@@ -8,9 +8,8 @@ use std::sync::{Arc, OnceLock};
 use homing_core::{Exit, Ticket};
 use shared_child::SharedChild;
 
-use crate::handles;
-use crate::transport::Prepared;
 use crate::worker::Description;
+use crate::{OwnedHandle, handles};
 
 /// A worker process. Clones are handles of the same process.
 ///
@@ -23,8 +22,9 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts `command` as a worker that inherits the handles of `link`, and is told the
-    /// `ticket` of its first pipe.
+    /// Starts `command` as a worker that inherits the `handles` of a link, and is told the
+    /// `transport` and the `limit` of it (see [`Prepared`](crate::Prepared)), and the `ticket`
+    /// of its first pipe.
     ///
     /// The command is consumed: it holds the worker's end of the link, which nobody else may
     /// hold when the worker ends.
@@ -34,14 +34,16 @@ impl Worker {
     /// When the process cannot be started.
     pub fn spawn<M>(
         mut command: Command,
-        link: &mut Prepared,
+        transport: &str,
+        handles: Vec<OwnedHandle>,
+        limit: usize,
         ticket: &Ticket<M>,
     ) -> io::Result<Self> {
-        let (names, open) = handles::inherit(&mut command, std::mem::take(&mut link.handles))?;
+        let (names, open) = handles::inherit(&mut command, handles)?;
         let description = Description {
-            transport: link.transport.to_owned(),
+            transport: transport.to_owned(),
             handles: names,
-            limit: link.limit,
+            limit,
             ticket: ticket.to_string(),
         };
         command.env(crate::worker::VARIABLE, description.to_string());

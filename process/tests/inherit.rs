@@ -67,7 +67,7 @@ fn through_shell(role: &str, script: &str) -> Command {
 }
 
 fn spawn(command: Command, handles: Vec<OwnedHandle>) -> Worker {
-    Worker::spawn(command, &mut common::prepared(handles), &common::ticket()).unwrap()
+    common::spawn(command, handles).unwrap()
 }
 
 /// Waits for a worker that is expected to end by itself.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use homing_process::{Doorbell, Doorbells, Pump, Pumped, Worker};
+use homing_process::{Doorbell, Doorbells, Pump, Pumped};
 
 /// Ends when its link does.
 struct Waiting(os_pipe::PipeReader, Arc<AtomicBool>);
@@ -55,8 +55,8 @@ fn turn(doorbells: &mut Doorbells, kill: bool) {
     let dropped = Arc::new(AtomicBool::new(false));
     let mut command = Command::new("sh");
     command.args(["-c", "read line"]).stdin(Stdio::piped());
-    let mut link = common::prepared(vec![writer.into()]);
-    let worker = Worker::spawn(command, &mut link, &common::ticket()).unwrap();
+    let handles = vec![writer.into()];
+    let worker = common::spawn(command, handles).unwrap();
     let doorbell = Doorbell::new(Waiting(reader, Arc::clone(&dropped)));
     doorbells.add(doorbell, Some(worker.clone()), Arc::new(Silent)).unwrap();
     if kill {
@@ -81,11 +81,11 @@ fn no_descriptor_thread_or_child_is_left() {
     }
 
     // A command that cannot be started leaves nothing either.
-    let (_reader, writer) = os_pipe::pipe().unwrap();
-    let mut link = common::prepared(vec![writer.into()]);
+    let (reader, writer) = os_pipe::pipe().unwrap();
+    let handles = vec![writer.into()];
     let missing = Command::new("/no/such/program");
-    Worker::spawn(missing, &mut link, &common::ticket()).unwrap_err();
-    drop((_reader, link));
+    common::spawn(missing, handles).unwrap_err();
+    drop(reader);
     assert_eq!(census(), before);
 
     drop(doorbells);

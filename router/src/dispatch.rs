@@ -57,7 +57,8 @@ pub(crate) struct Dispatching<'a, C: 'static> {
 impl<'a, C: 'static> Dispatching<'a, C> {
     /// `None` when a dispatch is on the stack already.
     pub(crate) fn enter(inner: &'a Inner<C>) -> Option<Self> {
-        (!inner.dispatching.replace(true)).then_some(Self { inner })
+        // Not `then_some`: that would make one, and drop it, while a dispatch runs.
+        (!inner.dispatching.replace(true)).then(|| Self { inner })
     }
 
     pub(crate) fn run(&self, context: &mut C, meter: &mut Meter) -> Dispatched {
@@ -261,7 +262,7 @@ impl<C: 'static> Drop for Turn<'_, C> {
             After::Over => {
                 let Some(attached) = state.links.get_mut(&self.token) else { return };
                 attached.link = None;
-                let key = attached.key.take();
+                let key = attached.key;
                 let running = attached.worker.as_ref().is_some_and(|w| w.exit().is_none());
                 if !running {
                     state.links.remove(&self.token);

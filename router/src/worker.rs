@@ -8,7 +8,7 @@ use homing_core::{
     Arrival, Carries, Claim, Event, Exit, Inlet, LinkEnd, LinkId, Overflow, Parcel, PipeRefused,
     Ticket, Undecodable,
 };
-use homing_process::{ProcessTransport, Worker as Child};
+use homing_process::{Prepared, ProcessTransport, Worker as Child};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -184,15 +184,14 @@ impl<C: 'static, T: ProcessTransport> Spawn<C, T> {
     ) -> Result<(Worker<C>, P), SpawnError> {
         let inner = &self.router.inner;
         let bell = inner.state.borrow_mut().new_bell(&inner.wake)?;
-        let mut prepared = self.transport.prepare().map_err(LinkError::Transport)?;
+        let Prepared { transport, inlet, doorbell, handles, limit } =
+            self.transport.prepare().map_err(LinkError::Transport)?;
         let child = Rc::new(OnceCell::new());
-        let inlet = std::mem::replace(&mut prepared.inlet, Box::new(NoInlet));
         let inlet = ProcessInlet { inlet, child: Rc::clone(&child), over: false };
         let id = inner.state.borrow_mut().attach(Box::new(inlet), &bell)?;
         let started = first(&self.router, id).map_err(SpawnError::Pipe).and_then(|(ticket, p)| {
-            let doorbell = std::mem::take(&mut prepared.doorbell);
-            let worker =
-                Child::spawn(self.command, &mut prepared, &ticket).map_err(SpawnError::Process)?;
+            let worker = Child::spawn(self.command, transport, handles, limit, &ticket)
+                .map_err(SpawnError::Process)?;
             let _ = child.set(worker.clone());
             let mut state = inner.state.borrow_mut();
             match state.watch_link(&bell, doorbell, Some(worker.clone())) {
@@ -238,14 +237,5 @@ impl Inlet for ProcessInlet {
             Some(Some(exit)) => Err(LinkEnd::Gone(exit)),
             None => Err(LinkEnd::Gone(None)),
         }
-    }
-}
-
-/// Stands where an inlet was.
-struct NoInlet;
-
-impl Inlet for NoInlet {
-    fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
-        Err(LinkEnd::Gone(None))
     }
 }

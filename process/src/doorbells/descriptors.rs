@@ -122,9 +122,10 @@ impl Doorbells {
         Ok(Key(key))
     }
 
-    /// Stops watching a link's doorbell, and lets go of its descriptor. A worker process is
-    /// still reaped when it ends.
+    /// Stops watching a link's doorbell, and lets go of its descriptor. A worker process that
+    /// has not ended is still watched, and reaped when it ends.
     pub fn cut(&mut self, key: Key) {
+        self.look_for_exit(key.0);
         if let Some(watched) = self.watched.get_mut(&key.0) {
             watched.drop_pump(&self.poll, &self.waker);
             self.remove_if_done(key.0);

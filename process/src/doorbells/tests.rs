@@ -12,7 +12,6 @@ use homing_core::{ConnectionId, Exit, Nonce, Ticket};
 use super::*;
 use crate::launch::Worker;
 use crate::pump::{Doorbell, Pump, Pumped};
-use crate::transport::Prepared;
 
 /// What is passed between a test and its pump.
 #[derive(Default)]
@@ -149,26 +148,10 @@ impl Watcher {
     }
 }
 
-fn prepared(handles: Vec<crate::OwnedHandle>) -> Prepared {
-    struct Empty;
-    impl homing_core::Inlet for Empty {
-        fn poll(&mut self) -> Result<Option<homing_core::Arrival<'_>>, homing_core::LinkEnd> {
-            Ok(None)
-        }
-    }
-    Prepared {
-        transport: "test",
-        inlet: Box::new(Empty),
-        doorbell: Doorbell::default(),
-        handles,
-        limit: 16,
-    }
-}
-
 fn start(mut command: Command, handles: Vec<crate::OwnedHandle>) -> Worker {
     let ticket: Ticket<u8> = Ticket::new(ConnectionId::from_parts(0, 0), Nonce::new(0));
     command.stdin(Stdio::piped());
-    Worker::spawn(command, &mut prepared(handles), &ticket).unwrap()
+    Worker::spawn(command, "test", handles, 16, &ticket).unwrap()
 }
 
 fn spawn(script: &str, handles: Vec<crate::OwnedHandle>) -> Worker {

@@ -1,22 +1,17 @@
 //! What the tests with real processes share.
 
-use homing_core::{Arrival, ConnectionId, Inlet, LinkEnd, Nonce, Ticket};
-use homing_process::{Doorbell, OwnedHandle, Prepared};
+use std::io;
+use std::process::Command;
 
-struct Nothing;
+use homing_core::{ConnectionId, Nonce, Ticket};
+use homing_process::{OwnedHandle, Worker};
 
-impl Inlet for Nothing {
-    fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
-        Ok(None)
-    }
+/// Starts a worker on a link of which only the handles matter.
+pub(crate) fn spawn(command: Command, handles: Vec<OwnedHandle>) -> io::Result<Worker> {
+    Worker::spawn(command, "test", handles, 77, &ticket())
 }
 
-/// A link of which only the handles matter.
-pub(crate) fn prepared(handles: Vec<OwnedHandle>) -> Prepared {
-    let (inlet, doorbell) = (Box::new(Nothing), Doorbell::default());
-    Prepared { transport: "test", inlet, doorbell, handles, limit: 77 }
-}
-
+/// The worker's first ticket.
 pub(crate) fn ticket() -> Ticket<u8> {
     Ticket::new(ConnectionId::from_parts(4, 2), Nonce::new(99))
 }

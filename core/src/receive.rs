@@ -1,0 +1,29 @@
+//! The foreground's end of a pipe, as far as routing is concerned.
+
+use crate::id::Nonce;
+use crate::inlet::{Parcel, Undecodable};
+
+/// What the router keeps for each pipe: the foreground's receiver, as far as routing is
+/// concerned.
+pub trait Receive {
+    /// Whether a worker that knows this nonce may claim the pipe.
+    fn admits(&self, nonce: Nonce) -> bool;
+
+    /// Takes a message out of its parcel and keeps it, to be handled when the receiver is
+    /// lent out.
+    ///
+    /// # Errors
+    ///
+    /// When the parcel holds no message of the right type; the link is cut off then.
+    fn accept(&mut self, parcel: Parcel<'_>) -> Result<Accepted, Undecodable>;
+}
+
+/// What becomes of a message that a receiver has taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is to be handled now: the receiver is lent out.
+    Now,
+    /// It can wait until the link has been drained, when [`Router::lend`] is called; it may
+    /// have replaced one that waited. The number of messages that it replaced.
+    Later(u64),
+}

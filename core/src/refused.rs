@@ -1,0 +1,117 @@
+//! Why a router refused to add or to close something.
+
+use core::fmt;
+
+use crate::state::RouterState;
+
+/// Why a link was not added. The inlet comes back.
+pub enum AttachError<I> {
+    /// The router does not run.
+    NotRunning(I),
+    /// The table of links is full.
+    TableFull(I),
+}
+
+impl<I> fmt::Debug for AttachError<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            AttachError::NotRunning(_) => "NotRunning",
+            AttachError::TableFull(_) => "TableFull",
+        })
+    }
+}
+
+impl<I> fmt::Display for AttachError<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AttachError::NotRunning(_) => RouterState::Stopped.fmt(f),
+            AttachError::TableFull(_) => f.write_str("the table of links is full"),
+        }
+    }
+}
+
+impl<I> core::error::Error for AttachError<I> {}
+
+/// A pipe that was not made, and why. The receiver comes back.
+pub struct PipeError<R> {
+    receiver: R,
+    reason: PipeRefused,
+}
+
+impl<R> PipeError<R> {
+    pub(crate) fn new(receiver: R, reason: PipeRefused) -> Self {
+        Self { receiver, reason }
+    }
+
+    /// Why it was not made.
+    pub fn reason(&self) -> PipeRefused {
+        self.reason
+    }
+
+    /// The receiver.
+    pub fn into_receiver(self) -> R {
+        self.receiver
+    }
+}
+
+impl<R> fmt::Debug for PipeError<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PipeError").field("reason", &self.reason).finish_non_exhaustive()
+    }
+}
+
+impl<R> fmt::Display for PipeError<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)
+    }
+}
+
+impl<R> core::error::Error for PipeError<R> {}
+
+/// Why a pipe was not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum PipeRefused {
+    /// The router does not run.
+    NotRunning,
+    /// The link has ended, or is of another router.
+    NoSuchLink,
+    /// The routing table is full.
+    TableFull,
+}
+
+impl fmt::Display for PipeRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PipeRefused::NotRunning => RouterState::Stopped.fmt(f),
+            PipeRefused::NoSuchLink => f.write_str("the link has ended"),
+            PipeRefused::TableFull => f.write_str("the routing table is full"),
+        }
+    }
+}
+
+impl core::error::Error for PipeRefused {}
+
+/// Why a pipe was not closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ClosePipeError {
+    /// The router does not run.
+    NotRunning,
+    /// The pipe has ended, was closed before, or is of another router.
+    NoSuchPipe,
+}
+
+impl fmt::Display for ClosePipeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ClosePipeError::NotRunning => RouterState::Stopped.fmt(f),
+            ClosePipeError::NoSuchPipe => {
+                f.write_str("no such pipe: it has ended, was closed, or is of another router")
+            }
+        }
+    }
+}
+
+impl core::error::Error for ClosePipeError {}
