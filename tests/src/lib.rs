@@ -1,1 +1,160 @@
-//! The conformance suite.
+//! The conformance suite of [Homing](https://crates.io/crates/homing): proves a transport, an
+//! event loop, or a transport of worker processes. Homing's own tests are instances of it.
+//!
+//! Each check is a plain public function, named after the behaviour that it proves (`b07_…`
+//! is B7 of Homing's design), which panics when it does not hold. Its documentation says what
+//! an implementor who fails it got wrong. Macros make a test of each.
+//!
+//! | you wrote | you describe it by | and say | checks |
+//! |---|---|---|---|
+//! | a transport between threads | [`TransportRig`] | [`transport_suite!`] | [`sender`], [`router`] |
+//! | a transport to worker processes | [`ProcessRig`] | [`process_suite!`] | [`process`] |
+//! | a pingee | [`PingeeRig`] | [`pingee_suite!`] | [`pingee`] |
+//! | a way to join a router to a loop | [`HomeRig`] | [`home_suite!`], with any transport | [`sender`], [`router`] |
+//!
+//! # A transport in ten minutes
+//!
+//! Add this crate to the `dev-dependencies` of yours, and write `tests/conformance.rs`. Here
+//! the transport is Homing's channel.
+//!
+//! ```
+//! use std::ops::RangeInclusive;
+//!
+//! use homing_conformance::TransportRig;
+//! # use homing::channel::{Channel, Road};
+//!
+//! struct MyTransport;
+//!
+//! impl TransportRig for MyTransport {
+//!     type Road = Road;
+//!     type Transport = Channel;
+//!
+//!     // So many small messages fit on a link that is as small as can be: exactly four. A
+//!     // transport of bytes knows bounds at best, and says `100..=40_000`, say.
+//!     const FIT: RangeInclusive<usize> = 4..=4;
+//!
+//!     fn transport() -> Channel {
+//!         Channel::new()
+//!     }
+//!
+//!     fn small() -> Channel {
+//!         Channel::with_capacity(4)
+//!     }
+//!
+//!     // Values have no length, so there is no limit to choose.
+//!     fn limited(_: usize) -> Option<Channel> {
+//!         None
+//!     }
+//! }
+//!
+//! homing_conformance::transport_suite!(my_transport, MyTransport);
+//! #
+//! # use homing_conformance::{Pinged, Watched};
+//! # homing_conformance::sender::b05_a_full_link_gives_back::<MyTransport, Watched>();
+//! # homing_conformance::router::b13_each_pipe_ends_once::<MyTransport, Pinged>();
+//! ```
+//!
+//! `cargo test` then runs each check twice: with a loop that [watches](Watched) doorbells,
+//! and with one that is [pinged](Pinged), by your transport or by the router's monitor thread.
+//! The senders of your road must be `Send`, and the road must carry `u64`, `String` and
+//! `Vec<u8>`; this is what [`SuiteRoad`] says.
+//!
+//! One check counts the threads and descriptors of the whole process, and wants a test binary
+//! for itself: call [`router::b10_nothing_is_left`] in a single test of another file.
+//!
+//! # A pingee
+//!
+//! ```
+//! use std::time::{Duration, Instant};
+//!
+//! use homing_conformance::PingeeRig;
+//! # use homing::{Router, std_loop::{EventLoop, StdPingee}};
+//!
+//! /// Here the loop is Homing's own, which runs with a router; this one is stopped.
+//! struct MyLoop {
+//!     event_loop: EventLoop,
+//!     router: Router<()>,
+//! }
+//!
+//! impl PingeeRig for MyLoop {
+//!     type Pingee = StdPingee;
+//!
+//!     fn new() -> Self {
+//!         let event_loop = EventLoop::new().unwrap();
+//!         let router = Router::new(&event_loop);
+//!         Self { event_loop, router }
+//!     }
+//!
+//!     fn pingee(&mut self, on_ping: impl FnMut() + 'static) -> StdPingee {
+//!         self.event_loop.pingee(on_ping)
+//!     }
+//!
+//!     fn run_until(&mut self, condition: &mut dyn FnMut() -> bool, most: Duration) -> bool {
+//!         let end = Instant::now() + most;
+//!         while !condition() {
+//!             let left = end.saturating_duration_since(Instant::now());
+//!             if left.is_zero() {
+//!                 return false;
+//!             }
+//!             self.event_loop.turn(&self.router, &mut (), Some(left)).unwrap();
+//!         }
+//!         true
+//!     }
+//!
+//!     fn settle(&mut self) {
+//!         for _ in 0..3 {
+//!             self.event_loop.turn(&self.router, &mut (), Some(Duration::ZERO)).unwrap();
+//!         }
+//!     }
+//! }
+//!
+//! homing_conformance::pingee_suite!(my_loop, MyLoop);
+//! #
+//! # homing_conformance::pingee::b14_pings_merge::<MyLoop>();
+//! ```
+//!
+//! # What the checks rely on
+//!
+//! Nothing is timed. A check waits for what is to happen, asleep, and gives up after
+//! [`DEADLINE`], which is far longer than anything takes. So a wake-up that is lost is a test
+//! that hangs for that long. Checks may run side by side, on a busy machine.
+//!
+//! # Which behaviour is checked where
+//!
+//! B1 to B7 in [`sender`]; B8 to B13 and B16 in [`router`]; B14 to B16 in [`pingee`]; B3, B7,
+//! B10, B13 and B17 to B20 with real processes in [`process`]. Every check of messages also
+//! holds the router to B13: [`foreground::App`] panics at an event after a pipe's end.
+
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "checks fail by panicking"
+)]
+
+mod background;
+mod census;
+pub mod foreground;
+mod homes;
+pub mod pingee;
+#[cfg(unix)]
+pub mod process;
+mod rig;
+pub mod router;
+pub mod sender;
+mod suite;
+mod warnings;
+
+pub use background::{Background, DEADLINE, background};
+pub use census::Census;
+pub use homes::{HomeRig, Nudge, Pinged, Watched};
+pub use pingee::PingeeRig;
+#[cfg(unix)]
+pub use process::ProcessRig;
+pub use rig::{SenderOf, Sends, SuiteRoad, TransportRig};
+pub use warnings::warnings_of;
+
+/// What the rigs' types come from.
+pub use {homing_core, homing_process, homing_router};

@@ -1,0 +1,114 @@
+//! What the processes do that this program starts: itself, again.
+//!
+//! They take orders on standard input, a number of messages a line, and end with it.
+
+use std::io::{self, Write as _};
+use std::process::{Command, Stdio};
+
+use homing::{Disconnected, worker};
+
+#[cfg(target_os = "linux")]
+use crate::place::Pinned;
+use crate::tally::{Message, message};
+#[cfg(target_os = "linux")]
+use crate::wake;
+
+/// The option that says what a process is to do.
+pub(crate) const OPTION: &str = "--role";
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Role {
+    /// A worker that sends one message after another.
+    Send,
+    /// A worker that sends all messages of an order at once.
+    SendAll,
+    /// A worker that sends now and then what time it is.
+    #[cfg(target_os = "linux")]
+    Stamp,
+    /// A worker that says that it is there, and does nothing more.
+    #[cfg(target_os = "linux")]
+    Idle,
+    /// Writes messages to standard output.
+    BareWrite,
+    /// Writes now and then to standard output what time it is.
+    #[cfg(target_os = "linux")]
+    BareStamp,
+}
+
+impl Role {
+    /// A process with this role, whose standard input is a pipe.
+    pub(crate) fn command(self) -> io::Result<Command> {
+        use clap::ValueEnum as _;
+        let value = self.to_possible_value().ok_or(io::ErrorKind::InvalidInput)?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args([OPTION, value.get_name()]).stdin(Stdio::piped());
+        Ok(command)
+    }
+
+    pub(crate) fn play(self) -> anyhow::Result<()> {
+        match self {
+            Role::Send => {
+                let mut sender = worker::sender::<Message>()?;
+                sender.start()?;
+                each_order(|count| {
+                    for number in 0..count {
+                        sender.send(message(number)).map_err(|_| Disconnected)?;
+                    }
+                    Ok(())
+                })
+            }
+            Role::SendAll => {
+                let mut sender = worker::sender::<Message>()?;
+                sender.start()?;
+                each_order(|count| {
+                    sender.send_all((0..count).map(message)).map_err(|_| Disconnected)?;
+                    Ok(())
+                })
+            }
+            Role::BareWrite => {
+                let mut out = os_pipe::dup_stdout()?;
+                each_order(|count| {
+                    for number in 0..count {
+                        let (first, second) = message(number);
+                        let mut bytes = [0; 16];
+                        let (left, right) = bytes.split_at_mut(8);
+                        left.copy_from_slice(&first.to_le_bytes());
+                        right.copy_from_slice(&second.to_le_bytes());
+                        out.write_all(&bytes)?;
+                    }
+                    Ok(())
+                })
+            }
+            #[cfg(target_os = "linux")]
+            Role::Stamp => {
+                let mut sender = worker::sender::<u64>()?;
+                sender.start()?;
+                let _pinned = Pinned::last();
+                each_order(|count| {
+                    wake::stamp(count, |now| Ok(sender.send(now).map_err(|_| Disconnected)?))
+                })
+            }
+            #[cfg(target_os = "linux")]
+            Role::BareStamp => {
+                let mut out = os_pipe::dup_stdout()?;
+                let _pinned = Pinned::last();
+                each_order(|count| wake::stamp(count, |now| Ok(out.write_all(&now.to_le_bytes())?)))
+            }
+            #[cfg(target_os = "linux")]
+            Role::Idle => {
+                let mut sender = worker::sender::<Message>()?;
+                sender.start()?;
+                sender.send(message(0)).map_err(|_| Disconnected)?;
+                // There are no orders: it waits for the end of its standard input.
+                each_order(|_| Ok(()))
+            }
+        }
+    }
+}
+
+fn each_order(mut obey: impl FnMut(u64) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    for line in io::stdin().lines() {
+        obey(line?.parse()?)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! How long a message takes to a foreground that sleeps.
+
+use std::thread;
+use std::time::Duration;
+
+use homing::Event;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::measure::{Sorted, side_by_side};
+use crate::peer::{Bare, Homed};
+use crate::place::Pinned;
+use crate::role::Role;
+use crate::row::{Figure, Goal, Row, Settings};
+
+pub(crate) const ROWS: &[Row] =
+    &[Row { name: "wake-std", unit: "µs", goal: Goal::RatioAtMost(1.25), measure: std_loop }];
+
+/// Between two messages, so that the foreground is asleep when the second one is sent.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// The time in nanoseconds, by a clock that all processes share.
+fn now() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+/// Sends `count` messages with what time it is then.
+pub(crate) fn stamp(
+    count: u64,
+    mut send: impl FnMut(u64) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    for _ in 0..count {
+        thread::sleep(PAUSE);
+        send(now())?;
+    }
+    Ok(())
+}
+
+/// From a worker process to a handler on the std loop, beside a read that blocks.
+///
+/// To wake a thread on another processor takes several times as long as on the same one. So
+/// both sides are told where to be.
+fn std_loop(settings: &Settings) -> anyhow::Result<Figure> {
+    let count = settings.pick(100, 40);
+    let mut homed = Homed::spawn(Role::Stamp, Latencies::hear)?;
+    let mut bare = Bare::spawn(Role::BareStamp)?;
+    // Not before: they would inherit it.
+    let _pinned = Pinned::first();
+    side_by_side(
+        settings,
+        || {
+            let mut latencies = Latencies::default();
+            homed.order(count)?;
+            homed.run_until(&mut latencies, |latencies| latencies.0.len() as u64 >= count)?;
+            Ok(latencies.p50())
+        },
+        || {
+            let mut latencies = Latencies::default();
+            bare.order(count)?;
+            for _ in 0..count {
+                let mut stamp = [0; 8];
+                // So short a write is read as a whole.
+                bare.read(&mut stamp)?;
+                latencies.note(u64::from_le_bytes(stamp));
+            }
+            Ok(latencies.p50())
+        },
+    )
+}
+
+/// In nanoseconds.
+#[derive(Default)]
+struct Latencies(Vec<u64>);
+
+impl Latencies {
+    fn note(&mut self, sent: u64) {
+        self.0.push(now().saturating_sub(sent));
+    }
+
+    fn hear(&mut self, event: Event<u64>) {
+        if let Event::Message(sent) = event {
+            self.note(sent);
+        }
+    }
+
+    /// In microseconds.
+    fn p50(self) -> f64 {
+        Sorted::new(self.0.into_iter().map(|nanos| nanos as f64 / 1e3).collect()).quantile(0.5)
+    }
+}

@@ -1,0 +1,116 @@
+//! Event loops, as the suite drives them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use homing_core::{Pingee as _, Pinger as _};
+use homing_pingee_adapters::from_fn;
+use homing_pingee_adapters::std_loop::{EventLoop, StdPingee};
+use homing_router::{Dispatched, Home, Router};
+
+/// Wakes a loop, from any thread.
+pub type Nudge = Arc<dyn Fn() + Send + Sync>;
+
+/// An event loop that a router can be joined to.
+///
+/// The suite comes with both kinds: [`Watched`] and [`Pinged`].
+pub trait HomeRig: Sized {
+    /// Makes a loop on this thread.
+    fn new() -> Self;
+
+    /// Joins a router to this loop.
+    fn home(&self) -> Home;
+
+    /// What makes the loop's current or next turn return.
+    fn nudge(&self) -> Nudge;
+
+    /// Waits once until the router wakes the loop, somebody nudges it, or `most` has passed.
+    /// Then dispatches, if there is reason to. It may return early.
+    ///
+    /// It must not dispatch on an interval: that would hide a wake-up that was lost.
+    fn turn<C: 'static>(&mut self, router: &Router<C>, app: &mut C, most: Duration);
+}
+
+/// A loop that watches the doorbells of its links itself.
+pub struct Watched {
+    event_loop: EventLoop,
+    nudged: StdPingee,
+}
+
+impl HomeRig for Watched {
+    fn new() -> Self {
+        let event_loop = EventLoop::new().expect("the system gives an event loop");
+        let nudged = event_loop.pingee(|| {});
+        Self { event_loop, nudged }
+    }
+
+    fn home(&self) -> Home {
+        Home::from(&self.event_loop)
+    }
+
+    fn nudge(&self) -> Nudge {
+        let pinger = self.nudged.pinger();
+        Arc::new(move || pinger.ping())
+    }
+
+    fn turn<C: 'static>(&mut self, router: &Router<C>, app: &mut C, most: Duration) {
+        self.event_loop.turn(router, app, Some(most)).expect("the loop can wait");
+    }
+}
+
+impl fmt::Debug for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watched")
+    }
+}
+
+/// A loop that knows nothing of doorbells, and is pinged: by senders where the transport
+/// rings, by the router's monitor thread where it has doorbells.
+#[derive(Debug)]
+pub struct Pinged {
+    post: mpsc::Sender<Happening>,
+    events: mpsc::Receiver<Happening>,
+}
+
+#[derive(Debug)]
+enum Happening {
+    Ping,
+    Nudge,
+}
+
+impl HomeRig for Pinged {
+    fn new() -> Self {
+        let (post, events) = mpsc::channel();
+        Self { post, events }
+    }
+
+    fn home(&self) -> Home {
+        let post = self.post.clone();
+        from_fn(move || {
+            // A loop that is gone needs no wake-up.
+            let _ = post.send(Happening::Ping);
+        })
+        .into()
+    }
+
+    fn nudge(&self) -> Nudge {
+        let post = self.post.clone();
+        Arc::new(move || {
+            let _ = post.send(Happening::Nudge);
+        })
+    }
+
+    fn turn<C: 'static>(&mut self, router: &Router<C>, app: &mut C, most: Duration) {
+        match self.events.recv_timeout(most) {
+            Ok(Happening::Ping) => {
+                if router.dispatch(app) == Dispatched::Again {
+                    self.post.send(Happening::Ping).expect("the loop is there");
+                }
+            }
+            Ok(Happening::Nudge) | Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => unreachable!("this loop holds a sender"),
+        }
+    }
+}

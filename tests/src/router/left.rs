@@ -1,0 +1,54 @@
+//! B10: nothing is left.
+
+use homing_core::Overflow;
+
+use crate::census::Census;
+use crate::foreground::{Foreground, open_with};
+use crate::homes::HomeRig;
+use crate::rig::TransportRig;
+
+/// B10: a router that stops leaves no thread and no descriptor behind, whatever was on the
+/// way: with open pipes of every policy, and with workers that wait for room.
+///
+/// It counts what the whole process has, so it needs a test binary for itself, where checks
+/// run one after another. Where there is no `/proc` it checks nothing.
+///
+/// Who fails it has a thread that sleeps on an interval, or keeps an end of a link alive.
+pub fn b10_nothing_is_left<T: TransportRig, H: HomeRig>() {
+    use_it::<T, H>(true);
+    let Some(before) = Census::take() else { return };
+    for stops in [true, false] {
+        use_it::<T, H>(stops);
+        before.is_restored();
+    }
+}
+
+fn use_it<T: TransportRig, H: HomeRig>(stops: bool) {
+    let mut foreground = Foreground::<H>::started();
+    let mut workers = Vec::new();
+    let links: Vec<_> = (0..8).map(|_| foreground.small_link::<T>()).collect();
+    for (pipe, link) in links.iter().enumerate() {
+        let overflow = match pipe % 4 {
+            0 => Overflow::DropOldest,
+            1 => Overflow::LatestWins,
+            _ => Overflow::Wait,
+        };
+        let mut sender = open_with::<T>(link, overflow, pipe);
+        workers.push(foreground.spawn(move || {
+            for message in 0.. {
+                if sender.send(message).is_err() {
+                    break;
+                }
+            }
+        }));
+    }
+    foreground.until("messages of all", |app| (0..8).all(|pipe| app.count(pipe) > 0));
+    drop(links);
+    if stops {
+        foreground.router.stop(&mut foreground.app).unwrap();
+    }
+    drop(foreground);
+    for worker in workers {
+        worker.join();
+    }
+}

@@ -1,0 +1,5 @@
+//! The channel, between threads.
+
+mod rigs;
+
+homing_conformance::transport_suite!(channel, rigs::Channels);

@@ -1,0 +1,16 @@
+//! Nothing is left behind. In a binary of its own, because it counts what the process has:
+//! one check runs after another, in one test.
+
+mod rigs;
+
+use homing_conformance::router::b10_nothing_is_left;
+use homing_conformance::{Pinged, Watched};
+use rigs::{Channels, Pipes};
+
+#[test]
+fn nothing_is_left() {
+    b10_nothing_is_left::<Channels, Watched>();
+    b10_nothing_is_left::<Channels, Pinged>();
+    b10_nothing_is_left::<Pipes, Watched>();
+    b10_nothing_is_left::<Pipes, Pinged>();
+}

@@ -1,0 +1,83 @@
+//! Our own transports, as the suite drives them.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::expect_used,
+    reason = "each test binary uses some of them"
+)]
+
+use std::ops::RangeInclusive;
+
+use homing::channel::{Channel, Road};
+use homing::pipe::{Pipe, PipeRoad};
+use homing::worker::{self, WorkerOutlet};
+use homing::{Sender, Ticket};
+use homing_conformance::{ProcessRig, TransportRig};
+use serde::Serialize;
+
+/// The channel, between threads.
+pub struct Channels;
+
+impl TransportRig for Channels {
+    type Road = Road;
+    type Transport = Channel;
+
+    const FIT: RangeInclusive<usize> = 4..=4;
+
+    fn transport() -> Channel {
+        Channel::new()
+    }
+
+    fn small() -> Channel {
+        Channel::with_capacity(4)
+    }
+
+    fn limited(_: usize) -> Option<Channel> {
+        None
+    }
+}
+
+/// OS pipes, between threads and between processes.
+pub struct Pipes;
+
+impl TransportRig for Pipes {
+    type Road = PipeRoad;
+    type Transport = Pipe;
+
+    /// An OS pipe holds 64 KiB on Linux, and the foreground at least as much again; a message
+    /// has five bytes or more.
+    const FIT: RangeInclusive<usize> = 100..=40_000;
+
+    fn transport() -> Pipe {
+        Pipe::new()
+    }
+
+    fn small() -> Pipe {
+        Pipe::new().buffer(1)
+    }
+
+    fn limited(limit: usize) -> Option<Pipe> {
+        Some(Pipe::new().limit(limit))
+    }
+}
+
+/// Worker processes, through the facade, as applications have them.
+#[cfg(unix)]
+impl ProcessRig for Pipes {
+    type Transport = Pipe;
+    type Outlet<M: Serialize + Send + 'static> = WorkerOutlet;
+
+    const STREAM: bool = true;
+
+    fn transport() -> Pipe {
+        Pipe::new()
+    }
+
+    fn first<M: Serialize + Send + 'static>() -> Sender<M, WorkerOutlet> {
+        worker::sender().expect("a worker has a sender")
+    }
+
+    fn sender<M: Serialize + Send + 'static>(ticket: Ticket<M>) -> Sender<M, WorkerOutlet> {
+        worker::link().expect("a worker has a link").sender(ticket)
+    }
+}
