@@ -23,7 +23,7 @@ pub trait Receive {
 pub enum Accepted {
     /// It is to be handled now: the receiver is lent out.
     Now,
-    /// It can wait until the link has been drained, when [`Router::lend`] is called; it may
+    /// It can wait until the link has been drained, when [`Router::lend`](crate::Router::lend) is called; it may
     /// have replaced one that waited. The number of messages that it replaced.
     Later(u64),
 }
