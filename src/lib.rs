@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "pipe")]
+#[cfg(any(feature = "pipe", all(feature = "shm", target_os = "linux")))]
 pub mod worker;
 
 /// Links between threads of this process. Feature `channel`.
@@ -14,6 +14,12 @@ pub mod channel {
 #[cfg(feature = "pipe")]
 pub mod pipe {
     pub use homing_transport_pipe::{Pipe, PipeInlet, PipeOutlet, PipeRoad, Sender};
+}
+
+/// Links from worker processes over shared memory. Feature `shm`, on Linux.
+#[cfg(all(feature = "shm", target_os = "linux"))]
+pub mod shm {
+    pub use homing_transport_shm::{Sender, Shm, ShmInlet, ShmOutlet, ShmRoad};
 }
 
 #[cfg(feature = "std-loop")]

@@ -24,7 +24,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use homing_core::{Disconnected, Leaving, Outlet, Patience, SendError, SenderCounters, Ticket};
 pub use homing_process::InheritError;
 use homing_process::Inherited;
-use homing_transport_pipe::{PipeOutlet, WorkerEnd};
 use serde::Serialize;
 
 /// The sender of a worker process.
@@ -42,7 +41,10 @@ pub struct Link {
 /// A worker's end, by transport.
 #[derive(Clone, Debug)]
 enum End {
-    Pipe(WorkerEnd),
+    #[cfg(feature = "pipe")]
+    Pipe(homing_transport_pipe::WorkerEnd),
+    #[cfg(all(feature = "shm", target_os = "linux"))]
+    Shm(homing_transport_shm::WorkerEnd),
 }
 
 /// What a process has inherited.
@@ -62,11 +64,17 @@ fn worker() -> Result<&'static Worker, InheritError> {
 fn adopt() -> Result<Worker, InheritError> {
     let Inherited { transport, handles, limit, ticket } = Inherited::take()?;
     let end = match transport.as_str() {
-        homing_transport_pipe::NAME => WorkerEnd::adopt(handles, limit)
-            .map(End::Pipe)
-            .map_err(|_| InheritError::NoSuchHandle)?,
+        #[cfg(feature = "pipe")]
+        homing_transport_pipe::NAME => {
+            homing_transport_pipe::WorkerEnd::adopt(handles, limit).map(End::Pipe)
+        }
+        #[cfg(all(feature = "shm", target_os = "linux"))]
+        homing_transport_shm::NAME => {
+            homing_transport_shm::WorkerEnd::adopt(handles, limit).map(End::Shm)
+        }
         _ => return Err(InheritError::NoSuchTransport),
     };
+    let end = end.map_err(|_| InheritError::NoSuchHandle)?;
     Ok(Worker { link: Link { end }, ticket, taken: AtomicBool::new(false) })
 }
 
@@ -102,9 +110,12 @@ impl Link {
     /// The sender that this ticket is for. A ticket is good for one sender.
     pub fn sender<M: Serialize>(&self, ticket: Ticket<M>) -> Sender<M> {
         let outlet = match &self.end {
-            End::Pipe(end) => WorkerOutlet(Kind::Pipe(end.outlet(&ticket))),
+            #[cfg(feature = "pipe")]
+            End::Pipe(end) => Kind::Pipe(end.outlet(&ticket)),
+            #[cfg(all(feature = "shm", target_os = "linux"))]
+            End::Shm(end) => Kind::Shm(end.outlet(&ticket)),
         };
-        homing_core::Sender::new(ticket.connection(), outlet)
+        homing_core::Sender::new(ticket.connection(), WorkerOutlet(outlet))
     }
 }
 
@@ -114,20 +125,21 @@ pub struct WorkerOutlet(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    Pipe(PipeOutlet),
+    #[cfg(feature = "pipe")]
+    Pipe(homing_transport_pipe::PipeOutlet),
+    #[cfg(all(feature = "shm", target_os = "linux"))]
+    Shm(homing_transport_shm::ShmOutlet),
 }
 
 /// Calls a method of the transport's outlet. Its own default methods are not good enough for
 /// a transport that overrides them, so each is passed on.
 macro_rules! forward {
-    ($self:ident . $method:ident ( $($argument:ident),* )) => {
-        match &$self.0 {
+    ($outlet:expr, $method:ident ( $($argument:ident),* )) => {
+        match $outlet {
+            #[cfg(feature = "pipe")]
             Kind::Pipe(outlet) => Outlet::<M>::$method(outlet, $($argument),*),
-        }
-    };
-    (mut $self:ident . $method:ident ( $($argument:ident),* )) => {
-        match &mut $self.0 {
-            Kind::Pipe(outlet) => Outlet::<M>::$method(outlet, $($argument),*),
+            #[cfg(all(feature = "shm", target_os = "linux"))]
+            Kind::Shm(outlet) => Outlet::<M>::$method(outlet, $($argument),*),
         }
     };
 }
@@ -135,12 +147,12 @@ macro_rules! forward {
 #[deny(clippy::missing_trait_methods)]
 impl<M: Serialize> Outlet<M> for WorkerOutlet {
     fn open(&mut self) -> Result<(), Disconnected> {
-        forward!(mut self.open())
+        forward!(&mut self.0, open())
     }
 
     #[inline]
     fn put(&mut self, message: M, patience: Patience) -> Result<u64, SendError<M>> {
-        forward!(mut self.put(message, patience))
+        forward!(&mut self.0, put(message, patience))
     }
 
     fn put_all(
@@ -148,14 +160,14 @@ impl<M: Serialize> Outlet<M> for WorkerOutlet {
         messages: &mut dyn Iterator<Item = M>,
         counters: &mut SenderCounters,
     ) -> Result<(), SendError<M>> {
-        forward!(mut self.put_all(messages, counters))
+        forward!(&mut self.0, put_all(messages, counters))
     }
 
     fn close(&mut self, leaving: Leaving) -> Result<(), Disconnected> {
-        forward!(mut self.close(leaving))
+        forward!(&mut self.0, close(leaving))
     }
 
     fn is_panicking(&self) -> bool {
-        forward!(self.is_panicking())
+        forward!(&self.0, is_panicking())
     }
 }

@@ -17,7 +17,6 @@ mod memory;
 mod peer;
 mod ping;
 mod pipe;
-#[cfg(target_os = "linux")]
 mod place;
 mod report;
 mod role;

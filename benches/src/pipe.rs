@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::measure::{millions_a_second, side_by_side};
 use crate::peer::{Bare, Homed};
+use crate::place::Place;
 use crate::role::Role;
 use crate::row::{Figure, Goal, Row, Settings};
 use crate::tally::{Message, Tally};
@@ -32,6 +33,8 @@ fn throughput(settings: &Settings, role: Role, faster: u64) -> anyhow::Result<Fi
     let count = settings.pick(150_000, 50_000);
     let mut homed = Homed::spawn(role, Tally::hear)?;
     let mut bare = Bare::spawn(Role::BareWrite)?;
+    // Not before: they would inherit it.
+    let _pinned = Place::Apart.foreground();
     side_by_side(settings, || ours(&mut homed, count * faster), || written(&mut bare, count))
 }
 

@@ -7,8 +7,7 @@ use std::process::{Command, Stdio};
 
 use homing::{Disconnected, worker};
 
-#[cfg(target_os = "linux")]
-use crate::place::Pinned;
+use crate::place::Place;
 use crate::tally::{Message, message};
 #[cfg(target_os = "linux")]
 use crate::wake;
@@ -46,6 +45,11 @@ impl Role {
     }
 
     pub(crate) fn play(self) -> anyhow::Result<()> {
+        let _pinned = match self {
+            #[cfg(target_os = "linux")]
+            Role::Idle => Place::Anywhere.background(),
+            _ => Place::Apart.background(),
+        };
         match self {
             Role::Send => {
                 let mut sender = worker::sender::<Message>()?;
@@ -83,7 +87,6 @@ impl Role {
             Role::Stamp => {
                 let mut sender = worker::sender::<u64>()?;
                 sender.start()?;
-                let _pinned = Pinned::last();
                 each_order(|count| {
                     wake::stamp(count, |now| Ok(sender.send(now).map_err(|_| Disconnected)?))
                 })
@@ -91,7 +94,6 @@ impl Role {
             #[cfg(target_os = "linux")]
             Role::BareStamp => {
                 let mut out = os_pipe::dup_stdout()?;
-                let _pinned = Pinned::last();
                 each_order(|count| wake::stamp(count, |now| Ok(out.write_all(&now.to_le_bytes())?)))
             }
             #[cfg(target_os = "linux")]

@@ -8,7 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::measure::{Sorted, side_by_side};
 use crate::peer::{Bare, Homed};
-use crate::place::Pinned;
+use crate::place::Place;
 use crate::role::Role;
 use crate::row::{Figure, Goal, Row, Settings};
 
@@ -45,7 +45,7 @@ fn std_loop(settings: &Settings) -> anyhow::Result<Figure> {
     let mut homed = Homed::spawn(Role::Stamp, Latencies::hear)?;
     let mut bare = Bare::spawn(Role::BareStamp)?;
     // Not before: they would inherit it.
-    let _pinned = Pinned::first();
+    let _pinned = Place::Apart.foreground();
     side_by_side(
         settings,
         || {

@@ -33,6 +33,9 @@ pub enum Transport {
     Channel,
     /// Worker processes; messages come over OS pipes.
     Pipe,
+    /// Worker processes; messages come over shared memory.
+    #[cfg(target_os = "linux")]
+    Shm,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use homing::channel::{Channel, Road};
 use homing::pipe::Pipe;
+#[cfg(target_os = "linux")]
+use homing::shm::Shm;
 use homing::std_loop::EventLoop;
 use homing::{End, Event, Exit, Link, Overflow, Router, Worker};
 
@@ -40,6 +42,7 @@ struct App {
     queue: VecDeque<usize>,
     workers: Vec<Member>,
     bars: Bars,
+    transport: Transport,
     /// The link of worker threads, unless the workers are processes.
     threads: Option<Link<App, Road>>,
     failure: Option<anyhow::Error>,
@@ -79,8 +82,9 @@ pub fn run(args: &Args, files: Rc<Files>) -> anyhow::Result<Vec<Outcome>> {
         bars: Bars::new(workers, count),
         threads: match args.transport {
             Transport::Channel => Some(router.link(Channel::new())?),
-            Transport::Pipe => None,
+            _ => None,
         },
+        transport: args.transport,
         failure: None,
         files,
     };
@@ -129,10 +133,12 @@ impl App {
     fn start_process(&self, place: usize) -> anyhow::Result<Feed> {
         let mut command = Command::new(std::env::current_exe()?);
         command.stdin(Stdio::piped());
-        let (worker, _) = self
-            .router
-            .spawn(Pipe::new(), command)
-            .pipe(move |app: &mut App, event| app.hear(place, event))?;
+        let hear = move |app: &mut App, event: Event<Report>| app.hear(place, event);
+        let (worker, _) = match self.transport {
+            #[cfg(target_os = "linux")]
+            Transport::Shm => self.router.spawn(Shm::new(), command).pipe(hear)?,
+            _ => self.router.spawn(Pipe::new(), command).pipe(hear)?,
+        };
         let (ticket, _) = worker.pipe_with(Overflow::LatestWins, move |app: &mut App, event| {
             app.hear_progress(place, event);
         })?;

@@ -6,10 +6,10 @@ use homing_core::{ConnectionId, Disconnected, Reason, SendError, SenderCounters}
 use serde::Serialize;
 
 use crate::link::Link;
-use crate::message::{MessageHead, Scratch, pad};
+use crate::message::{Encoded, MessageHead, SHORT, ShortFrame};
 
-/// A batch of this many bytes is put on the ring, and one of an eighth of the ring. With one
-/// more frame, which takes a quarter of the ring at most, it takes less than half.
+/// A batch of this many bytes is put on the ring, or of about an eighth of the ring: with one
+/// more frame, it takes less than half.
 const ENOUGH: usize = 16 * 1024;
 
 /// Sends everything that `messages` yields, waiting for room.
@@ -24,22 +24,23 @@ pub(crate) fn send<M: Serialize>(
     counters: &mut SenderCounters,
 ) -> Result<(), SendError<M>> {
     let enough = ENOUGH.min(link.most / 2);
-    let mut batch = Batch { link, counters, frames: Scratch::take(), whole: 0, messages: 0 };
+    let mut batch =
+        Batch { link, counters, frames: Vec::with_capacity(enough + SHORT), messages: 0 };
     // What comes back when the batch that it closes cannot be handed over.
     let mut last = None;
     for message in messages {
-        let sent = match head.append(&message, link.limit, &mut batch.frames) {
-            Ok(len) if len <= link.most => {
-                pad(&mut batch.frames);
-                batch.whole = batch.frames.len();
+        let mut room = ShortFrame::new();
+        let sent = match head.encode(&message, link.limit, &mut room) {
+            Ok(Encoded::Short) => {
+                batch.frames.extend_from_slice(room.frame());
                 batch.messages += 1;
-                if batch.whole < enough {
+                if batch.frames.len() < enough {
                     last = Some(message);
                     continue;
                 }
                 batch.put()
             }
-            Ok(len) => batch.put_before_large(connection, len),
+            Ok(Encoded::Long(body)) => batch.put_and_then(connection, &body),
             Err(reason) => {
                 let reason = batch.put().map_or(Reason::Disconnected, |()| reason);
                 return Err(SendError::new(message, reason));
@@ -64,42 +65,32 @@ pub(crate) fn send<M: Serialize>(
 struct Batch<'a> {
     link: &'a Arc<Link>,
     counters: &'a mut SenderCounters,
-    frames: Scratch,
-    /// How far there are whole frames, and how many.
-    whole: usize,
+    /// Short frames, each filled up to where the next may begin.
+    frames: Vec<u8>,
     messages: u64,
 }
 
 impl Batch<'_> {
-    /// Puts the whole frames on the ring.
+    /// Puts the frames on the ring.
     fn put(&mut self) -> Result<(), Disconnected> {
-        let put = self.put_whole();
-        self.frames.clear();
-        put
-    }
-
-    /// Puts the whole frames on the ring, and then a large message whose body of `len` bytes
-    /// follows them.
-    fn put_before_large(
-        &mut self,
-        connection: ConnectionId,
-        len: usize,
-    ) -> Result<(), Disconnected> {
-        self.put_whole()?;
-        let body = self.frames.get(self.frames.len() - len..).unwrap_or(&[]);
-        self.link.send_parts(connection, body)?;
-        self.counters.sent += 1;
-        self.frames.clear();
-        Ok(())
-    }
-
-    fn put_whole(&mut self) -> Result<(), Disconnected> {
-        let frames = self.frames.get(..std::mem::take(&mut self.whole)).unwrap_or(&[]);
         let messages = std::mem::take(&mut self.messages);
-        if !frames.is_empty() {
-            self.link.send(frames, &[])?;
-            self.counters.sent += messages;
+        if messages == 0 {
+            return Ok(());
         }
+        let put = self.link.send(&self.frames, &[]);
+        self.frames.clear();
+        put.map(|()| self.counters.sent += messages)
+    }
+
+    /// Puts the frames on the ring, and then a message that is not short.
+    fn put_and_then(&mut self, connection: ConnectionId, body: &[u8]) -> Result<(), Disconnected> {
+        self.put()?;
+        if body.len() <= self.link.most {
+            self.link.send_message(connection, body)?;
+        } else {
+            self.link.send_parts(connection, body)?;
+        }
+        self.counters.sent += 1;
         Ok(())
     }
 }

@@ -4,12 +4,13 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use homing_core::{Arrival, Assembly, Inlet, LinkEnd, Refusal, frame};
+use homing_core::{Arrival, Assembly, Inlet, LinkEnd, Parcel, Refusal, frame};
 
 use crate::bell::Bell;
 use crate::region::Region;
-use crate::ring::{Consumer, Look, Memory as _, padded};
-use crate::words;
+use crate::ring::{Consumer, Look, padded};
+use crate::usual::Usual;
+use crate::words::Words as _;
 
 /// What an idle link keeps to copy to.
 const SMALL: usize = 8 * 1024;
@@ -38,6 +39,7 @@ pub struct ShmInlet {
     /// The worker's end is gone, and the last look at the ring has been taken.
     over: Option<LinkEnd>,
     assembly: Assembly,
+    usual: Usual,
 }
 
 impl ShmInlet {
@@ -51,25 +53,29 @@ impl ShmInlet {
             wanted: 0,
             over: None,
             assembly: Assembly::new(limit),
+            usual: Usual::new(limit),
         }
     }
 
-    /// Finds the next frame, with its length prefix, in what was copied.
+    /// Finds the next frame in what was copied: where it is, without its length prefix.
     #[inline]
     fn find(&mut self) -> Result<Option<Range<usize>>, Refusal> {
         let rest = self.run.get(self.rest.clone()).unwrap_or(&[]);
-        match frame::measure(rest)? {
-            Some(len) if len <= rest.len() => {
-                let start = self.rest.start;
-                // Copied runs end where a frame may begin, so this is not past the end.
-                self.rest.start += padded(len).min(rest.len());
-                Ok(Some(start..start + len))
-            }
-            measured => {
-                self.wanted = measured.unwrap_or(0);
-                Ok(None)
-            }
+        let (prefix, len) = match rest.first() {
+            Some(len @ ..0x80) => (1, 1 + usize::from(*len)),
+            _ => match frame::measure(rest)? {
+                Some(len) => (rest.iter().take_while(|byte| **byte & 0x80 != 0).count() + 1, len),
+                None => (0, usize::MAX),
+            },
+        };
+        if len > rest.len() {
+            self.wanted = if len == usize::MAX { 0 } else { len };
+            return Ok(None);
         }
+        let start = self.rest.start;
+        // What was copied ends where a frame may begin, so this is not past its end.
+        self.rest.start += padded(len).min(rest.len());
+        Ok(Some(start + prefix..start + len))
     }
 
     /// Copies what comes next behind what is left, if there is anything.
@@ -134,18 +140,22 @@ impl Inlet for ShmInlet {
                 None => return Ok(Some(Arrival::Partial)),
             },
         };
-        match frame::split(self.run.get(place).unwrap_or(&[]))? {
-            Some((frame, _)) => Ok(Some(self.assembly.accept(frame)?)),
-            // It was measured before.
-            None => Err(LinkEnd::Refused(Refusal::Malformed)),
+        if let Some((connection, body)) = self.usual.find(&self.run, &place) {
+            let parcel = Parcel::Bytes(self.run.get(body).unwrap_or(&[]));
+            return Ok(Some(Arrival::Message { connection, parcel }));
         }
+        let arrival = self.assembly.accept(self.run.get(place).unwrap_or(&[]))?;
+        if let Arrival::Message { connection, .. } = arrival {
+            self.usual.set(connection);
+        }
+        Ok(Some(arrival))
     }
 }
 
 impl Drop for ShmInlet {
     fn drop(&mut self) {
         // In this order: whoever is woken by the second finds the first.
-        words::let_go(self.region.tail());
+        self.region.let_go();
         self.bell.let_go();
     }
 }

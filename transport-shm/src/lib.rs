@@ -112,9 +112,14 @@ mod room;
 mod shm;
 #[cfg(not(loom))]
 mod stream;
+#[cfg(not(loom))]
+mod usual;
 mod words;
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+#[path = "tests/models.rs"]
+mod models;
+#[cfg(all(test, not(loom)))]
 mod tests;
 
 #[cfg(not(loom))]

@@ -12,7 +12,7 @@ use crate::region::Region;
 use crate::ring::{Memory as _, padded};
 use crate::room::Room;
 use crate::stream::Stream;
-use crate::words::{self, GONE, RUNG};
+use crate::words::Words as _;
 
 /// The worker side of a link. Every handle of the worker's end and every outlet holds it,
 /// and so does the thread that flushes, while there is one. When the last of them lets go,
@@ -99,6 +99,25 @@ impl Link {
             self.wait_for_room(first.len() + second.len())?;
         }
         Ok(())
+    }
+
+    /// Sends a message that one frame can hold, waiting for room.
+    pub(crate) fn send_message(
+        &self,
+        connection: ConnectionId,
+        message: &[u8],
+    ) -> Result<(), Disconnected> {
+        let head = Head::Message { connection };
+        self.send(head.encode_prefixed(message.len(), &mut PrefixedHead::new()), message)
+    }
+
+    /// Puts such a message without waiting, and says whether there was room.
+    pub(crate) fn try_message(
+        &self,
+        connection: ConnectionId,
+        message: &[u8],
+    ) -> Result<bool, Disconnected> {
+        self.try_part(connection, Head::Message { connection }, message, false)
     }
 
     /// Sends a message that one frame cannot hold, waiting for room. Between two of its
@@ -234,7 +253,7 @@ impl Link {
         };
         if outcome.is_err() {
             // Whoever else sends learns it with its next message.
-            words::let_go(self.region.tail());
+            self.region.let_go();
             let mut stream = self.lock();
             stream.give_up();
             stream.changed = false;
@@ -248,16 +267,7 @@ impl Link {
     /// Rings the bell, unless somebody has, or the foreground has woken by itself.
     #[cold]
     fn ring(&self) -> Result<(), Disconnected> {
-        let tail = self.region.tail();
-        let seen = words::about_to_ring(tail);
-        if seen.has(GONE) {
-            return Err(Disconnected);
-        }
-        if !seen.has(RUNG) {
-            self.socket.ring()?;
-            words::have_rung(tail);
-        }
-        Ok(())
+        self.region.ring(|| self.socket.ring())
     }
 
     /// Waits until there may be room for frames of `len` bytes.

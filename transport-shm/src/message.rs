@@ -3,71 +3,21 @@
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 
-use homing_core::frame::{self, Head, MAX_BODY, MAX_HEAD, MAX_PREFIX};
-use homing_core::{ConnectionId, Reason, encode};
+use homing_core::frame::{Head, MAX_BODY, MAX_HEAD, MAX_PREFIX};
+use homing_core::{ConnectionId, Reason};
+use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 
 use crate::ring::padded;
+use crate::words::ALIGN;
 
 /// The longest body of one frame on a ring of `ring` bytes. A frame takes a quarter of the
 /// ring at most, so that others find room between two parts of a large message.
 pub(crate) const fn most_body(ring: usize) -> usize {
-    match ring / 4 - MAX_PREFIX - MAX_HEAD {
+    match ring / 4 - MAX_PREFIX - MAX_HEAD - ALIGN {
         body if body > MAX_BODY => MAX_BODY,
         body => body,
     }
-}
-
-/// The head of every message of one pipe, encoded once.
-pub(crate) struct MessageHead {
-    bytes: [u8; MAX_HEAD],
-    len: u8,
-}
-
-impl MessageHead {
-    pub(crate) fn new(connection: ConnectionId) -> Self {
-        let mut bytes = [0; MAX_HEAD];
-        let len = Head::Message { connection }.encode(&mut bytes).len() as u8;
-        Self { bytes, len }
-    }
-
-    /// Appends `message` to `buffer` as a frame, and returns the length of its body, which
-    /// is last. Of a message that one frame cannot hold, only the body is of use. On an error
-    /// the buffer is as it was.
-    #[inline]
-    pub(crate) fn append<M: Serialize>(
-        &self,
-        message: &M,
-        limit: usize,
-        buffer: &mut Vec<u8>,
-    ) -> Result<usize, Reason> {
-        let start = buffer.len();
-        let head = self.bytes.get(..self.len.into()).unwrap_or(&[]);
-        // Room for the prefix of a short frame; a longer one moves what follows.
-        buffer.push(0);
-        buffer.extend_from_slice(head);
-        let len = match encode::append(message, limit, buffer) {
-            Ok(len) => len,
-            Err(reason) => {
-                buffer.truncate(start);
-                return Err(reason);
-            }
-        };
-        if len <= MAX_BODY {
-            let mut prefix = [0; MAX_PREFIX];
-            match (frame::prefix(head.len() + len, &mut prefix), buffer.get_mut(start)) {
-                ([byte], Some(place)) => *place = *byte,
-                (prefix, _) => drop(buffer.splice(start..=start, prefix.iter().copied())),
-            }
-        }
-        Ok(len)
-    }
-}
-
-/// Zeroes from the end of a frame to where the next may begin.
-#[inline]
-pub(crate) fn pad(frames: &mut Vec<u8>) {
-    frames.resize(padded(frames.len()), 0);
 }
 
 /// One frame of a message in parts, from `at` on: its head, and a body of at most `most`
@@ -88,7 +38,188 @@ pub(crate) fn part(
 
 /// The room that a message of `len` bytes takes in parts of `most` bytes, at most.
 pub(crate) const fn room_in_parts(len: usize, most: usize) -> usize {
-    len + len.div_ceil(most) * (MAX_PREFIX + MAX_HEAD + crate::words::ALIGN)
+    len.saturating_add(len.div_ceil(most) * (MAX_PREFIX + MAX_HEAD + ALIGN))
+}
+
+/// Zeroes from the end of a frame to where the next may begin.
+pub(crate) fn pad(frames: &mut Vec<u8>) {
+    frames.resize(padded(frames.len()), 0);
+}
+
+/// The longest frame that is encoded without a buffer, with its length prefix: one byte.
+pub(crate) const SHORT: usize = 128;
+
+const HEAD_ROOM: usize = padded(MAX_HEAD);
+
+/// The head of every message of one pipe, encoded once and filled up with zeroes.
+pub(crate) struct MessageHead {
+    bytes: [u8; HEAD_ROOM],
+    len: u8,
+}
+
+impl MessageHead {
+    pub(crate) fn new(connection: ConnectionId) -> Self {
+        let mut head = [0; MAX_HEAD];
+        let head = Head::Message { connection }.encode(&mut head);
+        let mut bytes = [0; HEAD_ROOM];
+        for (to, from) in bytes.iter_mut().zip(head) {
+            *to = *from;
+        }
+        Self { bytes, len: head.len() as u8 }
+    }
+
+    /// Encodes a message, in `room` if it is short.
+    #[inline]
+    pub(crate) fn encode<M: Serialize>(
+        &self,
+        message: &M,
+        limit: usize,
+        room: &mut ShortFrame,
+    ) -> Result<Encoded, Reason> {
+        let ShortFrame { bytes, body, end } = room;
+        // All of the room for a head at once; the body goes over the zeroes.
+        if let Some((_, rest)) = bytes.split_first_mut()
+            && let Some(place) = rest.first_chunk_mut()
+        {
+            *place = self.bytes;
+        }
+        *body = 1 + usize::from(self.len);
+        *end = *body;
+        let mut long = None;
+        let flavor = Encoder { bytes, start: *body, end, long: &mut long, limit };
+        let encoded = postcard::serialize_with_flavor(message, flavor).is_ok();
+        match long {
+            _ if !encoded => Err(Reason::Unencodable),
+            None if *end - *body > limit => Err(Reason::TooLarge { len: *end - *body, max: limit }),
+            None => {
+                if let Some(prefix) = bytes.first_mut() {
+                    *prefix = (*end - 1) as u8;
+                }
+                Ok(Encoded::Short)
+            }
+            Some(Long { len, .. }) if len > limit => Err(Reason::TooLarge { len, max: limit }),
+            Some(Long { body, .. }) => Ok(Encoded::Long(body)),
+        }
+    }
+}
+
+/// Where a message was encoded.
+pub(crate) enum Encoded {
+    /// In the room that was given, as a frame.
+    Short,
+    /// In a buffer, without a head.
+    Long(Scratch),
+}
+
+/// Room for a short frame.
+pub(crate) struct ShortFrame {
+    bytes: [u8; SHORT],
+    /// Where the body begins, and where it ends.
+    body: usize,
+    end: usize,
+}
+
+impl ShortFrame {
+    #[inline]
+    pub(crate) fn new() -> Self {
+        Self { bytes: [0; SHORT], body: 0, end: 0 }
+    }
+
+    /// The frame, up to where the next may begin.
+    #[inline]
+    pub(crate) fn frame(&self) -> &[u8] {
+        self.bytes.get(..padded(self.end)).unwrap_or(&[])
+    }
+
+    pub(crate) fn body(&self) -> &[u8] {
+        self.bytes.get(self.body..self.end).unwrap_or(&[])
+    }
+}
+
+/// Writes to the room of a short frame, and from there on to a buffer when it is not short
+/// after all. So nothing is encoded twice.
+struct Encoder<'a> {
+    bytes: &'a mut [u8; SHORT],
+    start: usize,
+    end: &'a mut usize,
+    long: &'a mut Option<Long>,
+    limit: usize,
+}
+
+/// The body of a message that is not short. Beyond the limit it is counted, not stored.
+struct Long {
+    body: Scratch,
+    len: usize,
+}
+
+impl Encoder<'_> {
+    #[cold]
+    fn extend_long(&mut self, bytes: &[u8]) {
+        let short = self.bytes.get(self.start..*self.end).unwrap_or(&[]);
+        let long = self.long.get_or_insert_with(|| {
+            let mut body = Scratch::take();
+            body.extend_from_slice(short);
+            Long { body, len: short.len() }
+        });
+        long.len += bytes.len();
+        if long.len <= self.limit {
+            long.body.extend_from_slice(bytes);
+        }
+    }
+}
+
+impl Flavor for Encoder<'_> {
+    type Output = ();
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        match (&mut self.long, self.bytes.get_mut(*self.end)) {
+            (None, Some(place)) => {
+                *place = byte;
+                *self.end += 1;
+            }
+            (Some(long), _) => {
+                long.len += 1;
+                if long.len <= self.limit {
+                    long.body.push(byte);
+                }
+            }
+            (None, None) => self.extend_long(&[byte]),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        let room = self.bytes.get_mut(*self.end..).and_then(|room| room.get_mut(..bytes.len()));
+        match (&self.long, room) {
+            (None, Some(room)) => {
+                copy_short(room, bytes);
+                *self.end += bytes.len();
+            }
+            _ => self.extend_long(bytes),
+        }
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+/// Copies what is mostly a number's few bytes. They were just written one by one, and a wider
+/// load would have to wait until they have left the processor's store buffer; so the loop has
+/// a form of which compilers make no such loads.
+#[inline]
+fn copy_short(to: &mut [u8], from: &[u8]) {
+    const NUMBER: usize = 10;
+    if from.len() > NUMBER {
+        return to.copy_from_slice(from);
+    }
+    for at in 0..NUMBER {
+        let (Some(to), Some(from)) = (to.get_mut(at), from.get(at)) else { break };
+        *to = *from;
+    }
 }
 
 /// A buffer to encode in. It belongs to the thread, so that no pipe has one.
@@ -107,7 +238,6 @@ thread_local! {
 impl Scratch {
     /// Takes the thread's buffer. A message that sends another while it is encoded finds
     /// none, and gets a new one.
-    #[inline]
     pub(crate) fn take() -> Self {
         let mut buffer = SPARE.try_with(Cell::take).unwrap_or_default();
         buffer.clear();
@@ -116,7 +246,6 @@ impl Scratch {
 }
 
 impl Drop for Scratch {
-    #[inline]
     fn drop(&mut self) {
         if self.capacity() <= KEEP || self.len() >= self.capacity() / 4 {
             let buffer = std::mem::take(&mut self.0);

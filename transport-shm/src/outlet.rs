@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::batch;
 use crate::link::Link;
-use crate::message::{MessageHead, Scratch, pad};
+use crate::message::{Encoded, MessageHead, ShortFrame, pad};
 
 /// The sender of a pipe on a link of shared memory.
 pub type Sender<M> = homing_core::Sender<M, ShmOutlet>;
@@ -95,45 +95,44 @@ impl ShmOutlet {
             && !self.link.is_foreground()
     }
 
-    /// Hands over a message that could not be put at once: its frame, at whose end are the
-    /// `len` bytes of its body. Says how many were dropped for it, or `None` when there is
-    /// no room.
+    /// Hands over a message that could not be put at once, whose encoding is `body`. Says how
+    /// many were dropped for it, or `None` when there is no room.
     #[cold]
-    fn put_later(
-        &mut self,
-        frame: &[u8],
-        len: usize,
-        patience: Patience,
-    ) -> Result<Option<u64>, Disconnected> {
-        let body = frame.get(frame.len() - len..).unwrap_or(&[]);
+    fn put_later(&mut self, body: &[u8], patience: Patience) -> Result<Option<u64>, Disconnected> {
+        let connection = self.connection;
         if self.overflow.is_lossy() {
-            let (connection, overflow, missed) = (self.connection, self.overflow, &mut self.missed);
+            let (overflow, missed) = (self.overflow, &mut self.missed);
             let dropped =
                 self.link.with(|stream| stream.put_lossy(connection, overflow, body, missed))?;
             self.link.flush_later();
             return Ok(Some(dropped));
         }
-        let whole = len <= self.link.most;
-        let sent = match (self.waits(patience), whole) {
-            (true, true) => self.link.send(frame, &[]).map(|()| true)?,
-            (true, false) => self.link.send_parts(self.connection, body).map(|()| true)?,
-            (false, true) => self.link.with(|stream| stream.put(frame, &[]))?,
-            (false, false) => self.link.try_parts(self.connection, body)?,
+        let sent = match (self.waits(patience), body.len() <= self.link.most) {
+            (true, true) => self.link.send_message(connection, body).map(|()| true)?,
+            (true, false) => self.link.send_parts(connection, body).map(|()| true)?,
+            (false, true) => self.link.try_message(connection, body)?,
+            (false, false) => self.link.try_parts(connection, body)?,
         };
         Ok(sent.then_some(0))
     }
 
+    #[inline]
     fn try_put<M: Serialize>(&mut self, message: &M, patience: Patience) -> Result<u64, Reason> {
-        let mut frame = Scratch::take();
-        let len = self.head.append(message, self.link.limit, &mut frame)?;
-        if len <= self.link.most && self.missed == 0 {
-            match self.link.put_calm(&frame) {
-                Ok(true) => return Ok(0),
-                Ok(false) => {}
-                Err(Disconnected) => return Err(Reason::Disconnected),
+        let mut room = ShortFrame::new();
+        let put = match self.head.encode(message, self.link.limit, &mut room)? {
+            Encoded::Short => {
+                if self.missed == 0 {
+                    match self.link.put_calm(room.frame()) {
+                        Ok(true) => return Ok(0),
+                        Ok(false) => {}
+                        Err(Disconnected) => return Err(Reason::Disconnected),
+                    }
+                }
+                self.put_later(room.body(), patience)
             }
-        }
-        match self.put_later(&frame, len, patience) {
+            Encoded::Long(body) => self.put_later(&body, patience),
+        };
+        match put {
             Ok(Some(dropped)) => Ok(dropped),
             Ok(None) => Err(Reason::Full),
             Err(Disconnected) => Err(Reason::Disconnected),

@@ -15,7 +15,7 @@ use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 
 use crate::ring::Memory;
-use crate::words::ALIGN;
+use crate::words::{ALIGN, Words};
 
 /// Tells a region of this protocol and version from other memory: `HOMESHM` and the version.
 const MAGIC: u64 = u64::from_le_bytes(*b"HOMESHM\x01");
@@ -121,9 +121,8 @@ impl Region {
         let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED);
         // SAFETY: a new mapping, at an address that the system chooses, takes the place of
         // nothing.
-        let base = unsafe {
-            rustix::mm::mmap(std::ptr::null_mut(), size, protection, flags, fd, 0)?
-        };
+        let base =
+            unsafe { rustix::mm::mmap(std::ptr::null_mut(), size, protection, flags, fd, 0)? };
         let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(Self { base, mapped: size, ring })
     }
@@ -161,7 +160,7 @@ impl Region {
     }
 }
 
-impl Memory for Region {
+impl Words for Region {
     #[inline]
     fn tail(&self) -> &AtomicU64 {
         self.word(AT_TAIL)
@@ -171,7 +170,9 @@ impl Memory for Region {
     fn head(&self) -> &AtomicU64 {
         self.word(AT_HEAD)
     }
+}
 
+impl Memory for Region {
     #[inline]
     fn len(&self) -> usize {
         self.ring

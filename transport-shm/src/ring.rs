@@ -5,14 +5,10 @@
 
 use homing_core::Refusal;
 
-use crate::words::{self, ALIGN, AtomicU64, Seen};
+use crate::words::{ABOUT, ALIGN, RUNG, Seen, Words};
 
 /// The memory of a ring.
-pub(crate) trait Memory {
-    /// The word that the worker's index stands in.
-    fn tail(&self) -> &AtomicU64;
-    /// The word that the foreground's index stands in.
-    fn head(&self) -> &AtomicU64;
+pub(crate) trait Memory: Words {
     /// The length of the ring in bytes, a power of two.
     fn len(&self) -> usize;
     /// Writes bytes from `index` on, a multiple of [`ALIGN`], and zeroes up to the next one.
@@ -54,7 +50,7 @@ impl Producer {
 
     #[cold]
     fn look_again<M: Memory>(&mut self, memory: &M) -> usize {
-        let head = words::look_for_room(memory.head()).index();
+        let head = memory.look_for_room().index();
         // Nobody but the foreground writes it, which would have to be out of its mind.
         if self.tail.wrapping_sub(head) <= memory.len() as u64 {
             self.head = head;
@@ -81,7 +77,7 @@ impl Producer {
             self.write_both(memory, first, second);
         }
         self.tail = self.tail.wrapping_add(len as u64);
-        Some(words::publish(memory.tail(), len as u64))
+        Some(memory.publish(len as u64))
     }
 
     /// Writes two pieces of which the first is short.
@@ -139,18 +135,18 @@ impl Consumer {
     /// Looks how far the worker is, when all that was seen has been taken. It goes to sleep
     /// when there is nothing, and stays awake when there is something.
     pub(crate) fn look<M: Memory>(&mut self, memory: &M) -> Result<Look, Refusal> {
-        let seen = words::look(memory.tail());
+        let seen = memory.look();
         if self.accept(seen, memory.len())? {
-            if !seen.has(words::RUNG) {
-                words::stay_awake(memory.tail());
+            if !seen.has(RUNG) {
+                memory.stay_awake();
             }
             return Ok(Look::Some);
         }
         // It may sleep already: then whoever has published since rings, or has rung.
-        if seen.has(words::ABOUT | words::RUNG) {
-            let seen = words::sleep(memory.tail());
+        if seen.has(ABOUT | RUNG) {
+            let seen = memory.sleep();
             if self.accept(seen, memory.len())? {
-                words::stay_awake(memory.tail());
+                memory.stay_awake();
                 return Ok(Look::Some);
             }
         }
@@ -159,7 +155,7 @@ impl Consumer {
 
     /// Looks for the last time: the worker is gone.
     pub(crate) fn look_at_last<M: Memory>(&mut self, memory: &M) -> Result<(), Refusal> {
-        self.accept(words::look(memory.tail()), memory.len()).map(drop)
+        self.accept(memory.look(), memory.len()).map(drop)
     }
 
     /// Takes the worker's index, if it can be: it never goes back, and never past what the
@@ -181,7 +177,7 @@ impl Consumer {
             memory.read(self.head, into);
         }
         self.head = self.head.wrapping_add(len as u64);
-        self.waited_for |= words::publish_head(memory.head(), self.head);
+        self.waited_for |= memory.publish_head(self.head);
         // Not for every bit of room: no frame or batch takes more than half a ring.
         let wake = self.waited_for && self.available() <= memory.len() / 2;
         self.waited_for &= !wake;

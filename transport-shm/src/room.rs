@@ -6,7 +6,6 @@ use homing_core::Disconnected;
 
 use crate::bell::Socket;
 use crate::ring::Memory;
-use crate::words::{self, GONE};
 
 /// Where the threads of a link wait for room.
 ///
@@ -65,20 +64,8 @@ fn wait_at_socket<M: Memory>(
     socket: &Socket,
     wanted: usize,
 ) -> Result<(), Disconnected> {
-    loop {
-        // Announced first, looked at second, in one step: what the foreground takes after
-        // this, it takes with the flag seen.
-        let head = words::announce(memory.head()).index();
-        // This side's own word. Another thread may put more meanwhile; then that one takes
-        // the room, and this one comes again.
-        let tail = words::look(memory.tail());
-        if tail.has(GONE) {
-            return Err(Disconnected);
-        }
-        let used = tail.index().wrapping_sub(head);
-        if used.saturating_add(wanted as u64) <= memory.len() as u64 {
-            return Ok(());
-        }
+    while !memory.wait(wanted, memory.len())? {
         socket.wait()?;
     }
+    Ok(())
 }

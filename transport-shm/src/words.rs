@@ -37,6 +37,7 @@
 //! foreground:  copy payload out; publish_head(head) → somebody waits → wake it
 //! ```
 
+use homing_core::Disconnected;
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
 #[cfg(not(loom))]
@@ -71,78 +72,120 @@ impl Seen {
     }
 }
 
-/// Worker: publishes `len` more bytes, which are in place.
-#[inline]
-pub(crate) fn publish(tail: &AtomicU64, len: u64) -> Seen {
-    // Release: the payload is in place for whoever sees the index: `look`, `sleep`. Acquire
-    // orders nothing here; the pair of the read-modify-writes is what matters.
-    Seen(tail.fetch_add(len, Ordering::AcqRel))
-}
+/// The two words of one region, and what is done with them.
+///
+/// The methods are provided; the models of `tests/models.rs` break one at a time.
+pub(crate) trait Words {
+    /// The word that the worker's index stands in.
+    fn tail(&self) -> &AtomicU64;
 
-/// Worker: found the bell not rung. Says what it is about to do, and what was there before.
-pub(crate) fn about_to_ring(tail: &AtomicU64) -> Seen {
-    Seen(tail.fetch_or(ABOUT, Ordering::AcqRel))
-}
+    /// The word that the foreground's index stands in.
+    fn head(&self) -> &AtomicU64;
 
-/// Worker: has rung. Spares others from ringing, unless the foreground has gone to sleep
-/// since: then the state is idle, and stays so.
-pub(crate) fn have_rung(tail: &AtomicU64) {
-    // Relaxed to look, AcqRel to keep the payloads that were published before visible to
-    // whoever reads this value.
-    let mut seen = tail.load(Ordering::Relaxed);
-    while seen & ABOUT != 0 {
-        let rung = seen & !ABOUT | RUNG;
-        match tail.compare_exchange(seen, rung, Ordering::AcqRel, Ordering::Relaxed) {
-            Ok(_) => return,
-            Err(now) => seen = now,
+    /// Worker: publishes `len` more bytes, which are in place.
+    #[inline]
+    fn publish(&self, len: u64) -> Seen {
+        // Release: the payload is in place for whoever sees the index: `look`, `sleep`.
+        // Acquire orders nothing here: that it is a read-modify-write is what matters.
+        Seen(self.tail().fetch_add(len, Ordering::AcqRel))
+    }
+
+    /// Worker: found the bell not rung. Says what it is about to do, and what was there
+    /// before.
+    fn about_to_ring(&self) -> Seen {
+        Seen(self.tail().fetch_or(ABOUT, Ordering::AcqRel))
+    }
+
+    /// Worker: has rung. Spares others from ringing, unless the foreground has gone to sleep
+    /// since: then the state is idle, and stays so.
+    fn have_rung(&self) {
+        // Relaxed to look; Release is of no need here either, as whoever reads this value
+        // reads it as part of the sequence that the `publish` before it heads.
+        let mut seen = self.tail().load(Ordering::Relaxed);
+        while seen & ABOUT != 0 {
+            let rung = seen & !ABOUT | RUNG;
+            match self.tail().compare_exchange(seen, rung, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => seen = now,
+            }
         }
     }
-}
 
-/// Foreground: looks how far the worker is.
-#[inline]
-pub(crate) fn look(tail: &AtomicU64) -> Seen {
-    // Acquire pairs with the Release of `publish`: payload before index.
-    Seen(tail.load(Ordering::Acquire))
-}
+    /// Foreground: looks how far the worker is.
+    #[inline]
+    fn look(&self) -> Seen {
+        // Acquire pairs with the Release of `publish`: payload before index.
+        Seen(self.tail().load(Ordering::Acquire))
+    }
 
-/// Foreground: found the ring empty. From now on whoever publishes rings. What was published
-/// before is in what comes back.
-pub(crate) fn sleep(tail: &AtomicU64) -> Seen {
-    // Acquire as in `look`. A load and a store would lose what comes in between.
-    Seen(tail.fetch_and(!(ABOUT | RUNG), Ordering::AcqRel))
-}
+    /// Foreground: found the ring empty. From now on whoever publishes rings. What was
+    /// published before is in what comes back.
+    fn sleep(&self) -> Seen {
+        // Acquire as in `look`. A load and a store would lose what comes in between.
+        Seen(self.tail().fetch_and(!(ABOUT | RUNG), Ordering::AcqRel))
+    }
 
-/// Foreground: takes something, and will look again. Nobody needs to ring.
-pub(crate) fn stay_awake(tail: &AtomicU64) {
-    tail.fetch_or(RUNG, Ordering::AcqRel);
-}
+    /// Foreground: takes something, and will look again. Nobody needs to ring.
+    fn stay_awake(&self) {
+        self.tail().fetch_or(RUNG, Ordering::AcqRel);
+    }
 
-/// Nothing will be taken any more: said by the foreground when it lets go, and by the
-/// worker's own thread that finds the foreground dead.
-pub(crate) fn let_go(tail: &AtomicU64) {
-    tail.fetch_or(GONE, Ordering::AcqRel);
-}
+    /// Nothing will be taken any more: said by the foreground when it lets go, and by the
+    /// worker when it finds the foreground dead.
+    fn let_go(&self) {
+        self.tail().fetch_or(GONE, Ordering::AcqRel);
+    }
 
-/// Worker: how far the foreground is.
-#[inline]
-pub(crate) fn look_for_room(head: &AtomicU64) -> Seen {
-    // Acquire pairs with the Release of `publish_head`: what was taken is not read any more
-    // when it is overwritten.
-    Seen(head.load(Ordering::Acquire))
-}
+    /// Worker: how far the foreground is.
+    #[inline]
+    fn look_for_room(&self) -> Seen {
+        // Acquire pairs with the Release of `publish_head`: what was taken is not read any
+        // more when it is overwritten.
+        Seen(self.head().load(Ordering::Acquire))
+    }
 
-/// Worker: found no room. From now on the foreground wakes it when it has made some. What
-/// was made before is in what comes back.
-pub(crate) fn announce(head: &AtomicU64) -> Seen {
-    Seen(head.fetch_or(WAITS, Ordering::AcqRel))
-}
+    /// Worker: found no room. From now on the foreground wakes it when it has made some.
+    /// What was made before is in what comes back.
+    fn announce(&self) -> Seen {
+        Seen(self.head().fetch_or(WAITS, Ordering::AcqRel))
+    }
 
-/// Foreground: publishes how much it has taken, and says whether the worker waits.
-///
-/// It writes its own figure, whatever stood there, and with that takes the flag down.
-#[inline]
-pub(crate) fn publish_head(head: &AtomicU64, index: u64) -> bool {
-    // Release: the reads of what was taken come before it. See `look_for_room`.
-    Seen(head.swap(index, Ordering::AcqRel)).has(WAITS)
+    /// Foreground: publishes how much it has taken, and says whether the worker waits.
+    ///
+    /// It writes its own figure, whatever stood there, and with that takes the flag down.
+    #[inline]
+    fn publish_head(&self, index: u64) -> bool {
+        // Release: the reads of what was taken come before it. See `look_for_room`.
+        Seen(self.head().swap(index, Ordering::AcqRel)).has(WAITS)
+    }
+
+    /// Worker: rings after something was published, unless somebody has, or the foreground
+    /// has woken by itself.
+    fn ring(&self, bell: impl FnOnce() -> Result<(), Disconnected>) -> Result<(), Disconnected> {
+        let seen = self.about_to_ring();
+        if seen.has(GONE) {
+            return Err(Disconnected);
+        }
+        if !seen.has(RUNG) {
+            bell()?;
+            self.have_rung();
+        }
+        Ok(())
+    }
+
+    /// Worker: found no room for `wanted` bytes in a ring of `len`. Says whether there is now;
+    /// if not, the foreground will wake it.
+    fn wait(&self, wanted: usize, len: usize) -> Result<bool, Disconnected> {
+        // Announced first, looked at second, in one step: what the foreground takes after
+        // this, it takes with the flag seen.
+        let head = self.announce().index();
+        // The worker's own word. Another thread may put more meanwhile: then that one takes
+        // the room, and this one comes again.
+        let tail = self.look();
+        if tail.has(GONE) {
+            return Err(Disconnected);
+        }
+        let used = tail.index().wrapping_sub(head);
+        Ok(used.saturating_add(wanted as u64) <= len as u64)
+    }
 }

@@ -119,9 +119,9 @@ fn nothing_is_left_of_a_link() {
             memfd || link.to_string_lossy() == format!("socket:[{socket}]")
         });
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-        let mapped = maps.lines().any(|line| {
-            line.contains("/memfd:homing") && line.contains(&format!(" {memory} "))
-        });
+        let mapped = maps
+            .lines()
+            .any(|line| line.contains("/memfd:homing") && line.contains(&format!(" {memory} ")));
         (open, mapped)
     };
     assert_eq!(left(), (true, true));

@@ -5,7 +5,7 @@ use homing_core::{Leaving, Refusal};
 
 use super::*;
 
-use super::raw::{Raw, frame, raw};
+use super::raw::{frame, raw};
 
 fn a() -> ConnectionId {
     ConnectionId::from_parts(0, 0)

@@ -105,11 +105,6 @@ impl Foreground {
         Ok(got)
     }
 
-    /// Takes what is in the inlet, all of it.
-    fn drain(&mut self) -> Vec<Got> {
-        std::iter::from_fn(|| self.poll().unwrap()).collect()
-    }
-
     /// Waits for what comes next.
     fn next(&mut self) -> Result<Got, LinkEnd> {
         let deadline = Instant::now() + HANG;

@@ -9,7 +9,7 @@ use crate::Shm;
 use crate::bell::Socket;
 use crate::region::Region;
 use crate::ring::{Memory as _, padded};
-use crate::words;
+use crate::words::Words as _;
 
 /// The worker's handles, with no code of the worker's end.
 pub(super) struct Raw {
@@ -24,7 +24,7 @@ impl Raw {
         self.region.write(self.tail, bytes);
         let len = padded(bytes.len()) as u64;
         self.tail += len;
-        words::publish(self.region.tail(), len);
+        self.region.publish(len);
         let _ = self.socket.ring();
     }
 }
