@@ -10,7 +10,7 @@
 use crate::counters::Counters;
 use crate::event::{End, Refusal};
 use crate::id::{ConnectionId, LinkId, Nonce};
-use crate::inlet::{Arrival, Inlet, LinkEnd, Undecodable};
+use crate::inlet::{Arrival, Inlet, LinkEnd, Parcel, Undecodable};
 use crate::log::{debug, warning};
 use crate::receive::{Accepted, Receive};
 use crate::refused::{AttachError, ClosePipeError, PipeError, PipeRefused};
@@ -382,33 +382,17 @@ where
         match inlet.poll() {
             Ok(None) => Polled::Empty,
             Ok(Some(Arrival::Partial)) => Polled::Quiet,
+            // Taken apart here, so that a value's parcel is never written to memory and read
+            // back for its length.
+            Ok(Some(Arrival::Message { connection, parcel: Parcel::Value(value) })) => {
+                let (pipes, counters) = (&mut self.pipes, &mut self.counters);
+                let outcome = message(pipes, counters, link, connection, Parcel::Value(value));
+                outcome.unwrap_or_else(|trouble| self.trouble(link, connection, trouble))
+            }
             Ok(Some(Arrival::Message { connection, parcel })) => {
-                let bytes = parcel.len() as u64;
-                match self.pipes.get_mut(connection.0) {
-                    Some(PipeEntry { link: Some(owner), phase: Phase::Open, receiver })
-                        if *owner == link =>
-                    {
-                        // Its receiver is lent only while a handler runs, and no handler
-                        // polls.
-                        let Some(open) = receiver else { return Polled::Quiet };
-                        self.counters.bytes += bytes;
-                        match open.accept(parcel) {
-                            Ok(Accepted::Now) => match receiver.take() {
-                                Some(receiver) => {
-                                    self.counters.routed += 1;
-                                    Polled::Message(Lent { connection, receiver })
-                                }
-                                None => Polled::Quiet,
-                            },
-                            Ok(Accepted::Later(superseded)) => {
-                                self.counters.superseded += superseded;
-                                Polled::Later(connection)
-                            }
-                            Err(Undecodable) => self.cut(link, Refusal::Undecodable),
-                        }
-                    }
-                    _ => self.stray(link, connection),
-                }
+                let (pipes, counters) = (&mut self.pipes, &mut self.counters);
+                let outcome = message(pipes, counters, link, connection, parcel);
+                outcome.unwrap_or_else(|trouble| self.trouble(link, connection, trouble))
             }
             Ok(Some(Arrival::Started { connection, nonce })) => {
                 self.started(link, connection, nonce)
@@ -476,6 +460,14 @@ where
     }
 
     /// A message for a pipe that is not open on this link.
+    #[cold]
+    fn trouble(&mut self, link: LinkId, connection: ConnectionId, trouble: Trouble) -> Polled<R> {
+        match trouble {
+            Trouble::Stray => self.stray(link, connection),
+            Trouble::Undecodable => self.cut(link, Refusal::Undecodable),
+        }
+    }
+
     #[cold]
     fn stray(&mut self, link: LinkId, connection: ConnectionId) -> Polled<R> {
         match self.pipes.standing(connection.0) {
@@ -592,6 +584,48 @@ where
         }
         self.links.remove(link.0);
         Polled::LinkEnded(end)
+    }
+}
+
+/// Why a message was not handed over.
+enum Trouble {
+    /// The pipe is not open on this link.
+    Stray,
+    Undecodable,
+}
+
+/// Hands a message over to the receiver of its pipe. It takes parts of the router, as the
+/// parcel borrows another.
+#[inline]
+fn message<R: Receive, S: Storage<PipeEntry<R>>>(
+    pipes: &mut Table<PipeEntry<R>, S>,
+    counters: &mut Counters,
+    link: LinkId,
+    connection: ConnectionId,
+    parcel: Parcel<'_>,
+) -> Result<Polled<R>, Trouble> {
+    let Some(PipeEntry { link: Some(owner), phase: Phase::Open, receiver }) =
+        pipes.get_mut(connection.0)
+    else {
+        return Err(Trouble::Stray);
+    };
+    if *owner != link {
+        return Err(Trouble::Stray);
+    }
+    // It is lent only while a handler runs, and no handler polls.
+    let Some(open) = receiver else { return Ok(Polled::Quiet) };
+    counters.bytes += parcel.len() as u64;
+    match open.accept(parcel) {
+        Ok(Accepted::Now) => {
+            counters.routed += 1;
+            let lent = receiver.take().map(|receiver| Lent { connection, receiver });
+            Ok(lent.map_or(Polled::Quiet, Polled::Message))
+        }
+        Ok(Accepted::Later(superseded)) => {
+            counters.superseded += superseded;
+            Ok(Polled::Later(connection))
+        }
+        Err(Undecodable) => Err(Trouble::Undecodable),
     }
 }
 

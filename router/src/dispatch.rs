@@ -1,5 +1,8 @@
 //! Taking messages off the links and handing them to their receivers.
 
+use std::cell::Cell;
+
+use crossbeam_utils::Backoff;
 use homing_core::{End, Lent, LinkId, Polled};
 
 use crate::budget::Meter;
@@ -52,13 +55,15 @@ impl<C: 'static> Router<C> {
 /// Ends with its drop, also when a handler panics.
 pub(crate) struct Dispatching<'a, C: 'static> {
     inner: &'a Inner<C>,
+    /// Something came since it last waited a little for more.
+    busy: Cell<bool>,
 }
 
 impl<'a, C: 'static> Dispatching<'a, C> {
     /// `None` when a dispatch is on the stack already.
     pub(crate) fn enter(inner: &'a Inner<C>) -> Option<Self> {
         // Not `then_some`: that would make one, and drop it, while a dispatch runs.
-        (!inner.dispatching.replace(true)).then(|| Self { inner })
+        (!inner.dispatching.replace(true)).then(|| Self { inner, busy: Cell::new(false) })
     }
 
     pub(crate) fn run(&self, context: &mut C, meter: &mut Meter) -> Dispatched {
@@ -83,7 +88,7 @@ impl<'a, C: 'static> Dispatching<'a, C> {
 
     /// Gives one link its turn.
     fn serve(&self, token: Token, context: &mut C, meter: &mut Meter) -> Served {
-        let Some(mut turn) = Turn::begin(self.inner, token) else { return Served::Done };
+        let Some(mut turn) = Turn::begin(self, token) else { return Served::Done };
         for _ in 0..TURN {
             if turn.gate.is_closed() {
                 turn.gate.wait();
@@ -91,7 +96,7 @@ impl<'a, C: 'static> Dispatching<'a, C> {
                 break;
             }
             match turn.poll(context) {
-                Step::Did => {}
+                Step::Did => self.busy.set(true),
                 Step::Slept => {
                     turn.next = After::OutOfLine;
                     break;
@@ -146,6 +151,7 @@ enum After {
 
 /// One link's turn. Its drop puts the link where it belongs.
 struct Turn<'a, C: 'static> {
+    dispatching: &'a Dispatching<'a, C>,
     inner: &'a Inner<C>,
     token: Token,
     link: LinkId,
@@ -156,7 +162,8 @@ struct Turn<'a, C: 'static> {
 
 impl<'a, C: 'static> Turn<'a, C> {
     /// `None` when the link is no more.
-    fn begin(inner: &'a Inner<C>, token: Token) -> Option<Self> {
+    fn begin(dispatching: &'a Dispatching<'a, C>, token: Token) -> Option<Self> {
+        let inner = dispatching.inner;
         let mut state = inner.state.borrow_mut();
         let attached = state.links.get(&token)?;
         let Some(link) = attached.link else {
@@ -172,14 +179,13 @@ impl<'a, C: 'static> Turn<'a, C> {
             return None;
         };
         let (bell, gate) = (attached.bell.clone(), attached.gate.clone());
-        Some(Self { inner, token, link, bell, gate, next: After::Line })
+        Some(Self { dispatching, inner, token, link, bell, gate, next: After::Line })
     }
 
     /// Takes one arrival and tells whom it concerns.
     #[inline]
     fn poll(&mut self, context: &mut C) -> Step {
-        let polled = self.inner.state.borrow_mut().core.poll(self.link);
-        match polled {
+        match self.look() {
             Polled::Message(lent) => {
                 Loan::new(self.inner, lent).deliver(context, &self.gate);
                 Step::Did
@@ -189,25 +195,50 @@ impl<'a, C: 'static> Turn<'a, C> {
         }
     }
 
-    /// Lowers the link's flag, and looks once more.
+    #[inline]
+    fn look(&self) -> Polled<Entry<C>> {
+        self.inner.state.borrow_mut().core.poll(self.link)
+    }
+
+    /// Nothing is there: waits a little, then lowers the link's flag and looks once more.
     #[cold]
     fn try_sleep(&mut self, context: &mut C) -> Step {
         self.flush_later(context);
+        if let Some(polled) = self.linger() {
+            return self.rarer(polled, context);
+        }
         self.bell.flag().lower();
-        let polled = self.inner.state.borrow_mut().core.poll(self.link);
+        let polled = self.look();
         if let Polled::Empty = polled {
             return Step::Slept;
         }
         // It stays in line. Should its bell have rung in between, it is in line twice, which
         // costs a look.
         let _ = self.bell.flag().raise();
-        match polled {
-            Polled::Message(lent) => {
-                Loan::new(self.inner, lent).deliver(context, &self.gate);
-                Step::Did
-            }
-            polled => self.rarer(polled, context),
+        self.rarer(polled, context)
+    }
+
+    /// Waits some microseconds for more, where something has just come and all other links
+    /// are asleep. A sender in full flow need not ring for each message then: to ring, and to
+    /// be woken, costs more than what it does.
+    fn linger(&self) -> Option<Polled<Entry<C>>> {
+        if !self.dispatching.busy.take() || !self.is_alone() {
+            return None;
         }
+        let backoff = Backoff::new();
+        while !backoff.is_completed() && self.is_alone() {
+            backoff.snooze();
+            let polled = self.look();
+            if !matches!(polled, Polled::Empty) {
+                return Some(polled);
+            }
+        }
+        None
+    }
+
+    /// Whether no other link waits for its turn.
+    fn is_alone(&self) -> bool {
+        self.inner.state.borrow().line.is_empty() && self.inner.wake.is_quiet()
     }
 
     #[cold]

@@ -89,6 +89,11 @@ impl Wake {
         self.ready.pop()
     }
 
+    /// Whether no link has rung.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.ready.is_empty()
+    }
+
     /// Lowers the flag, and looks once more.
     pub(crate) fn try_sleep(&self) -> Option<Token> {
         self.flag.lower();

@@ -139,20 +139,26 @@ impl ChannelInlet {
 impl Inlet for ChannelInlet {
     #[inline]
     fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
-        loop {
+        // The usual case by itself: what it has pulled stays in registers.
+        let connection = loop {
             if let Some(turn) = &mut self.turn
                 && turn.left > 0
                 && !turn.lane.is_over()
-                && turn.lane.advance()
             {
                 turn.left -= 1;
-                break;
+                if let Some(connection) = turn.lane.pull() {
+                    break connection;
+                }
+                if turn.lane.advance() {
+                    return Ok(self.turn.as_mut().and_then(|turn| turn.lane.arrival()));
+                }
             }
             if !self.next_turn()? {
                 return Ok(None);
             }
-        }
-        Ok(self.turn.as_mut().and_then(|turn| turn.lane.arrival()))
+        };
+        let parcel = self.turn.as_mut().map(|turn| turn.lane.front());
+        Ok(parcel.map(|parcel| Arrival::Message { connection, parcel }))
     }
 }
 

@@ -39,6 +39,24 @@ impl Lane {
         Self { source, ends: Ends::new(), flag, taken: None, awake: false, own }
     }
 
+    /// Pulls a message to the front, and says whose it is. `None` when anything else comes
+    /// first, or nothing. [`front`](Lane::front) is the message.
+    #[inline]
+    pub(crate) fn pull(&mut self) -> Option<ConnectionId> {
+        if self.ends.is_due() {
+            return None;
+        }
+        let connection = self.source.pull()?;
+        self.ends.count();
+        Some(connection)
+    }
+
+    /// The message that was [pulled](Lane::pull) last.
+    #[inline]
+    pub(crate) fn front(&mut self) -> Parcel<'_> {
+        Parcel::Value(self.source.front())
+    }
+
     /// Takes what comes next, and returns false when there is nothing: then the lane is
     /// asleep, and its next message will make it [ready](crate::event::Event::Ready).
     #[inline]
@@ -53,9 +71,7 @@ impl Lane {
     #[inline]
     pub(crate) fn arrival(&mut self) -> Option<Arrival<'_>> {
         Some(match self.taken? {
-            Taken::Message { connection } => {
-                Arrival::Message { connection, parcel: Parcel::Value(self.source.front()) }
-            }
+            Taken::Message { connection } => Arrival::Message { connection, parcel: self.front() },
             Taken::Missed { connection, count } => Arrival::Missed { connection, count },
             Taken::Stopped { connection, end } => Arrival::Stopped { connection, end },
         })
@@ -73,13 +89,9 @@ impl Lane {
 
     #[inline]
     fn look(&mut self) -> bool {
-        self.taken = if self.ends.is_due() {
-            self.ends.take()
-        } else if let Some(connection) = self.source.pull() {
-            self.ends.count();
-            Some(Taken::Message { connection })
-        } else {
-            self.ends.take()
+        self.taken = match self.pull() {
+            Some(connection) => Some(Taken::Message { connection }),
+            None => self.ends.take(),
         };
         self.taken.is_some()
     }
