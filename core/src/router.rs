@@ -374,25 +374,47 @@ where
     /// [`accept`](Receive::accept).
     #[inline]
     pub fn poll(&mut self, link: LinkId) -> Polled<R> {
+        let Some(mut inlet) = self.lend_inlet(link) else { return self.next_end(link) };
+        let polled = self.route(link, inlet.poll());
+        self.restore_inlet(link, inlet);
+        polled
+    }
+
+    /// Lends out the inlet of a link, for a caller that polls it several times and
+    /// [routes](Router::route) what it gets. `None` when the link has ended, its inlet is
+    /// lent, or the router does not run; [`poll`](Router::poll) says more then.
+    pub fn lend_inlet(&mut self, link: LinkId) -> Option<I> {
+        if !self.state.is_running() {
+            return None;
+        }
+        self.links.get_mut(link.0)?.inlet.take()
+    }
+
+    /// Takes back an inlet. It is dropped when the link has ended meanwhile.
+    pub fn restore_inlet(&mut self, link: LinkId, inlet: I) {
+        if let Some(entry) = self.links.get_mut(link.0)
+            && entry.ending.is_none()
+        {
+            entry.inlet = Some(inlet);
+        }
+    }
+
+    /// Says what is to be done about what the inlet of `link` has returned. After an end, or
+    /// when the link [is ending](Router::is_ending), the inlet is not to be polled again.
+    #[inline]
+    pub fn route(
+        &mut self,
+        link: LinkId,
+        arrival: Result<Option<Arrival<'_>>, LinkEnd>,
+    ) -> Polled<R> {
         if !self.state.is_running() {
             return Polled::Empty;
         }
-        let Some(entry) = self.links.get_mut(link.0) else { return Polled::Empty };
-        let Some(inlet) = &mut entry.inlet else { return self.next_end(link) };
-        match inlet.poll() {
+        match arrival {
             Ok(None) => Polled::Empty,
             Ok(Some(Arrival::Partial)) => Polled::Quiet,
-            // Taken apart here, so that a value's parcel is never written to memory and read
-            // back for its length.
-            Ok(Some(Arrival::Message { connection, parcel: Parcel::Value(value) })) => {
-                let (pipes, counters) = (&mut self.pipes, &mut self.counters);
-                let outcome = message(pipes, counters, link, connection, Parcel::Value(value));
-                outcome.unwrap_or_else(|trouble| self.trouble(link, connection, trouble))
-            }
             Ok(Some(Arrival::Message { connection, parcel })) => {
-                let (pipes, counters) = (&mut self.pipes, &mut self.counters);
-                let outcome = message(pipes, counters, link, connection, parcel);
-                outcome.unwrap_or_else(|trouble| self.trouble(link, connection, trouble))
+                self.message(link, connection, parcel)
             }
             Ok(Some(Arrival::Started { connection, nonce })) => {
                 self.started(link, connection, nonce)
@@ -426,10 +448,18 @@ where
         Some(Lent { connection, receiver })
     }
 
-    /// Counts a message that its caller handed to a receiver whose pipe has
-    /// [ended](Polled::Ended): one that it had accepted to be handled later.
-    pub fn count_routed(&mut self) {
-        self.counters.routed += 1;
+    /// Counts messages that its caller has handed to a receiver that was lent, and their
+    /// bytes: further ones of the same pipe, or one that the receiver had accepted to be
+    /// handled later when its pipe [ended](Polled::Ended).
+    #[inline]
+    pub fn count_routed(&mut self, messages: u64, bytes: u64) {
+        self.counters.routed += messages;
+        self.counters.bytes += bytes;
+    }
+
+    /// Whether the link has ended, and its pipes are still to be told.
+    pub fn is_ending(&self, link: LinkId) -> bool {
+        self.links.get(link.0).is_some_and(|entry| entry.ending.is_some())
     }
 
     /// Takes back a receiver. It is returned when its pipe was closed while it was lent, to
@@ -460,14 +490,35 @@ where
     }
 
     /// A message for a pipe that is not open on this link.
-    #[cold]
-    fn trouble(&mut self, link: LinkId, connection: ConnectionId, trouble: Trouble) -> Polled<R> {
-        match trouble {
-            Trouble::Stray => self.stray(link, connection),
-            Trouble::Undecodable => self.cut(link, Refusal::Undecodable),
+    #[inline]
+    fn message(&mut self, link: LinkId, connection: ConnectionId, parcel: Parcel<'_>) -> Polled<R> {
+        let Some(PipeEntry { link: Some(owner), phase: Phase::Open, receiver }) =
+            self.pipes.get_mut(connection.0)
+        else {
+            return self.stray(link, connection);
+        };
+        if *owner != link {
+            return self.stray(link, connection);
+        }
+        // It is lent only while a handler runs, and no handler routes.
+        let Some(open) = receiver else { return Polled::Quiet };
+        let bytes = parcel.len() as u64;
+        match open.accept(parcel) {
+            Ok(Accepted::Now) => {
+                let lent = receiver.take().map(|receiver| Lent { connection, receiver });
+                self.count_routed(1, bytes);
+                lent.map_or(Polled::Quiet, Polled::Message)
+            }
+            Ok(Accepted::Later(superseded)) => {
+                self.counters.superseded += superseded;
+                self.counters.bytes += bytes;
+                Polled::Later(connection)
+            }
+            Err(Undecodable) => self.cut(link, Refusal::Undecodable),
         }
     }
 
+    /// A message for a pipe that is not open on this link.
     #[cold]
     fn stray(&mut self, link: LinkId, connection: ConnectionId) -> Polled<R> {
         match self.pipes.standing(connection.0) {
@@ -584,48 +635,6 @@ where
         }
         self.links.remove(link.0);
         Polled::LinkEnded(end)
-    }
-}
-
-/// Why a message was not handed over.
-enum Trouble {
-    /// The pipe is not open on this link.
-    Stray,
-    Undecodable,
-}
-
-/// Hands a message over to the receiver of its pipe. It takes parts of the router, as the
-/// parcel borrows another.
-#[inline]
-fn message<R: Receive, S: Storage<PipeEntry<R>>>(
-    pipes: &mut Table<PipeEntry<R>, S>,
-    counters: &mut Counters,
-    link: LinkId,
-    connection: ConnectionId,
-    parcel: Parcel<'_>,
-) -> Result<Polled<R>, Trouble> {
-    let Some(PipeEntry { link: Some(owner), phase: Phase::Open, receiver }) =
-        pipes.get_mut(connection.0)
-    else {
-        return Err(Trouble::Stray);
-    };
-    if *owner != link {
-        return Err(Trouble::Stray);
-    }
-    // It is lent only while a handler runs, and no handler polls.
-    let Some(open) = receiver else { return Ok(Polled::Quiet) };
-    counters.bytes += parcel.len() as u64;
-    match open.accept(parcel) {
-        Ok(Accepted::Now) => {
-            counters.routed += 1;
-            let lent = receiver.take().map(|receiver| Lent { connection, receiver });
-            Ok(lent.map_or(Polled::Quiet, Polled::Message))
-        }
-        Ok(Accepted::Later(superseded)) => {
-            counters.superseded += superseded;
-            Ok(Polled::Later(connection))
-        }
-        Err(Undecodable) => Err(Trouble::Undecodable),
     }
 }
 

@@ -24,6 +24,7 @@ mod monitor;
 mod pipe;
 mod receiver;
 mod router;
+mod turn;
 mod until;
 mod wake;
 mod watch;

@@ -239,6 +239,17 @@ impl<C, R: Carries<M>, M> Deliver<C> for Slot<R, M> {
         }
     }
 
+    fn handle(
+        &mut self,
+        parcel: Parcel<'_>,
+        context: &mut C,
+        gate: &Gate,
+    ) -> Result<(), Undecodable> {
+        self.accept(parcel)?;
+        self.deliver(context, gate);
+        Ok(())
+    }
+
     fn holds(&self) -> bool {
         false
     }

@@ -11,6 +11,17 @@ pub(crate) trait Deliver<C>: Receive {
     /// Tells the receiver the message that it has accepted, if it still holds one.
     fn deliver(&mut self, context: &mut C, gate: &Gate);
 
+    /// Takes a message out of its parcel and tells it at once.
+    ///
+    /// Only for a receiver that is lent, and whose [`accept`](Receive::accept) says
+    /// [`Now`](Accepted::Now).
+    fn handle(
+        &mut self,
+        parcel: Parcel<'_>,
+        context: &mut C,
+        gate: &Gate,
+    ) -> Result<(), Undecodable>;
+
     /// Whether it has accepted a message that it was not told yet.
     fn holds(&self) -> bool;
 
@@ -70,6 +81,12 @@ where
         if let Some(message) = self.held.take() {
             (self.handle)(context, Event::Message(message));
         }
+    }
+
+    #[inline]
+    fn handle(&mut self, parcel: Parcel<'_>, context: &mut C, _: &Gate) -> Result<(), Undecodable> {
+        (self.handle)(context, Event::Message(R::open(parcel)?));
+        Ok(())
     }
 
     fn holds(&self) -> bool {

@@ -54,6 +54,9 @@ pub(crate) struct Inner<C: 'static> {
     pub(crate) wake: Arc<Wake>,
     /// A dispatch is on the stack.
     pub(crate) dispatching: Cell<bool>,
+    /// How often a pipe was closed from the foreground. A dispatch that keeps a receiver for
+    /// several messages sees by it whether it still may.
+    pub(crate) closings: Cell<u64>,
     id: u64,
     nonces: RandomState,
 }
@@ -103,6 +106,7 @@ impl<C: 'static> Router<C> {
                 }),
                 wake,
                 dispatching: Cell::new(false),
+                closings: Cell::new(0),
                 // Only told apart by it, nothing is ordered.
                 id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
                 nonces: RandomState::new(),
@@ -186,6 +190,7 @@ impl<C: 'static> Router<C> {
         }
         let lent = state.core.close_pipe(pipe.connection())?;
         drop(state);
+        self.inner.note_closing();
         if let Some(lent) = lent {
             lent.receiver.end(context, End::Closed);
         }
@@ -341,10 +346,15 @@ impl<C: 'static> State<C> {
 }
 
 impl<C: 'static> Inner<C> {
+    fn note_closing(&self) {
+        self.closings.set(self.closings.get().wrapping_add(1));
+    }
+
     /// Stops, but tells no receiver.
     fn shut_down(&self) -> Result<(), WrongState<RouterState>> {
         let mut state = self.state.borrow_mut();
         state.core.stop()?;
+        self.note_closing();
         self.wake.set_linked(false);
         state.line.clear();
         state.later.clear();
@@ -369,6 +379,7 @@ impl<C: 'static> Forget for Inner<C> {
     fn forget(&self, connection: ConnectionId) {
         // It has ended, or the router has stopped: then there is nothing to close.
         let lent = self.state.borrow_mut().core.close_pipe(connection);
+        self.note_closing();
         drop(lent);
     }
 }
