@@ -99,7 +99,7 @@ fuzz_target!(|run: Run| {
     let memory = File::from(handles.pop().expect("the memory"));
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        if let Some((at, value)) = run.meanwhile {
+        let meanwhile = run.meanwhile.map(|(at, value)| {
             let memory = memory.try_clone().expect("a descriptor");
             let done = &done;
             scope.spawn(move || {
@@ -109,10 +109,10 @@ fuzz_target!(|run: Run| {
                     let _ = memory.write_at(&value.to_ne_bytes(), at);
                     value = value.rotate_left(7);
                 }
-            });
-        }
+            })
+        });
         let mut worker = Worker { memory, tail: 0 };
-        let mut steps = || {
+        let steps = || {
             if run.greeted {
                 worker.put(Head::HELLO.encode_prefixed(0, &mut PrefixedHead::new()));
             }
@@ -165,5 +165,7 @@ fuzz_target!(|run: Run| {
         };
         steps();
         done.store(true, Ordering::Relaxed);
+        // All of the thread is gone then, and not only its work.
+        meanwhile.map(|thread| thread.join().expect("it does not panic"));
     });
 });

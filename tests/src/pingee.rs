@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use homing_core::wake::Flag;
 use homing_core::{Pingee, Pinger as _};
@@ -44,7 +44,10 @@ fn counting<P: PingeeRig>(rig: &mut P) -> (P::Pingee, Calls) {
 }
 
 fn until<P: PingeeRig>(rig: &mut P, what: &str, mut condition: impl FnMut() -> bool) {
-    assert!(rig.run_until(&mut condition, DEADLINE), "waited in vain: {what}");
+    let start = Instant::now();
+    let held = rig.run_until(&mut condition, DEADLINE);
+    // A loop that looked when its time was over was not woken.
+    assert!(held && start.elapsed() < DEADLINE, "waited in vain: {what}");
 }
 
 /// B14: a ping from another thread makes the callback run, on the loop's thread.

@@ -107,6 +107,7 @@ macro_rules! home_suite {
                     b13_a_mailbox_ends_once
                     b16_no_wake_up_is_lost
                     fairness_a_flood_starves_nobody
+                    fairness_links_take_turns
                     fairness_a_budget_is_kept
                     fairness_what_a_budget_left_is_handled
                     mailbox_makes_senders_wait
@@ -198,6 +199,7 @@ macro_rules! process_suite {
             b13_all_pipes_end_with_their_worker
             b17_a_killed_worker_loses_nothing
             b17_a_killed_worker_tears_nothing
+            b17_what_a_killed_worker_left_is_kept
             b18_hostile_bytes_are_cut_off
             b18_half_a_message_is_never_delivered
             b18_nothing_follows_an_end

@@ -10,6 +10,7 @@ use homing_process::OwnedHandle;
 use serde::Serialize;
 
 use crate::bell::Socket;
+use crate::in_place::{BytesSender, RawBytes};
 use crate::link::Link;
 use crate::outlet::{Sender, ShmOutlet};
 use crate::region::Region;
@@ -52,6 +53,11 @@ impl WorkerEnd {
     /// Makes the sender of a pipe, from its ticket. It is still to be started.
     pub fn sender<M: Serialize>(&self, ticket: Ticket<M>) -> Sender<M> {
         Sender::new(ticket.connection(), self.outlet(&ticket))
+    }
+
+    /// As [`sender`](WorkerEnd::sender), for messages that can be written in their place.
+    pub fn bytes_sender<M: RawBytes>(&self, ticket: Ticket<M>) -> BytesSender<M> {
+        BytesSender::new(Arc::clone(&self.link), &ticket)
     }
 
     /// What such a sender drives, for whoever wraps it.

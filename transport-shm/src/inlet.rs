@@ -84,7 +84,9 @@ impl ShmInlet {
             return Ok(false);
         }
         let left = self.rest.len();
-        self.run.copy_within(self.rest.clone(), 0);
+        if self.rest.start > 0 {
+            self.run.copy_within(self.rest.clone(), 0);
+        }
         let copy = (left + self.ring.available()).clamp(SMALL, RUN).max(padded(self.wanted));
         if copy > self.run.len() {
             self.run.resize(copy, 0);

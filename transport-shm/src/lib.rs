@@ -81,6 +81,8 @@
 
 #![cfg(target_os = "linux")]
 #![deny(unsafe_code)]
+// There, only the models are left to use the ring.
+#![cfg_attr(loom, allow(dead_code))]
 
 #[cfg(not(loom))]
 mod backlog;
@@ -92,6 +94,8 @@ mod bell;
 mod end;
 #[cfg(not(loom))]
 mod flush;
+#[cfg(not(loom))]
+mod in_place;
 #[cfg(not(loom))]
 mod inlet;
 #[cfg(not(loom))]
@@ -124,6 +128,8 @@ mod tests;
 
 #[cfg(not(loom))]
 pub use end::WorkerEnd;
+#[cfg(not(loom))]
+pub use in_place::{BytesSender, RawBytes, Reservation};
 #[cfg(not(loom))]
 pub use inlet::ShmInlet;
 #[cfg(not(loom))]

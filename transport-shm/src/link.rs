@@ -224,6 +224,19 @@ impl Link {
         })
     }
 
+    /// Takes back a message in parts of which some were put. It does not wait.
+    pub(crate) fn take_back(&self, connection: ConnectionId) {
+        // When the foreground is gone there is nothing to be taken back.
+        let _ = self.with(|stream| {
+            let mut buffer = PrefixedHead::new();
+            let abort = Head::Abort { connection }.encode_prefixed(0, &mut buffer);
+            if !stream.put(abort, &[])? {
+                stream.owe(abort.to_vec());
+            }
+            Ok(())
+        });
+    }
+
     /// Works on the ring, makes known what has changed for others, and rings.
     pub(crate) fn with<T>(
         &self,

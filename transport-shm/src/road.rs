@@ -14,6 +14,13 @@ use crate::outlet::Sender;
 /// The link ends when its road and all senders made by it are gone.
 pub struct ShmRoad(pub(crate) WorkerEnd);
 
+impl ShmRoad {
+    /// The worker's end of the link, in this process.
+    pub fn worker_end(&self) -> &WorkerEnd {
+        &self.0
+    }
+}
+
 impl<M: Serialize + DeserializeOwned> Carries<M> for ShmRoad {
     type Far = Sender<M>;
 

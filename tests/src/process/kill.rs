@@ -5,10 +5,11 @@ use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use homing_core::{End, Event, Exit};
+use homing_core::{End, Event, Exit, Overflow};
 
 use super::role::bulk;
 use super::{Honest, PROGRESS, ProcessRig, Program};
+use crate::background::DEADLINE;
 use crate::foreground::{App, Foreground};
 use crate::homes::HomeRig;
 
@@ -32,6 +33,26 @@ impl Progress {
         }
     }
 }
+
+impl Progress {
+    /// Waits until the worker seems to wait for room. A slow one may be taken for one that
+    /// waits; the check says less then, but nothing wrong.
+    fn stands_still(&self, mut pause: impl FnMut()) {
+        let start = Instant::now();
+        let mut before = self.read();
+        loop {
+            pause();
+            let now = self.read();
+            if (now > 0 && now == before) || start.elapsed() > DEADLINE {
+                return;
+            }
+            before = now;
+        }
+    }
+}
+
+/// In this time a worker sends a message, unless it waits for room.
+const PAUSE: Duration = Duration::from_millis(30);
 
 impl Drop for Progress {
     fn drop(&mut self) {
@@ -104,8 +125,10 @@ where
         }
         // Anywhere in the flood, or, now and then, in the worker's start.
         let instant = Duration::from_micros(random.below(5000));
-        if round % 2 == 0 {
-            // The foreground takes nothing meanwhile, so the link fills up.
+        if round % 5 == 4 {
+            // The foreground takes nothing until the worker waits for room.
+            progress.stands_still(|| std::thread::sleep(PAUSE));
+        } else if round % 2 == 0 {
             std::thread::sleep(instant);
         } else {
             let start = Instant::now();
@@ -122,4 +145,49 @@ where
     }
     foreground.until_links(1);
     assert_eq!(foreground.router.counters().refused_links, 0);
+}
+
+/// B3, B17: what a killed worker had handed over is kept, however much it is, while nobody
+/// reads it: all that the link and the foreground's buffer hold, behind a mailbox that is
+/// full. The mailbox yields it, and then the end.
+///
+/// Who fails it lets go of a link when its worker is gone, before the link is empty.
+pub fn b17_what_a_killed_worker_left_is_kept<R: ProcessRig, H: HomeRig>(program: Program) {
+    let mut foreground = Foreground::<H>::started();
+    let progress = Progress::new(&format!("left-{}", std::any::type_name::<H>().len()));
+    let mut command = program.command("flood");
+    command.env(PROGRESS, &progress.0);
+    let (worker, mut mailbox) = foreground
+        .router
+        .spawn(R::transport(), command)
+        .mailbox_with::<u64>(Overflow::Wait, 4)
+        .expect("the worker starts");
+    foreground.until("a full mailbox", |_| mailbox.len() == 4);
+    let mut turns = || {
+        let start = Instant::now();
+        while start.elapsed() < PAUSE {
+            foreground.turn(Duration::from_millis(1));
+        }
+    };
+    progress.stands_still(&mut turns);
+    worker.kill().unwrap();
+    // Nobody is woken for it while the mailbox is full, and it need not be known by then.
+    turns();
+    let sent = progress.read();
+    let mut next = 0;
+    let mut end = None;
+    while end.is_none() {
+        foreground.until("an event in the mailbox", |_| {
+            let event = mailbox.try_recv();
+            match event {
+                Some(Event::Message(message)) => assert_eq!(message, next),
+                Some(Event::Ended(how)) => end = Some(how),
+                None => return false,
+            }
+            next += u64::from(end.is_none());
+            true
+        });
+    }
+    assert_eq!(end, Some(End::Lost(Some(Exit::Signal(9)))));
+    assert!(sent <= next, "{sent} sends have returned, {next} messages arrived");
 }

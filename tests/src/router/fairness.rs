@@ -1,12 +1,15 @@
 //! One flooding worker starves neither the others nor the event loop.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use homing_core::{End, Overflow};
+use homing_core::{End, Event, Overflow};
 use homing_router::{Budget, Dispatched};
 
-use crate::foreground::{Foreground, open, open_with};
+use crate::foreground::{App, Foreground, open, open_with};
 use crate::homes::HomeRig;
 use crate::rig::TransportRig;
 
@@ -55,6 +58,42 @@ pub fn fairness_a_flood_starves_nobody<T: TransportRig, H: HomeRig>() {
     other.join();
     done.store(true, Ordering::Relaxed);
     foreground.join(worker);
+}
+
+/// Links that have something take turns, also where a dispatch may do all that waits: what
+/// one link has comes before the rest of another's backlog.
+///
+/// Who fails it serves a link until it is empty. (Where another thread moves the messages, it
+/// may come late with those of the second link; so one round out of many will do.)
+pub fn fairness_links_take_turns<T: TransportRig, H: HomeRig>() {
+    const BACKLOG: u64 = 500;
+    const TURN: usize = 128;
+    let mut foreground = Foreground::<H>::started();
+    foreground.router.set_budget(Budget::UNLIMITED);
+    let links = [foreground.link::<T>(), foreground.link::<T>()];
+    let mut backlog = open::<T>(&links[0], 0);
+    let before = Rc::new(Cell::new(0));
+    let seen = Rc::clone(&before);
+    let (mut one, _) = links[1]
+        .pipe(move |app: &mut App, event: Event<u64>| {
+            seen.set(app.count(0));
+            app.record(1, &event);
+        })
+        .unwrap();
+    one.start().unwrap();
+    for round in 0..50 {
+        for message in 0..BACKLOG {
+            backlog.send(message).unwrap();
+        }
+        one.send(round).unwrap();
+        // For that thread, if there is one.
+        std::thread::sleep(Duration::from_millis(round));
+        foreground.until("a round", |app| app.total() as u64 == (round + 1) * (BACKLOG + 1));
+        if before.get() <= (round * BACKLOG) as usize + TURN {
+            return;
+        }
+    }
+    panic!("the backlog of one link always comes first");
 }
 
 /// A dispatch handles as many messages as its budget says at most, and then says `Again`;

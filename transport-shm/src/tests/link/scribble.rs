@@ -27,7 +27,7 @@ fn indices_out_of_bounds_are_refused() {
         (16 + ring + 8, true),
         (8, true),
         (0, true),
-        (u64::MAX & !7, true),
+        (!7, true),
         (1 << 63, true),
         (16 + (1 << 32), true),
     ] {
