@@ -38,11 +38,18 @@ enum Kind {
 #[derive(Arbitrary, Debug)]
 enum Step {
     /// An honest frame, or nearly.
-    Frame { kind: Kind, pipe: u8, body: Vec<u8> },
+    Frame {
+        kind: Kind,
+        pipe: u8,
+        body: Vec<u8>,
+    },
     /// Bytes where the next frame would be, published.
     Bytes(Vec<u8>),
     /// Bytes anywhere, not published.
-    Write { at: u16, bytes: Vec<u8> },
+    Write {
+        at: u16,
+        bytes: Vec<u8>,
+    },
     Tail(u64),
     TailBy(i16),
     Head(u64),
