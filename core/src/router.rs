@@ -502,16 +502,15 @@ where
         }
         // It is lent only while a handler runs, and no handler routes.
         let Some(open) = receiver else { return Polled::Quiet };
-        let bytes = parcel.len() as u64;
+        self.counters.bytes += parcel.len() as u64;
         match open.accept(parcel) {
             Ok(Accepted::Now) => {
+                self.counters.routed += 1;
                 let lent = receiver.take().map(|receiver| Lent { connection, receiver });
-                self.count_routed(1, bytes);
                 lent.map_or(Polled::Quiet, Polled::Message)
             }
             Ok(Accepted::Later(superseded)) => {
                 self.counters.superseded += superseded;
-                self.counters.bytes += bytes;
                 Polled::Later(connection)
             }
             Err(Undecodable) => self.cut(link, Refusal::Undecodable),

@@ -79,10 +79,12 @@ impl<'a, C: 'static> Turn<'a, C> {
             Ok(Some(Arrival::Message { connection, parcel })) => {
                 let bytes = parcel.len() as u64;
                 if let Some(receiver) = self.loan.of(connection) {
-                    if receiver.handle(parcel, context, &self.gate).is_err() {
+                    let handled = receiver.handle(parcel, context, &self.gate);
+                    self.loan.bytes += bytes;
+                    if handled.is_err() {
                         return self.refuse(context);
                     }
-                    self.loan.count(bytes);
+                    self.loan.routed += 1;
                 } else {
                     let message = Ok(Some(Arrival::Message { connection, parcel }));
                     self.loan.give_back();
@@ -298,12 +300,6 @@ impl<'a, C: 'static> Loan<'a, C> {
         if let Some(lent) = &mut self.lent {
             lent.receiver.deliver(context, gate);
         }
-    }
-
-    #[inline]
-    fn count(&mut self, bytes: u64) {
-        self.routed += 1;
-        self.bytes += bytes;
     }
 
     /// After a handler has run, which may have closed any pipe, its own too.

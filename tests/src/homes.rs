@@ -16,7 +16,7 @@ pub type Nudge = Arc<dyn Fn() + Send + Sync>;
 /// An event loop that a router can be joined to.
 ///
 /// The suite comes with both kinds: [`Watched`] and [`Pinged`].
-pub trait HomeRig: Sized {
+pub trait HomeRig: Sized + 'static {
     /// Makes a loop on this thread.
     fn new() -> Self;
 

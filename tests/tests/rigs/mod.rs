@@ -10,6 +10,8 @@ use std::ops::RangeInclusive;
 
 use homing::channel::{Channel, Road};
 use homing::pipe::{Pipe, PipeRoad};
+#[cfg(target_os = "linux")]
+use homing::shm::{Shm, ShmRoad};
 use homing::worker::{self, WorkerOutlet};
 use homing::{Sender, Ticket};
 use homing_conformance::{ProcessRig, TransportRig};
@@ -71,6 +73,52 @@ impl ProcessRig for Pipes {
 
     fn transport() -> Pipe {
         Pipe::new()
+    }
+
+    fn first<M: Serialize + Send + 'static>() -> Sender<M, WorkerOutlet> {
+        worker::sender().expect("a worker has a sender")
+    }
+
+    fn sender<M: Serialize + Send + 'static>(ticket: Ticket<M>) -> Sender<M, WorkerOutlet> {
+        worker::link().expect("a worker has a link").sender(ticket)
+    }
+}
+
+/// Shared memory, between threads and between processes.
+#[cfg(target_os = "linux")]
+pub struct SharedMemory;
+
+#[cfg(target_os = "linux")]
+impl TransportRig for SharedMemory {
+    type Road = ShmRoad;
+    type Transport = Shm;
+
+    /// A ring of a page; a message has five bytes or more.
+    const FIT: RangeInclusive<usize> = 100..=4096;
+
+    fn transport() -> Shm {
+        Shm::new()
+    }
+
+    fn small() -> Shm {
+        Shm::new().ring(4096)
+    }
+
+    fn limited(limit: usize) -> Option<Shm> {
+        Some(Shm::new().limit(limit))
+    }
+}
+
+/// Worker processes, through the facade, as applications have them.
+#[cfg(target_os = "linux")]
+impl ProcessRig for SharedMemory {
+    type Transport = Shm;
+    type Outlet<M: Serialize + Send + 'static> = WorkerOutlet;
+
+    const STREAM: bool = false;
+
+    fn transport() -> Shm {
+        Shm::new()
     }
 
     fn first<M: Serialize + Send + 'static>() -> Sender<M, WorkerOutlet> {
