@@ -75,8 +75,12 @@ impl Assembly {
                     return Err(Refusal::Malformed);
                 }
                 self.announced += total;
-                // Room is taken as bytes come, not as they are announced.
-                let partial = Partial { total, bytes: body.to_vec() };
+                // Room is taken as bytes come, not as they are announced; that of the last
+                // large message serves again.
+                let mut bytes = core::mem::take(&mut self.whole);
+                bytes.clear();
+                bytes.extend_from_slice(body);
+                let partial = Partial { total, bytes };
                 if self.partial.insert(connection, partial).is_some() {
                     return Err(Refusal::OutOfTurn);
                 }

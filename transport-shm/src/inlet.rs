@@ -18,6 +18,9 @@ const SMALL: usize = 8 * 1024;
 /// The most that is copied out of the ring at once, but for a longer frame.
 const RUN: usize = 32 * 1024;
 
+/// The pauses between the looks that it takes before it goes to sleep.
+const LINGER: [u32; 3] = [16, 32, 64];
+
 /// The foreground's end of a link.
 ///
 /// It copies a run of frames at once out of the shared memory, and reads them where nobody
@@ -36,6 +39,8 @@ pub struct ShmInlet {
     rest: Range<usize>,
     /// What is longer than `rest` and begins it, if that is known.
     wanted: usize,
+    /// Something was copied since it last lingered.
+    busy: bool,
     /// The worker's end is gone, and the last look at the ring has been taken.
     over: Option<LinkEnd>,
     assembly: Assembly,
@@ -51,6 +56,7 @@ impl ShmInlet {
             run: Vec::new(),
             rest: 0..0,
             wanted: 0,
+            busy: false,
             over: None,
             assembly: Assembly::new(limit),
             usual: Usual::new(limit),
@@ -94,6 +100,7 @@ impl ShmInlet {
         let into = self.run.get_mut(left..copy).unwrap_or(&mut []);
         let (taken, wake) = self.ring.take(&*self.region, into);
         self.rest = 0..left + taken;
+        self.busy = true;
         if wake {
             self.bell.made_room();
         }
@@ -110,14 +117,35 @@ impl ShmInlet {
         if let Some(end) = self.bell.end() {
             // Some other process may hold the region and go on. It is no worker's.
             self.over = Some(end);
-            self.ring.look_at_last(&*self.region)?;
-            return if self.ring.available() > 0 { Ok(true) } else { Err(end) };
+            return if self.ring.peek(&*self.region)? { Ok(true) } else { Err(end) };
+        }
+        if self.linger()? {
+            return Ok(true);
         }
         if self.ring.look(&*self.region)? == Look::Empty {
             self.shrink();
             return Ok(false);
         }
         Ok(true)
+    }
+
+    /// Looks a few times more before it goes to sleep, for some microseconds in all, when
+    /// something has come since it last did: to ring, and to be woken, costs more. It lets
+    /// some messages gather between two looks, as each look takes the line with the index
+    /// away from a worker that is about to put more.
+    fn linger(&mut self) -> Result<bool, Refusal> {
+        if !std::mem::take(&mut self.busy) {
+            return Ok(false);
+        }
+        for pauses in LINGER {
+            if self.ring.peek(&*self.region)? {
+                return Ok(true);
+            }
+            for _ in 0..pauses {
+                std::hint::spin_loop();
+            }
+        }
+        Ok(false)
     }
 
     /// An idle link holds little memory.

@@ -120,10 +120,7 @@ mod stream;
 mod usual;
 mod words;
 
-#[cfg(all(test, loom))]
-#[path = "tests/models.rs"]
-mod models;
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests;
 
 #[cfg(not(loom))]

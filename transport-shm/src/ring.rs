@@ -153,9 +153,10 @@ impl Consumer {
         Ok(Look::Empty)
     }
 
-    /// Looks for the last time: the worker is gone.
-    pub(crate) fn look_at_last<M: Memory>(&mut self, memory: &M) -> Result<(), Refusal> {
-        self.accept(memory.look(), memory.len()).map(drop)
+    /// Looks how far the worker is, and says whether there is something to take. It stays as
+    /// it is, awake or asleep.
+    pub(crate) fn peek<M: Memory>(&mut self, memory: &M) -> Result<bool, Refusal> {
+        self.accept(memory.look(), memory.len())
     }
 
     /// Takes the worker's index, if it can be: it never goes back, and never past what the

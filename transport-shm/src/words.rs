@@ -99,8 +99,8 @@ pub(crate) trait Words {
     /// Worker: has rung. Spares others from ringing, unless the foreground has gone to sleep
     /// since: then the state is idle, and stays so.
     fn have_rung(&self) {
-        // Relaxed to look; Release is of no need here either, as whoever reads this value
-        // reads it as part of the sequence that the `publish` before it heads.
+        // Relaxed to look: the exchange says whether it was right. AcqRel as every change of
+        // the word: what was published before stays visible to whoever reads this value.
         let mut seen = self.tail().load(Ordering::Relaxed);
         while seen & ABOUT != 0 {
             let rung = seen & !ABOUT | RUNG;

@@ -6,6 +6,8 @@
 //! it may be overwritten, or before it is in place, as a race. Each broken variant breaks
 //! one method of [`Words`], and must be caught.
 
+#![allow(clippy::arc_with_non_send_sync, reason = "the threads are loom's, which are one")]
+
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -62,9 +64,6 @@ struct Model<V> {
     room: Bytes,
     variant: PhantomData<V>,
 }
-
-// loom's cell is no `Sync`, and is only touched through loom.
-struct Shared<V>(Arc<Model<V>>);
 
 impl<V: Variant> Words for Model<V> {
     fn tail(&self) -> &AtomicU64 {
@@ -231,10 +230,9 @@ fn check<V: Variant>(words: usize, frames: &'static [usize], run: usize) {
     builder.preemption_bound = Some(3);
     builder.check(move || {
         let model = Arc::new(Model::<V>::new(words));
-        let worker = Shared(Arc::clone(&model));
+        let in_worker = Arc::clone(&model);
         let worker = thread::spawn(move || {
-            let Shared(model) = worker;
-            model.produce(&mut Producer::new(), frames, 0);
+            in_worker.produce(&mut Producer::new(), frames, 0);
         });
         model.consume(frames.iter().sum::<usize>() as u64, run);
         worker.join().unwrap();
@@ -265,15 +263,14 @@ fn stopped_before_it_rang<V: Variant>() {
     builder.preemption_bound = Some(3);
     builder.check(|| {
         let model = Arc::new(Model::<V>::new(4));
-        let worker = Shared(Arc::clone(&model));
+        let in_worker = Arc::clone(&model);
         let worker = thread::spawn(move || {
-            let Shared(model) = worker;
             let mut producer = Producer::new();
-            let seen = producer.put(&*model, &0u64.to_ne_bytes(), &[]).unwrap();
+            let seen = producer.put(&*in_worker, &0u64.to_ne_bytes(), &[]).unwrap();
             if !seen.has(RUNG) {
-                model.about_to_ring();
+                in_worker.about_to_ring();
             }
-            model.produce(&mut producer, &[1], 1);
+            in_worker.produce(&mut producer, &[1], 1);
         });
         model.consume(2, 4);
         worker.join().unwrap();
@@ -294,15 +291,14 @@ fn two_threads_of_a_worker_lose_no_ring() {
         let model = Arc::new(Model::<Correct>::new(2));
         let producer = Arc::new(Mutex::new((Producer::new(), 0u64)));
         for _ in 0..2 {
-            let (worker, producer) = (Shared(Arc::clone(&model)), Arc::clone(&producer));
+            let (in_worker, producer) = (Arc::clone(&model), Arc::clone(&producer));
             thread::spawn(move || {
-                let Shared(model) = worker;
                 let mut locked = producer.lock().unwrap();
                 let number = locked.1;
                 locked.1 += 1;
-                let seen = locked.0.put(&*model, &number.to_ne_bytes(), &[]).unwrap();
+                let seen = locked.0.put(&*in_worker, &number.to_ne_bytes(), &[]).unwrap();
                 drop(locked);
-                model.ring_after(seen);
+                in_worker.ring_after(seen);
             });
         }
         model.consume(2, 2);
