@@ -84,7 +84,7 @@ fn ours(senders: u64, each: u64, place: Place) -> anyhow::Result<f64> {
     Ok(millions_a_second(total, time))
 }
 
-fn bare(senders: u64, each: u64, place: Place) -> anyhow::Result<f64> {
+pub(crate) fn bare(senders: u64, each: u64, place: Place) -> anyhow::Result<f64> {
     let (sender, receiver) = crossbeam_channel::bounded(CAPACITY);
     let total = senders * each;
     let ready = Barrier::new(senders as usize + 1);

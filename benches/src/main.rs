@@ -21,6 +21,8 @@ mod place;
 mod report;
 mod role;
 mod row;
+#[cfg(target_os = "linux")]
+mod shm;
 mod tally;
 #[cfg(target_os = "linux")]
 mod wake;
@@ -41,6 +43,8 @@ static ALLOCATOR: memory::Counting = memory::Counting;
 const FAMILIES: &[&[Row]] = &[
     channel::ROWS,
     pipe::ROWS,
+    #[cfg(target_os = "linux")]
+    shm::ROWS,
     #[cfg(target_os = "linux")]
     wake::ROWS,
     dispatch::ROWS,

@@ -1,19 +1,20 @@
 //! The processes at the other end, as the foreground has them.
 
 use std::io::{self, Read as _, Write as _};
-use std::process::{Child, ChildStdin};
+use std::process::{Child, ChildStdin, Stdio};
 
 use anyhow::{Context as _, ensure};
-use homing::pipe::Pipe;
 use homing::std_loop::EventLoop;
-use homing::{Event, Router, Worker};
+use homing::{Event, ProcessTransport, Router, Worker};
+#[cfg(target_os = "linux")]
+use ipc_channel::ipc::{IpcOneShotServer, IpcReceiver};
 use os_pipe::PipeReader;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::role::Role;
 
-/// A std loop, and a worker process whose messages come over an OS pipe.
+/// A std loop, and a worker process.
 pub(crate) struct Homed<A: 'static> {
     event_loop: EventLoop,
     router: Router<A>,
@@ -23,13 +24,14 @@ pub(crate) struct Homed<A: 'static> {
 
 impl<A: 'static> Homed<A> {
     pub(crate) fn spawn<M: Serialize + DeserializeOwned + 'static>(
+        transport: impl ProcessTransport,
         role: Role,
         handler: impl FnMut(&mut A, Event<M>) + 'static,
     ) -> anyhow::Result<Self> {
         let event_loop = EventLoop::new()?;
         let router = Router::new(&event_loop);
         router.start()?;
-        let (worker, _) = router.spawn(Pipe::new(), role.command()?).pipe(handler)?;
+        let (worker, _) = router.spawn(transport, role.command()?).pipe(handler)?;
         let orders = worker.take_stdin().context("the worker has no standard input")?;
         Ok(Self { event_loop, router, orders, _worker: worker })
     }
@@ -51,7 +53,7 @@ impl<A: 'static> Homed<A> {
     }
 }
 
-/// A process that writes to a bare pipe.
+/// A process that writes to a bare pipe, or to what is like one.
 pub(crate) struct Bare {
     pub(crate) reader: PipeReader,
     child: Child,
@@ -61,6 +63,14 @@ pub(crate) struct Bare {
 impl Bare {
     pub(crate) fn spawn(role: Role) -> anyhow::Result<Self> {
         let (reader, writer) = os_pipe::pipe()?;
+        Self::spawn_on(reader, writer, role)
+    }
+
+    pub(crate) fn spawn_on(
+        reader: PipeReader,
+        writer: impl Into<Stdio>,
+        role: Role,
+    ) -> anyhow::Result<Self> {
         let mut child = role.command()?.stdout(writer).spawn()?;
         let orders = child.stdin.take().context("the process has no standard input")?;
         Ok(Self { reader, child, orders })
@@ -79,6 +89,42 @@ impl Bare {
 }
 
 impl Drop for Bare {
+    fn drop(&mut self) {
+        // Neither fails for a child that is there.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A process that sends over ipc-channel.
+#[cfg(target_os = "linux")]
+pub(crate) struct Ipc {
+    child: Child,
+    orders: ChildStdin,
+}
+
+#[cfg(target_os = "linux")]
+impl Ipc {
+    /// The process has the name of a server in its standard input before all orders, and
+    /// sends one message that says that it is there.
+    pub(crate) fn spawn<M: Serialize + DeserializeOwned>(
+        role: Role,
+    ) -> anyhow::Result<(Self, IpcReceiver<M>)> {
+        let (server, name) = IpcOneShotServer::new()?;
+        let mut child = role.command()?.spawn()?;
+        let mut orders = child.stdin.take().context("the process has no standard input")?;
+        orders.write_all(format!("{name}\n").as_bytes())?;
+        let (receiver, _) = server.accept()?;
+        Ok((Self { child, orders }, receiver))
+    }
+
+    pub(crate) fn order(&mut self, count: u64) -> io::Result<()> {
+        order(&mut self.orders, count)
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Ipc {
     fn drop(&mut self) {
         // Neither fails for a child that is there.
         let _ = self.child.kill();

@@ -3,6 +3,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use homing::pipe::Pipe;
+
 use crate::measure::{millions_a_second, side_by_side};
 use crate::peer::{Bare, Homed};
 use crate::place::Place;
@@ -31,14 +33,14 @@ const READ: usize = 64 * 1024;
 /// `faster` keeps the two sides' rounds about equally long.
 fn throughput(settings: &Settings, role: Role, faster: u64) -> anyhow::Result<Figure> {
     let count = settings.pick(150_000, 50_000);
-    let mut homed = Homed::spawn(role, Tally::hear)?;
+    let mut homed = Homed::spawn(Pipe::new(), role, Tally::hear)?;
     let mut bare = Bare::spawn(Role::BareWrite)?;
     // Not before: they would inherit it.
     let _pinned = Place::Apart.foreground();
     side_by_side(settings, || ours(&mut homed, count * faster), || written(&mut bare, count))
 }
 
-fn ours(homed: &mut Homed<Tally>, count: u64) -> anyhow::Result<f64> {
+pub(crate) fn ours(homed: &mut Homed<Tally>, count: u64) -> anyhow::Result<f64> {
     let mut tally = Tally::default();
     let begin = Instant::now();
     homed.order(count)?;

@@ -6,11 +6,13 @@ use std::io::{self, Write as _};
 use std::process::{Command, Stdio};
 
 use homing::{Disconnected, worker};
+#[cfg(target_os = "linux")]
+use ipc_channel::ipc::IpcSender;
 
 use crate::place::Place;
 use crate::tally::{Message, message};
 #[cfg(target_os = "linux")]
-use crate::wake;
+use crate::{shm, wake};
 
 /// The option that says what a process is to do.
 pub(crate) const OPTION: &str = "--role";
@@ -27,6 +29,15 @@ pub(crate) enum Role {
     /// A worker that says that it is there, and does nothing more.
     #[cfg(target_os = "linux")]
     Idle,
+    /// A worker that sends one large message after another.
+    #[cfg(target_os = "linux")]
+    SendLarge,
+    /// A worker that writes one large message after another where it travels.
+    #[cfg(target_os = "linux")]
+    WriteLarge,
+    /// Sends one message after another over ipc-channel.
+    #[cfg(target_os = "linux")]
+    IpcSend,
     /// Writes messages to standard output.
     BareWrite,
     /// Writes now and then to standard output what time it is.
@@ -94,7 +105,44 @@ impl Role {
             #[cfg(target_os = "linux")]
             Role::BareStamp => {
                 let mut out = os_pipe::dup_stdout()?;
-                each_order(|count| wake::stamp(count, |now| Ok(out.write_all(&now.to_le_bytes())?)))
+                each_order(|count| wake::stamp(count, |now| Ok(out.write_all(&now.to_ne_bytes())?)))
+            }
+            #[cfg(target_os = "linux")]
+            Role::SendLarge => {
+                let mut sender = worker::sender()?;
+                sender.start()?;
+                let payload = shm::payload();
+                each_order(|count| {
+                    for _ in 0..count {
+                        sender.send(payload).map_err(|_| Disconnected)?;
+                    }
+                    Ok(())
+                })
+            }
+            #[cfg(target_os = "linux")]
+            Role::WriteLarge => {
+                let mut sender = shm::bytes_sender()?;
+                sender.start()?;
+                let payload = shm::payload();
+                each_order(|count| {
+                    for _ in 0..count {
+                        let mut write = || {
+                            let mut message = sender.reserve(payload.len())?;
+                            message.write(payload)?;
+                            message.commit()
+                        };
+                        write().map_err(|_: homing::Reason| Disconnected)?;
+                    }
+                    Ok(())
+                })
+            }
+            #[cfg(target_os = "linux")]
+            Role::IpcSend => {
+                let mut name = String::new();
+                io::stdin().read_line(&mut name)?;
+                let sender = IpcSender::<Message>::connect(name.trim_end().into())?;
+                sender.send(message(0))?;
+                each_order(|count| Ok((0..count).try_for_each(|n| sender.send(message(n)))?))
             }
             #[cfg(target_os = "linux")]
             Role::Idle => {

@@ -3,7 +3,10 @@
 use std::thread;
 use std::time::Duration;
 
-use homing::Event;
+use homing::pipe::Pipe;
+use homing::shm::Shm;
+use homing::{Event, ProcessTransport};
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::measure::{Sorted, side_by_side};
@@ -12,8 +15,25 @@ use crate::place::Place;
 use crate::role::Role;
 use crate::row::{Figure, Goal, Row, Settings};
 
-pub(crate) const ROWS: &[Row] =
-    &[Row { name: "wake-std", unit: "µs", goal: Goal::RatioAtMost(1.25), measure: std_loop }];
+pub(crate) const ROWS: &[Row] = &[
+    Row {
+        name: "wake-std",
+        unit: "µs",
+        goal: Goal::RatioAtMost(1.25),
+        measure: |settings| std_loop(settings, Pipe::new(), Bare::spawn(Role::BareStamp)?),
+    },
+    Row {
+        name: "wake-std-shm",
+        unit: "µs",
+        goal: Goal::RatioAtMost(1.25),
+        measure: |settings| {
+            let eventfd = eventfd(0, EventfdFlags::CLOEXEC)?;
+            let other = eventfd.try_clone()?;
+            let bare = Bare::spawn_on(eventfd.into(), other, Role::BareStamp)?;
+            std_loop(settings, Shm::new(), bare)
+        },
+    },
+];
 
 /// Between two messages, so that the foreground is asleep when the second one is sent.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -40,10 +60,13 @@ pub(crate) fn stamp(
 ///
 /// To wake a thread on another processor takes several times as long as on the same one. So
 /// both sides are told where to be.
-fn std_loop(settings: &Settings) -> anyhow::Result<Figure> {
+fn std_loop(
+    settings: &Settings,
+    transport: impl ProcessTransport,
+    mut bare: Bare,
+) -> anyhow::Result<Figure> {
     let count = settings.pick(100, 40);
-    let mut homed = Homed::spawn(Role::Stamp, Latencies::hear)?;
-    let mut bare = Bare::spawn(Role::BareStamp)?;
+    let mut homed = Homed::spawn(transport, Role::Stamp, Latencies::hear)?;
     // Not before: they would inherit it.
     let _pinned = Place::Apart.foreground();
     side_by_side(
@@ -57,11 +80,11 @@ fn std_loop(settings: &Settings) -> anyhow::Result<Figure> {
         || {
             let mut latencies = Latencies::default();
             bare.order(count)?;
-            for _ in 0..count {
+            while (latencies.0.len() as u64) < count {
                 let mut stamp = [0; 8];
                 // So short a write is read as a whole.
                 bare.read(&mut stamp)?;
-                latencies.note(u64::from_le_bytes(stamp));
+                latencies.note_sum(u64::from_ne_bytes(stamp));
             }
             Ok(latencies.p50())
         },
@@ -75,6 +98,13 @@ struct Latencies(Vec<u64>);
 impl Latencies {
     fn note(&mut self, sent: u64) {
         self.0.push(now().saturating_sub(sent));
+    }
+
+    /// An eventfd adds up what is written to it before it is read.
+    fn note_sum(&mut self, sum: u64) {
+        let now = now();
+        let count = ((sum + now / 2) / now).max(1);
+        self.0.extend((0..count).map(|_| now.saturating_sub(sum / count)));
     }
 
     fn hear(&mut self, event: Event<u64>) {
