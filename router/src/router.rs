@@ -217,7 +217,8 @@ impl<C: 'static> Router<C> {
         self.inner.state.borrow().core.links()
     }
 
-    /// What was counted so far.
+    /// What was counted so far. A handler that asks may not find the last messages of its
+    /// own pipe: they are counted when the turn of their link ends.
     pub fn counters(&self) -> Counters {
         self.inner.state.borrow().core.counters()
     }

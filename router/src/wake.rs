@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use crossbeam_queue::SegQueue;
 use crossbeam_utils::sync::{Parker, Unparker};
@@ -150,13 +149,5 @@ impl Pinger for Bell {
         if self.0.flag.raise() {
             self.requeue();
         }
-    }
-}
-
-/// Parks the foreground while it drives a router by hand whose loop watches nothing.
-pub(crate) fn park(parker: &Parker, timeout: Option<Duration>) {
-    match timeout {
-        Some(timeout) => parker.park_timeout(timeout),
-        None => parker.park(),
     }
 }

@@ -9,7 +9,7 @@ use homing_process::{Bell, Doorbell, Key, Worker};
 
 use crate::home::{DoorbellSet, Home, Kind};
 use crate::monitor::Monitor;
-use crate::wake::{self, Wake};
+use crate::wake::Wake;
 
 /// The foreground's way to the doorbells.
 pub(crate) enum Watch {
@@ -101,7 +101,10 @@ impl Watch {
         match self {
             Self::Loop(set) => set.wait(timeout),
             Self::Monitor { parker, .. } => {
-                wake::park(parker, timeout);
+                match timeout {
+                    Some(timeout) => parker.park_timeout(timeout),
+                    None => parker.park(),
+                }
                 Ok(())
             }
         }
