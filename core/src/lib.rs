@@ -19,6 +19,7 @@
 //! | `alloc` | tables that grow; [`Assembly`] and [`encode`] for links of bytes |
 //! | `log` | warnings and debug records through `log` |
 //! | `defmt` | the same through `defmt`, and `defmt::Format` for the public types |
+//! | `task` | a pingee over the wakers of tasks, [`wake::TaskPinged`] |
 //! | `critical-section` | atomics for cores without compare-and-swap |
 
 #![no_std]
@@ -38,6 +39,7 @@ mod id;
 pub mod inlet;
 mod log;
 mod overflow;
+mod pinged;
 mod receive;
 mod refused;
 mod router;

@@ -29,6 +29,10 @@ use loom::sync::atomic::{AtomicBool, Ordering};
 #[cfg(not(loom))]
 use portable_atomic::{AtomicBool, Ordering};
 
+pub use crate::pinged::Pinged;
+#[cfg(feature = "task")]
+pub use crate::pinged::TaskPinged;
+
 /// The any-thread end of a wake-up.
 ///
 /// [`ping`](Pinger::ping) may be called from any thread and at any time: before the loop
