@@ -118,6 +118,16 @@ impl Flag {
     }
 }
 
+impl Flag {
+    /// Whether it is raised, for the consumer to ask before it sleeps: should it be raised the
+    /// next instant, its producer pings.
+    #[inline]
+    pub fn is_raised(&self) -> bool {
+        // It publishes nothing: `lower` comes before the consumer looks at the queue.
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 impl Default for Flag {
     fn default() -> Self {
         Self::new()

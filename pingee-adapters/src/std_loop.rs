@@ -54,8 +54,6 @@ use homing_router::{Dispatched, DoorbellSet, Home, Router};
 pub struct EventLoop {
     doorbells: DoorbellSet,
     stop: Arc<AtomicBool>,
-    /// The last dispatch left something.
-    again: bool,
     callbacks: RefCell<Vec<Weak<Callback>>>,
 }
 
@@ -69,7 +67,6 @@ impl EventLoop {
         Ok(Self {
             doorbells: DoorbellSet::new()?,
             stop: Arc::new(AtomicBool::new(false)),
-            again: false,
             callbacks: RefCell::default(),
         })
     }
@@ -148,11 +145,10 @@ impl EventLoop {
         context: &mut C,
         timeout: Option<Duration>,
     ) -> io::Result<()> {
-        self.doorbells.wait(if self.again { Some(Duration::ZERO) } else { timeout })?;
-        // Until it is known: a handler's panic must not put the loop to sleep.
-        self.again = true;
+        self.doorbells.wait(if router.is_due() { Some(Duration::ZERO) } else { timeout })?;
         self.call_pinged();
-        self.again = router.dispatch(context) == Dispatched::Again;
+        // What it leaves is due in the next turn.
+        let _: Dispatched = router.dispatch(context);
         Ok(())
     }
 

@@ -14,7 +14,9 @@ pub trait Pump: Send {
     /// Moves a bounded amount.
     ///
     /// On Unix it does not wait. It is watched for edges: having said
-    /// [`Pumped::Drained`], it is called again when something new has come.
+    /// [`Pumped::Drained`], it is called again when something new has come. It may say so
+    /// after a read that was not filled: when the other end is closed, it is called once
+    /// more.
     ///
     /// On Windows it runs on a thread of its own, and waits for something to move, and for
     /// room: it does not say [`Pumped::Full`].

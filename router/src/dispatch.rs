@@ -48,6 +48,12 @@ impl<C: 'static> Router<C> {
             None => Dispatched::Again,
         }
     }
+
+    /// Whether a [`dispatch`](Router::dispatch) is due: something came, or was left by the
+    /// last one. An event loop that shares its doorbells among routers asks before it sleeps.
+    pub fn is_due(&self) -> bool {
+        self.inner.wake.is_raised() && self.inner.state.borrow().core.state() == RouterState::Linked
+    }
 }
 
 /// Ends with its drop, also when a handler panics.

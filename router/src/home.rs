@@ -4,6 +4,9 @@ use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use homing_core::Pinger;
 use homing_process::{Doorbells, Waker};
@@ -32,7 +35,8 @@ impl fmt::Debug for Kind {
 
 impl Home {
     /// The event loop waits for `doorbells`, and calls
-    /// [`Router::dispatch`](crate::Router::dispatch) after each wait.
+    /// [`Router::dispatch`](crate::Router::dispatch) after each wait, for each router that
+    /// was joined to them.
     pub fn watched(doorbells: &DoorbellSet) -> Self {
         Self(Kind::Watched(doorbells.clone()))
     }
@@ -47,7 +51,12 @@ impl Home {
 /// The doorbells that one event loop watches, for one router or several. Clones are handles
 /// of the same set. It belongs to the foreground's thread.
 #[derive(Clone, Debug)]
-pub struct DoorbellSet(Rc<RefCell<Doorbells>>);
+pub struct DoorbellSet {
+    doorbells: Rc<RefCell<Doorbells>>,
+    /// The event loop is within [`wait`](DoorbellSet::wait). Only the foreground's thread
+    /// uses it; it is no cell because bells may be sent to another.
+    pub(crate) attended: Arc<AtomicBool>,
+}
 
 impl DoorbellSet {
     /// Makes an empty set.
@@ -56,12 +65,13 @@ impl DoorbellSet {
     ///
     /// When the system has no descriptors left.
     pub fn new() -> io::Result<Self> {
-        Ok(Self(Rc::new(RefCell::new(Doorbells::new()?))))
+        let doorbells = Rc::new(RefCell::new(Doorbells::new()?));
+        Ok(Self { doorbells, attended: Arc::default() })
     }
 
     /// What wakes a wait for this set, from any thread.
     pub fn waker(&self) -> Waker {
-        self.0.borrow().waker()
+        self.doorbells.borrow().waker()
     }
 
     /// Waits until a doorbell rings, the [`waker`](DoorbellSet::waker) is used, or the time
@@ -70,8 +80,17 @@ impl DoorbellSet {
     /// # Errors
     ///
     /// When the system cannot wait.
-    pub fn wait(&self, timeout: Option<std::time::Duration>) -> io::Result<()> {
-        self.0.borrow_mut().wait(timeout)
+    pub fn wait(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.attended.store(true, Ordering::Relaxed);
+        let waited = self.doorbells.borrow_mut().wait(timeout);
+        self.attended.store(false, Ordering::Relaxed);
+        waited
+    }
+
+    /// As [`wait`](DoorbellSet::wait), for somebody who is not the event loop: the loop is
+    /// woken for what has come.
+    pub(crate) fn wait_aside(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.doorbells.borrow_mut().wait(timeout)
     }
 
     /// Runs `use_it` with the set's descriptor, which is readable when a doorbell has rung.
@@ -79,10 +98,10 @@ impl DoorbellSet {
     #[cfg(unix)]
     pub fn with_fd<T>(&self, use_it: impl FnOnce(std::os::fd::BorrowedFd<'_>) -> T) -> T {
         use std::os::fd::AsFd as _;
-        use_it(self.0.borrow().as_fd())
+        use_it(self.doorbells.borrow().as_fd())
     }
 
     pub(crate) fn with<T>(&self, change: impl FnOnce(&mut Doorbells) -> T) -> T {
-        change(&mut self.0.borrow_mut())
+        change(&mut self.doorbells.borrow_mut())
     }
 }

@@ -321,7 +321,7 @@ impl<C: 'static> State<C> {
         doorbell: Doorbell,
         worker: Option<homing_process::Worker>,
     ) -> std::io::Result<()> {
-        let key = self.watch.add(doorbell, worker.clone(), Arc::new(bell.clone()))?;
+        let key = self.watch.add(doorbell, worker.clone(), bell)?;
         if let Some(attached) = self.links.get_mut(&bell.token()) {
             attached.key = key;
             attached.worker = worker;

@@ -25,16 +25,16 @@ pub(crate) struct Wake {
 }
 
 enum Target {
-    /// The foreground waits for a set of doorbells.
-    Watched(Waker),
+    /// The foreground waits for a set of doorbells; `attended` while its event loop does.
+    Watched { waker: Waker, attended: Arc<AtomicBool> },
     /// The event loop is pinged; the foreground itself waits for it with a parker when it
     /// drives the router by hand.
     Pinged { pinger: Box<dyn Pinger + Send + Sync>, linked: AtomicBool, unparker: Unparker },
 }
 
 impl Wake {
-    pub(crate) fn watched(waker: Waker) -> Self {
-        Self::new(Target::Watched(waker))
+    pub(crate) fn watched(waker: Waker, attended: Arc<AtomicBool>) -> Self {
+        Self::new(Target::Watched { waker, attended })
     }
 
     pub(crate) fn pinged(pinger: Box<dyn Pinger + Send + Sync>, parker: &Parker) -> Self {
@@ -57,7 +57,7 @@ impl Wake {
     #[cold]
     pub(crate) fn ping(&self) {
         match &self.target {
-            Target::Watched(waker) => waker.wake(),
+            Target::Watched { waker, .. } => waker.wake(),
             Target::Pinged { pinger, linked, unparker } => {
                 // It spares a loop that nobody listens to any more the ping, and publishes
                 // nothing.
@@ -67,6 +67,23 @@ impl Wake {
                 unparker.unpark();
             }
         }
+    }
+
+    /// As [`raise`](Wake::raise), on the foreground's thread, by its doorbells: an event loop
+    /// that waits for them dispatches next, and is not woken to do it.
+    #[cfg(unix)]
+    fn raise_at_home(&self) {
+        if self.flag.raise() {
+            match &self.target {
+                Target::Watched { attended, .. } if attended.load(Ordering::Relaxed) => {}
+                _ => self.ping(),
+            }
+        }
+    }
+
+    /// Whether the event loop is to come, and has not been here yet.
+    pub(crate) fn is_raised(&self) -> bool {
+        self.flag.is_raised()
     }
 
     /// Whether the event loop is pinged at all.
@@ -140,6 +157,22 @@ impl Bell {
     pub(crate) fn requeue(&self) {
         self.0.wake.ready.push(self.0.token);
         self.0.wake.raise();
+    }
+}
+
+/// The bell of one link, as the foreground's own doorbells ring it: on its thread.
+#[cfg(unix)]
+#[derive(Debug)]
+pub(crate) struct HomeBell(pub(crate) Bell);
+
+#[cfg(unix)]
+impl Pinger for HomeBell {
+    fn ping(&self) {
+        let Bell(inner) = &self.0;
+        if inner.flag.raise() {
+            inner.wake.ready.push(inner.token);
+            inner.wake.raise_at_home();
+        }
     }
 }
 

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_utils::sync::Parker;
-use homing_process::{Bell, Doorbell, Key, Worker};
+use homing_process::{Doorbell, Key, Worker};
 
 use crate::home::{DoorbellSet, Home, Kind};
 use crate::monitor::Monitor;
-use crate::wake::Wake;
+#[cfg(unix)]
+use crate::wake::HomeBell;
+use crate::wake::{Bell, Wake};
 
 /// The foreground's way to the doorbells.
 pub(crate) enum Watch {
@@ -25,7 +27,7 @@ impl Watch {
     pub(crate) fn new(home: Home) -> (Self, Arc<Wake>) {
         match home.0 {
             Kind::Watched(set) => {
-                let wake = Wake::watched(set.waker());
+                let wake = Wake::watched(set.waker(), Arc::clone(&set.attended));
                 (Self::Loop(set), Arc::new(wake))
             }
             Kind::Pinged(pinger) => {
@@ -41,19 +43,26 @@ impl Watch {
         &mut self,
         doorbell: Doorbell,
         worker: Option<Worker>,
-        bell: Bell,
+        bell: &Bell,
     ) -> io::Result<Option<Key>> {
         if doorbell.is_none() && worker.is_none() {
             return Ok(None);
         }
         match self {
-            Self::Loop(set) => set.with(|doorbells| doorbells.add(doorbell, worker, bell)),
+            Self::Loop(set) => {
+                #[cfg(unix)]
+                let bell = Arc::new(HomeBell(bell.clone()));
+                // Elsewhere threads ring it.
+                #[cfg(not(unix))]
+                let bell = Arc::new(bell.clone());
+                set.with(|doorbells| doorbells.add(doorbell, worker, bell))
+            }
             Self::Monitor { monitor, .. } => {
                 let monitor = match monitor {
                     Some(monitor) => monitor,
                     None => monitor.insert(Monitor::start()?),
                 };
-                monitor.add(doorbell, worker, bell)
+                monitor.add(doorbell, worker, Arc::new(bell.clone()))
             }
         }
         .map(Some)
@@ -87,7 +96,7 @@ impl Watch {
     /// Has all moved that waits at the doorbells now.
     pub(crate) fn sweep(&self) -> io::Result<()> {
         match self {
-            Self::Loop(set) => set.wait(Some(Duration::ZERO)),
+            Self::Loop(set) => set.wait_aside(Some(Duration::ZERO)),
             Self::Monitor { monitor: Some(monitor), .. } => {
                 monitor.sweep();
                 Ok(())
@@ -99,7 +108,7 @@ impl Watch {
     /// Waits on the foreground's thread, for a router that is driven by hand.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> io::Result<()> {
         match self {
-            Self::Loop(set) => set.wait(timeout),
+            Self::Loop(set) => set.wait_aside(timeout),
             Self::Monitor { parker, .. } => {
                 match timeout {
                     Some(timeout) => parker.park_timeout(timeout),

@@ -68,8 +68,9 @@ impl Socket {
         for _ in 0..LOOKS {
             match recv(&self.0, &mut [0; BYTES], RecvFlags::DONTWAIT) {
                 Ok((_, 0)) => return Cleared::Gone,
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => return Cleared::Empty,
+                Ok((_, BYTES)) | Err(Errno::INTR) => {}
+                // That was all. An end that has come as well is found by the next look.
+                Ok(_) | Err(Errno::AGAIN) => return Cleared::Empty,
                 // A peer that closed with bytes unread resets the connection.
                 Err(_) => return Cleared::Gone,
             }

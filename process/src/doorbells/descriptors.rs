@@ -55,6 +55,8 @@ struct Watched {
     again: bool,
     /// Whether it is counted in `Waker::full`.
     full: bool,
+    /// The other end is closed, and the pump has not looked since all else was moved.
+    closed: bool,
 }
 
 enum Process {
@@ -114,7 +116,8 @@ impl Doorbells {
             self.register(doorbell_of(key), pump.fd())?;
         }
         self.next += 1;
-        let watched = Watched { pump: doorbell.0, process, bell, again: true, full: false };
+        let watched =
+            Watched { pump: doorbell.0, process, bell, again: true, full: false, closed: false };
         self.watched.insert(key, watched);
         // What came before it was watched may make no edge.
         self.again.push(key);
@@ -155,10 +158,12 @@ impl Doorbells {
         let result = self.poll.poll(&mut self.events, timeout);
         if result.is_ok() {
             let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
-            for token in events.iter().map(|event| event.token()).filter(|token| *token != WAKER) {
-                let key = token.0 / 2;
-                if token == exit_of(key) {
+            for event in events.iter().filter(|event| event.token() != WAKER) {
+                let key = event.token().0 / 2;
+                if event.token() == exit_of(key) {
                     self.look_for_exit(key);
+                } else if event.is_read_closed() {
+                    self.note_closed(key);
                 }
                 self.pump(key);
             }
@@ -188,6 +193,13 @@ impl Doorbells {
             deregister(&self.poll, watch.fd());
             worker.note_exit();
             watched.process = Process::Gone;
+        }
+    }
+
+    /// Nothing new can come, so there will be no edge to be woken by either.
+    fn note_closed(&mut self, key: usize) {
+        if let Some(watched) = self.watched.get_mut(&key) {
+            watched.closed = true;
         }
     }
 
@@ -241,6 +253,8 @@ impl Watched {
         match self.pump.as_mut().map(|pump| pump.pump(worker_gone)) {
             // Some other process may hold the worker's end, but it is not the worker.
             Some(Pumped::Drained) if worker_gone => Pumped::Ended,
+            // It may have stopped just before the end, which makes no other edge.
+            Some(Pumped::Drained) if std::mem::take(&mut self.closed) => Pumped::More,
             Some(pumped) => pumped,
             None => Pumped::Ended,
         }

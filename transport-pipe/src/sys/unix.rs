@@ -145,8 +145,15 @@ impl homing_process::Pump for Pump {
             buffer.reserve_exact(READ);
             match rustix::io::read(&self.reader, rustix::buffer::spare_capacity(&mut buffer)) {
                 Ok(0) => return self.end(),
-                Ok(len) if len < SMALL => self.hand_over(buffer.as_slice().to_vec()),
-                Ok(_) => self.hand_over(std::mem::take(&mut buffer)),
+                Ok(len) => {
+                    let bytes =
+                        if len < SMALL { buffer.to_vec() } else { std::mem::take(&mut buffer) };
+                    self.hand_over(bytes);
+                    // That was all: what comes from now on makes another edge.
+                    if len < READ && !worker_gone {
+                        return Pumped::Drained;
+                    }
+                }
                 // Whatever else holds the worker's end, it is no worker's.
                 Err(Errno::AGAIN) if worker_gone => return self.end(),
                 Err(Errno::AGAIN) => return Pumped::Drained,

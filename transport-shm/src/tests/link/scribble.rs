@@ -147,7 +147,9 @@ proptest! {
             }
         }
         drop(raw);
-        // It comes to its end, after what a ring can hold at most.
+        // It comes to its end, after what a ring can hold at most. Once more after the last
+        // ring, as the doorbells do for an end that is closed.
+        foreground.pump();
         foreground.pump();
         for _ in 0..2 * RING {
             if foreground.inlet.poll().is_err() {
