@@ -220,6 +220,15 @@ pub enum Parcel<'a> {
 }
 
 impl Parcel<'_> {
+    /// The same parcel, for somebody who may open it in this one's stead.
+    #[inline]
+    pub fn reborrow(&mut self) -> Parcel<'_> {
+        match self {
+            Parcel::Bytes(bytes) => Parcel::Bytes(bytes),
+            Parcel::Value(value) => Parcel::Value(&mut **value),
+        }
+    }
+
     /// The length of an encoded message in bytes, 0 for a value.
     pub fn len(&self) -> usize {
         match self {

@@ -75,35 +75,35 @@ impl<'a, C: 'static> Turn<'a, C> {
             return Step::Waits;
         }
         let Some(inlet) = &mut self.inlet else { return self.end_next(context) };
-        match inlet.poll() {
+        let mut arrival = inlet.poll();
+        match &mut arrival {
+            // It is handed on where it lies: to take it apart would be to copy it.
             Ok(Some(Arrival::Message { connection, parcel })) => {
-                let bytes = parcel.len() as u64;
-                if let Some(receiver) = self.loan.of(connection) {
-                    let handled = receiver.handle(parcel, context, &self.gate);
+                if let Some(receiver) = self.loan.of(*connection) {
+                    let bytes = parcel.len() as u64;
+                    let handled = receiver.handle(parcel.reborrow(), context, &self.gate);
                     self.loan.bytes += bytes;
                     if handled.is_err() {
                         return self.refuse(context);
                     }
                     self.loan.routed += 1;
-                } else {
-                    let message = Ok(Some(Arrival::Message { connection, parcel }));
-                    self.loan.give_back();
-                    let polled = self.inner.state.borrow_mut().core.route(self.link, message);
-                    match polled {
-                        Polled::Message(lent) => self.loan.take(lent),
-                        polled => return self.tell(polled, context),
-                    }
-                    self.loan.deliver(context, &self.gate);
+                    self.loan.settle(context);
+                    return Step::Did;
                 }
+            }
+            Ok(None) => return self.try_sleep(context),
+            _ => {}
+        }
+        self.loan.give_back();
+        let polled = self.inner.state.borrow_mut().core.route(self.link, arrival);
+        match polled {
+            Polled::Message(lent) => {
+                self.loan.take(lent);
+                self.loan.deliver(context, &self.gate);
                 self.loan.settle(context);
                 Step::Did
             }
-            Ok(None) => self.try_sleep(context),
-            arrival => {
-                self.loan.give_back();
-                let polled = self.inner.state.borrow_mut().core.route(self.link, arrival);
-                self.tell(polled, context)
-            }
+            polled => self.tell(polled, context),
         }
     }
 

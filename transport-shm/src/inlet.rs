@@ -1,7 +1,7 @@
 //! The foreground's end of a link.
 
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use homing_core::{Arrival, Assembly, Inlet, LinkEnd, Parcel, Refusal, frame};
@@ -21,6 +21,14 @@ const RUN: usize = 32 * 1024;
 /// The pauses between the looks that it takes before it goes to sleep.
 const LINGER: [u32; 3] = [16, 32, 64];
 
+/// The pauses before the first of these looks, at least and at most: some microseconds.
+const GATHER: RangeInclusive<u32> = 16..=256;
+
+/// What has come in that time, in bytes, if it is worth to wait longer, and if it is not
+/// worth to wait so long.
+const MANY: usize = 512;
+const FEW: usize = 128;
+
 /// The foreground's end of a link.
 ///
 /// It copies a run of frames at once out of the shared memory, and reads them where nobody
@@ -39,8 +47,10 @@ pub struct ShmInlet {
     rest: Range<usize>,
     /// What is longer than `rest` and begins it, if that is known.
     wanted: usize,
-    /// Something was copied since it last lingered.
-    busy: bool,
+    /// How much was copied since it last lingered.
+    copied: usize,
+    /// The pauses before the next look.
+    gather: u32,
     /// The worker's end is gone, and the last look at the ring has been taken.
     over: Option<LinkEnd>,
     assembly: Assembly,
@@ -56,7 +66,8 @@ impl ShmInlet {
             run: Vec::new(),
             rest: 0..0,
             wanted: 0,
-            busy: false,
+            copied: 0,
+            gather: *GATHER.start(),
             over: None,
             assembly: Assembly::new(limit),
             usual: Usual::new(limit),
@@ -100,7 +111,7 @@ impl ShmInlet {
         let into = self.run.get_mut(left..copy).unwrap_or(&mut []);
         let (taken, wake) = self.ring.take(&*self.region, into);
         self.rest = 0..left + taken;
-        self.busy = true;
+        self.copied += taken;
         if wake {
             self.bell.made_room();
         }
@@ -130,22 +141,38 @@ impl ShmInlet {
     }
 
     /// Looks a few times more before it goes to sleep, for some microseconds in all, when
-    /// something has come since it last did: to ring, and to be woken, costs more. It lets
-    /// some messages gather between two looks, as each look takes the line with the index
-    /// away from a worker that is about to put more.
+    /// something has come since it last did: to ring, and to be woken, costs more.
+    ///
+    /// It lets messages gather before it looks, as each look takes the line with the index
+    /// away from a worker that is about to put more; and the longer, the denser they come.
+    /// Where much has come at once, it is the copying that takes time, not the line.
     fn linger(&mut self) -> Result<bool, Refusal> {
-        if !std::mem::take(&mut self.busy) {
+        let copied = std::mem::take(&mut self.copied);
+        if copied == 0 {
             return Ok(false);
+        }
+        if copied < RUN {
+            pause(self.gather);
         }
         for pauses in LINGER {
             if self.ring.peek(&*self.region)? {
+                self.adapt(self.ring.available());
                 return Ok(true);
             }
-            for _ in 0..pauses {
-                std::hint::spin_loop();
-            }
+            pause(pauses);
         }
+        self.adapt(0);
         Ok(false)
+    }
+
+    /// Chooses how long to let messages gather, by how much did the last time.
+    fn adapt(&mut self, gathered: usize) {
+        let gather = match gathered {
+            MANY.. => self.gather * 2,
+            ..FEW => self.gather / 2,
+            _ => self.gather,
+        };
+        self.gather = gather.clamp(*GATHER.start(), *GATHER.end());
     }
 
     /// An idle link holds little memory.
@@ -155,6 +182,13 @@ impl ShmInlet {
             self.rest = 0..0;
         }
         self.assembly.shrink();
+    }
+}
+
+/// Does nothing for a while, without leaving the processor.
+fn pause(times: u32) {
+    for _ in 0..times {
+        std::hint::spin_loop();
     }
 }
 

@@ -86,8 +86,8 @@ impl MessageHead {
         *body = 1 + usize::from(self.len);
         *end = *body;
         let mut long = None;
-        let flavor = Encoder { bytes, start: *body, end, long: &mut long, limit };
-        let encoded = postcard::serialize_with_flavor(message, flavor).is_ok();
+        let mut encoder = Encoder { bytes, start: *body, end, long: &mut long, limit };
+        let encoded = postcard::serialize_with_flavor(message, ByRef(&mut encoder)).is_ok();
         match long {
             _ if !encoded => Err(Reason::Unencodable),
             None if *end - *body > limit => Err(Reason::TooLarge { len: *end - *body, max: limit }),
@@ -168,36 +168,42 @@ impl Encoder<'_> {
     }
 }
 
-impl Flavor for Encoder<'_> {
+/// An encoder as postcard takes it. Postcard copies what it is given; one pointer is cheaper
+/// to copy than all that it points to.
+struct ByRef<'a, 'b>(&'a mut Encoder<'b>);
+
+impl Flavor for ByRef<'_, '_> {
     type Output = ();
 
     #[inline]
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        match (&mut self.long, self.bytes.get_mut(*self.end)) {
+        let Self(encoder) = self;
+        match (&mut encoder.long, encoder.bytes.get_mut(*encoder.end)) {
             (None, Some(place)) => {
                 *place = byte;
-                *self.end += 1;
+                *encoder.end += 1;
             }
             (Some(long), _) => {
                 long.len += 1;
-                if long.len <= self.limit {
+                if long.len <= encoder.limit {
                     long.body.push(byte);
                 }
             }
-            (None, None) => self.extend_long(&[byte]),
+            (None, None) => encoder.extend_long(&[byte]),
         }
         Ok(())
     }
 
     #[inline]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        let room = self.bytes.get_mut(*self.end..).and_then(|room| room.get_mut(..bytes.len()));
-        match (&self.long, room) {
+        let Self(encoder) = self;
+        let rest = encoder.bytes.get_mut(*encoder.end..);
+        match (&encoder.long, rest.and_then(|room| room.get_mut(..bytes.len()))) {
             (None, Some(room)) => {
                 copy_short(room, bytes);
-                *self.end += bytes.len();
+                *encoder.end += bytes.len();
             }
-            _ => self.extend_long(bytes),
+            _ => encoder.extend_long(bytes),
         }
         Ok(())
     }
