@@ -16,6 +16,14 @@ pub mod pipe {
     pub use homing_transport_pipe::{Pipe, PipeInlet, PipeOutlet, PipeRoad, Sender};
 }
 
+/// Links from microcontrollers over serial lines. Feature `serial`.
+#[cfg(feature = "serial")]
+pub mod serial {
+    pub use homing_transport_serial::{
+        Gap, Health, Heard, LineCounters, Port, Serial, SerialError, SerialInlet, SerialRoad,
+    };
+}
+
 /// Links from worker processes over shared memory. Feature `shm`, on Linux.
 #[cfg(all(feature = "shm", target_os = "linux"))]
 pub mod shm {
