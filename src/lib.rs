@@ -30,8 +30,12 @@ pub mod shm {
     pub use homing_transport_shm::{Sender, Shm, ShmInlet, ShmOutlet, ShmRoad};
 }
 
+#[cfg(feature = "calloop")]
+pub use homing_pingee_adapters::calloop;
 #[cfg(feature = "std-loop")]
 pub use homing_pingee_adapters::std_loop;
+#[cfg(feature = "task")]
+pub use homing_pingee_adapters::task;
 pub use homing_pingee_adapters::{FnPinger, from_fn};
 
 pub use homing_core::{

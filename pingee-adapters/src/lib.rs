@@ -4,12 +4,18 @@
 //! | feature | module | event loop |
 //! |---|---|---|
 //! | `std-loop` (default) | [`std_loop`] | for programs that have none: waits for the doorbells itself |
+//! | `calloop` | `calloop` | [calloop](https://crates.io/crates/calloop) 0.14: the router is an event source |
+//! | `task` | `task` | any async runtime: tokio, smol, glib, embassy |
 //! | | [`from_fn`] | any loop that a function can wake from any thread |
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "calloop")]
+pub mod calloop;
 mod from_fn;
 #[cfg(feature = "std-loop")]
 pub mod std_loop;
+#[cfg(feature = "task")]
+pub mod task;
 
 pub use from_fn::{FnPinger, from_fn};
