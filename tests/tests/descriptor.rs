@@ -9,6 +9,7 @@ use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use homing_conformance::foreground::{Foreground, open};
 use homing_conformance::{HomeRig, Nudge};
 use homing_router::{Dispatched, DoorbellSet, Home, Router};
 use mio::unix::SourceFd;
@@ -58,3 +59,22 @@ impl HomeRig for Descriptor {
 
 homing_conformance::home_suite!(channel, rigs::Channels, Descriptor);
 homing_conformance::home_suite!(pipe, rigs::Pipes, Descriptor);
+
+/// More links ring at once than one look at the doorbells finds: none makes a second edge.
+#[test]
+fn many_links_ring_at_once() {
+    const LINKS: usize = 200;
+    let mut foreground = Foreground::<Descriptor>::started();
+    let links: Vec<_> = (0..LINKS).map(|_| foreground.link::<rigs::Pipes>()).collect();
+    let mut senders: Vec<_> =
+        links.iter().enumerate().map(|(n, link)| open::<rigs::Pipes>(link, n)).collect();
+    foreground.settle();
+    for round in 1..=3 {
+        for sender in &mut senders {
+            sender.send(round).unwrap();
+        }
+        let expected = LINKS * round as usize;
+        foreground.until("all messages", |app| app.total() == expected);
+        foreground.settle();
+    }
+}

@@ -17,6 +17,9 @@ use crate::pump::{Doorbell, Pump, Pumped};
 
 const WAKER: Token = Token(0);
 
+/// How much one wait finds at most. Should more have come, the next one finds it.
+const AT_ONCE: usize = 64;
+
 /// What is watched of a link: its doorbell under an even token, the end of its worker under
 /// an odd one. Keys start at 1, and leave 0 to the waker.
 fn doorbell_of(key: usize) -> Token {
@@ -77,7 +80,7 @@ impl Doorbells {
         let waker = Arc::new(mio::Waker::new(poll.registry(), WAKER)?);
         Ok(Self {
             poll,
-            events: Events::with_capacity(64),
+            events: Events::with_capacity(AT_ONCE),
             waker: Waker { waker, full: Arc::new(AtomicUsize::new(0)) },
             watched: HashMap::new(),
             next: 1,
@@ -156,6 +159,7 @@ impl Doorbells {
             }
         }
         let result = self.poll.poll(&mut self.events, timeout);
+        let mut left = false;
         if result.is_ok() {
             let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
             for event in events.iter().filter(|event| event.token() != WAKER) {
@@ -167,10 +171,12 @@ impl Doorbells {
                 }
                 self.pump(key);
             }
+            left = events.iter().count() >= AT_ONCE;
             self.events = events;
         }
+        left |= self.again.iter().any(|key| self.watched.get(key).is_some_and(|link| !link.full));
         // Their edges are used up, so an event loop that watches this set would not come back.
-        if self.again.iter().any(|key| self.watched.get(key).is_some_and(|link| !link.full)) {
+        if left {
             self.waker.wake();
         }
         match result {
