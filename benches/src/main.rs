@@ -10,6 +10,7 @@
 
 mod channel;
 mod dispatch;
+mod flood;
 #[cfg(target_os = "linux")]
 mod idle;
 mod measure;
@@ -26,6 +27,8 @@ mod shm;
 mod tally;
 #[cfg(target_os = "linux")]
 mod wake;
+#[cfg(target_os = "linux")]
+mod wake_loops;
 
 use std::process::ExitCode;
 
@@ -47,6 +50,9 @@ const FAMILIES: &[&[Row]] = &[
     shm::ROWS,
     #[cfg(target_os = "linux")]
     wake::ROWS,
+    #[cfg(target_os = "linux")]
+    wake_loops::ROWS,
+    flood::ROWS,
     dispatch::ROWS,
     ping::ROWS,
     #[cfg(target_os = "linux")]

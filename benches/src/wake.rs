@@ -74,13 +74,13 @@ fn std_loop(
         || {
             let mut latencies = Latencies::default();
             homed.order(count)?;
-            homed.run_until(&mut latencies, |latencies| latencies.0.len() as u64 >= count)?;
+            homed.run_until(&mut latencies, |latencies| latencies.count() >= count)?;
             Ok(latencies.p50())
         },
         || {
             let mut latencies = Latencies::default();
             bare.order(count)?;
-            while (latencies.0.len() as u64) < count {
+            while latencies.count() < count {
                 let mut stamp = [0; 8];
                 // So short a write is read as a whole.
                 bare.read(&mut stamp)?;
@@ -93,10 +93,14 @@ fn std_loop(
 
 /// In nanoseconds.
 #[derive(Default)]
-struct Latencies(Vec<u64>);
+pub(crate) struct Latencies(Vec<u64>);
 
 impl Latencies {
-    fn note(&mut self, sent: u64) {
+    pub(crate) fn count(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    pub(crate) fn note(&mut self, sent: u64) {
         self.0.push(now().saturating_sub(sent));
     }
 
@@ -107,14 +111,14 @@ impl Latencies {
         self.0.extend((0..count).map(|_| now.saturating_sub(sum / count)));
     }
 
-    fn hear(&mut self, event: Event<u64>) {
+    pub(crate) fn hear(&mut self, event: Event<u64>) {
         if let Event::Message(sent) = event {
             self.note(sent);
         }
     }
 
     /// In microseconds.
-    fn p50(self) -> f64 {
+    pub(crate) fn p50(self) -> f64 {
         Sorted::new(self.0.into_iter().map(|nanos| nanos as f64 / 1e3).collect()).quantile(0.5)
     }
 }
