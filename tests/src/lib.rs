@@ -158,3 +158,8 @@ pub use warnings::warnings_of;
 
 /// What the rigs' types come from.
 pub use {homing_core, homing_process, homing_router};
+
+/// The guide for authors of adapters, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/adapters.md")]
+mod guide {}

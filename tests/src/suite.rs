@@ -137,7 +137,9 @@ macro_rules! pingee_suite {
             b15_a_ping_to_a_dropped_pingee_does_nothing
             b15_a_ping_to_a_loop_that_is_gone_does_nothing
             b15_the_callback_is_dropped_with_the_pingee
+            b15_a_callback_may_drop_its_own_pingee
             b16_no_ping_is_lost
+            b16_no_ping_is_lost_under_load
         }
     };
     (@ $name:ident, $rig:ty; $($check:ident)*) => {

@@ -1,22 +1,26 @@
 //! Checks of pingees, B14 to B16, on every event loop.
 
+mod gone;
+mod lost;
+
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use homing_core::wake::Flag;
 use homing_core::{Pingee, Pinger as _};
 
 use crate::background::{DEADLINE, background};
 
+pub use gone::*;
+pub use lost::*;
+
 /// An event loop with pingees, as the suite drives it.
 pub trait PingeeRig: Sized {
     /// The loop's pingee.
-    type Pingee: Pingee;
+    type Pingee: Pingee + 'static;
 
     /// Makes a loop on this thread.
     fn new() -> Self;
@@ -152,139 +156,4 @@ pub fn b14_a_callback_may_ping<P: PingeeRig>() {
     *own.borrow_mut() = Some(pingee.pinger());
     pingee.pinger().ping();
     until(&mut rig, "five calls", || calls.get() == 5);
-}
-
-/// B15: a ping to a pingee that was dropped does nothing, also one that was on its way. The
-/// loop goes on for others.
-///
-/// Who fails it calls into an application that is gone.
-pub fn b15_a_ping_to_a_dropped_pingee_does_nothing<P: PingeeRig>() {
-    let mut rig = P::new();
-    let (pingee, calls) = counting(&mut rig);
-    let (other, others) = counting(&mut rig);
-    let pinger = pingee.pinger();
-    pinger.ping();
-    drop(pingee);
-    let late = pinger.clone();
-    background(move || late.ping()).join();
-    other.pinger().ping();
-    until(&mut rig, "another pingee", || others.get() == 1);
-    rig.settle();
-    assert_eq!(calls.get(), 0);
-    drop(pinger);
-}
-
-/// B15: a ping to a loop that is gone does nothing: no panic, no wait.
-pub fn b15_a_ping_to_a_loop_that_is_gone_does_nothing<P: PingeeRig>() {
-    let mut rig = P::new();
-    let (pingee, calls) = counting(&mut rig);
-    let (kept, _) = counting(&mut rig);
-    let pingers = [pingee.pinger(), kept.pinger()];
-    pingers[0].ping();
-    drop(pingee);
-    drop(rig);
-    let worker = background(move || {
-        for pinger in &pingers {
-            for _ in 0..1000 {
-                pinger.ping();
-            }
-        }
-    });
-    worker.join();
-    assert_eq!(calls.get(), 0);
-    // A pingee may outlive its loop.
-    kept.pinger().ping();
-    drop(kept);
-}
-
-/// Says on which thread it was dropped.
-struct Dropped(Arc<Mutex<Option<ThreadId>>>);
-
-impl Drop for Dropped {
-    fn drop(&mut self) {
-        *self.0.lock().unwrap() = Some(thread::current().id());
-    }
-}
-
-/// B15: the callback is dropped with the pingee, on the pingee's thread, whoever holds
-/// pingers. The last pinger, dropped on another thread, drops nothing of the loop's.
-///
-/// Who fails it lets a pinger own the callback: an `Arc` of both.
-pub fn b15_the_callback_is_dropped_with_the_pingee<P: PingeeRig>() {
-    let mut rig = P::new();
-    for pinged in [false, true] {
-        let dropped = Arc::new(Mutex::new(None));
-        let guard = Dropped(Arc::clone(&dropped));
-        let pingee = rig.pingee(move || {
-            let _ = &guard;
-        });
-        let pinger = pingee.pinger();
-        let (may_go, go) = std::sync::mpsc::channel::<()>();
-        let worker = background(move || {
-            if pinged {
-                pinger.ping();
-            }
-            go.recv().unwrap();
-            drop(pinger);
-        });
-        assert_eq!(*dropped.lock().unwrap(), None);
-        drop(pingee);
-        assert_eq!(*dropped.lock().unwrap(), Some(thread::current().id()));
-        may_go.send(()).unwrap();
-        worker.join();
-        rig.settle();
-    }
-}
-
-/// B16: a queue, a flag and a pinger, as transports use them: a consumer that sleeps between
-/// any two messages is woken for each. Half of the messages come in pairs, the second when
-/// the consumer is about to fall asleep.
-pub fn b16_no_ping_is_lost<P: PingeeRig>() {
-    const ROUNDS: usize = 2000;
-    struct Queue {
-        messages: Mutex<VecDeque<usize>>,
-        flag: Flag,
-    }
-    let mut rig = P::new();
-    let queue = Arc::new(Queue { messages: Mutex::default(), flag: Flag::new() });
-    let got = Rc::new(Cell::new(0));
-    let pingee = rig.pingee({
-        let (queue, got) = (Arc::clone(&queue), Rc::clone(&got));
-        move || {
-            let pop = || queue.messages.lock().unwrap().pop_front();
-            loop {
-                let Some(message) = pop().or_else(|| {
-                    queue.flag.lower();
-                    let found = pop();
-                    // Whoever raised it in between has pinged for nothing.
-                    let _ = found.is_some() && queue.flag.raise();
-                    found
-                }) else {
-                    return;
-                };
-                assert_eq!(message, got.get());
-                got.set(got.get() + 1);
-            }
-        }
-    });
-    let (go, may_go) = std::sync::mpsc::channel();
-    let pinger = pingee.pinger();
-    let worker = background(move || {
-        while let Ok(message) = may_go.recv() {
-            queue.messages.lock().unwrap().push_back(message);
-            if queue.flag.raise() {
-                pinger.ping();
-            }
-        }
-    });
-    let mut sent = 0;
-    for round in 0..ROUNDS {
-        for _ in 0..=round % 2 {
-            go.send(sent).unwrap();
-            sent += 1;
-        }
-        until(&mut rig, "a message", || got.get() == sent);
-    }
-    drop(go);
-    worker.join();
 }
