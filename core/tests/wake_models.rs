@@ -370,6 +370,11 @@ fn two_levels_with_two_links_lose_no_wake_up_with_a_budget_of_1() {
 }
 
 #[test]
+fn two_levels_with_two_links_lose_no_wake_up_with_a_budget_of_2() {
+    two_levels::<Flag, Flag>(2, 2);
+}
+
+#[test]
 fn two_levels_with_two_links_lose_no_wake_up_with_a_budget_of_8() {
     two_levels::<Flag, Flag>(2, 8);
 }

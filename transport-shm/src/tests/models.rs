@@ -256,30 +256,48 @@ fn a_run_may_end_within_a_frame() {
     check::<Correct>(4, &[2, 2, 1], 1);
 }
 
-/// One thread says that it is about to ring, and is never heard of again; another publishes
-/// after it.
-fn stopped_before_it_rang<V: Variant>() {
+/// How far a thread gets that is stopped for good.
+#[derive(Clone, Copy)]
+enum Stopped {
+    /// It has published, and not said that it is about to ring.
+    Published,
+    /// It has said so, and not rung.
+    AboutToRing,
+    /// It has rung, and not said so.
+    HasRung,
+}
+
+/// One thread is stopped for good on its way to the ring; another publishes after it. The
+/// foreground takes so many words at once.
+fn stopped<V: Variant>(stopped: Stopped, run: usize) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(3);
-    builder.check(|| {
+    builder.check(move || {
         let model = Arc::new(Model::<V>::new(4));
         let in_worker = Arc::clone(&model);
         let worker = thread::spawn(move || {
             let mut producer = Producer::new();
             let seen = producer.put(&*in_worker, &0u64.to_ne_bytes(), &[]).unwrap();
-            if !seen.has(RUNG) {
+            if !seen.has(RUNG) && !matches!(stopped, Stopped::Published) {
                 in_worker.about_to_ring();
+                if matches!(stopped, Stopped::HasRung) {
+                    in_worker.bell.ring();
+                }
             }
             in_worker.produce(&mut producer, &[1], 1);
         });
-        model.consume(2, 4);
+        model.consume(2, run);
         worker.join().unwrap();
     });
 }
 
 #[test]
-fn whoever_finds_about_to_ring_rings() {
-    stopped_before_it_rang::<Correct>();
+fn whoever_finds_another_stopped_rings() {
+    for at in [Stopped::Published, Stopped::AboutToRing, Stopped::HasRung] {
+        for run in [1, 2, 8] {
+            stopped::<Correct>(at, run);
+        }
+    }
 }
 
 /// Two threads of a worker, which share its side of the ring under a lock and ring outside.
@@ -330,7 +348,7 @@ broken! {
     going_to_sleep_by_a_store_is_caught:
         SLEEP_BY_STORE, "deadlock", |Broken| check::<Broken>(4, &[1, 1, 1], 1);
     two_states_are_caught:
-        TWO_STATES, "deadlock", |Broken| stopped_before_it_rang::<Broken>();
+        TWO_STATES, "deadlock", |Broken| stopped::<Broken>(Stopped::AboutToRing, 8);
     a_ring_that_is_noted_too_late_is_caught:
         RUNG_WHATEVER_HAPPENED, "deadlock", |Broken| check::<Broken>(2, &[1, 1], 1);
     waiting_without_a_second_look_is_caught:
