@@ -1,4 +1,4 @@
-//! [calloop](::calloop) 0.14: the router as an event source.
+//! [calloop](https://crates.io/crates/calloop) 0.14: the router as an event source.
 //!
 //! ```
 //! use calloop::EventLoop;

@@ -94,7 +94,10 @@ impl DoorbellSet {
     }
 
     /// Runs `use_it` with the set's descriptor, which is readable when a doorbell has rung.
-    /// [`wait`](DoorbellSet::wait) with no time acknowledges it.
+    /// [`wait`](DoorbellSet::wait) with no time acknowledges it; what rings after that makes
+    /// it readable again, so the dispatch comes last. Edges will do.
+    ///
+    /// A loop that wants a descriptor of its own gets one by `try_clone_to_owned`.
     #[cfg(unix)]
     pub fn with_fd<T>(&self, use_it: impl FnOnce(std::os::fd::BorrowedFd<'_>) -> T) -> T {
         use std::os::fd::AsFd as _;
