@@ -36,6 +36,10 @@ pub use homing_pingee_adapters::calloop;
 pub use homing_pingee_adapters::std_loop;
 #[cfg(feature = "task")]
 pub use homing_pingee_adapters::task;
+#[cfg(feature = "winit")]
+pub use homing_pingee_adapters::winit;
+#[cfg(feature = "winit-031")]
+pub use homing_pingee_adapters::winit_031;
 pub use homing_pingee_adapters::{FnPinger, from_fn};
 
 pub use homing_core::{

@@ -69,7 +69,7 @@ use homing_router::Home;
 /// | tauri | `from_fn(move \|\| { let app = app.clone(); tauri::async_runtime::spawn(async move { let _ = app.run_on_main_thread(dispatch); }); })` | in `dispatch` | on the main thread, `run_on_main_thread` calls at once, which a pinger must not: hence the detour |
 /// | glib, GTK | [`task`](crate::task), by `MainContext::spawn_local_with_priority(Priority::DEFAULT_IDLE, …)` | in the task | at the default priority, a flood keeps GTK from drawing. Not `MainContext::invoke`: while nobody runs the context it calls on the worker's thread |
 /// | Qt by cxx-qt | `from_fn(move \|\| { let _ = qt_thread.queue(\|object\| object.dispatch()); })` | in a method of the object | `qt_thread` is what the object's `qt_thread()` gives; when the object is gone it is an error |
-/// | winit | `from_fn(move \|\| { let _ = proxy.send_event(Home); })` | in `user_event` | after `Again`, send from `about_to_wait`: what is sent from `user_event` may come before any redraw |
+/// | winit | `homing::winit`, `homing::winit_031` | in `user_event`, `proxy_wake_up` | |
 /// | mio | `from_fn(move \|\| { let _ = waker.wake(); })` | after `poll` | one `mio::Waker` for each `Poll`, and it must live. On Unix, rather register the doorbells: [`DoorbellSet::with_fd`](homing_router::DoorbellSet) |
 /// | polling | `from_fn(move \|\| { let _ = poller.notify(); })` | after `wait` | `events.clear()` before each `wait`. On Unix as with mio |
 /// | calloop | `homing::calloop` | in the callback | |

@@ -17,6 +17,10 @@ pub type Nudge = Arc<dyn Fn() + Send + Sync>;
 ///
 /// The suite comes with both kinds: [`Watched`] and [`Pinged`].
 pub trait HomeRig: Sized + 'static {
+    /// Whether any thread may have such a loop. Where it must be the main thread, the checks
+    /// run there ([`home_checks!`](crate::home_checks)).
+    const ANY_THREAD: bool = true;
+
     /// Makes a loop on this thread.
     fn new() -> Self;
 

@@ -1,0 +1,77 @@
+//! Checks with an event loop that must be on the main thread, and needs a display.
+#![allow(unreachable_pub, clippy::expect_used, reason = "each test binary is a crate")]
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+use homing::channel::{Channel, Road};
+use homing::{Event, Link};
+use libtest_mimic::{Arguments, Trial};
+
+/// The checks of this binary.
+#[derive(Default)]
+pub struct Checks(Vec<(String, fn())>);
+
+impl Checks {
+    pub fn add(&mut self, group: &str, checks: &[(&str, fn())]) {
+        self.0.extend(checks.iter().map(|(name, check)| (format!("{group}::{name}"), *check)));
+    }
+
+    /// Runs them in order, on this thread. Without an event loop they are skipped, unless the
+    /// environment says that there must be a display.
+    pub fn run<E: Error>(self, event_loop: Result<(), E>) -> ExitCode {
+        let skipped = event_loop.is_err();
+        if let Err(error) = event_loop {
+            eprintln!("skipped, there is no display: {error}");
+            if std::env::var_os("HOMING_DISPLAY_REQUIRED").is_some() {
+                return ExitCode::FAILURE;
+            }
+        }
+        let mut arguments = Arguments::from_args();
+        arguments.test_threads = Some(1);
+        let trial = |(name, check): (String, fn())| {
+            let run = move || {
+                check();
+                Ok(())
+            };
+            Trial::test(name, run).with_ignored_flag(skipped)
+        };
+        libtest_mimic::run(&arguments, self.0.into_iter().map(trial).collect()).exit_code()
+    }
+}
+
+/// Worker threads that send as fast as they can.
+pub struct Flood {
+    stop: Arc<AtomicBool>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl Flood {
+    pub fn start<C: 'static>(router: &homing::Router<C>, hear: fn(&mut C, Event<u64>)) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let workers = (0..2)
+            .map(|_| {
+                let link: Link<C, Road> = router.link(Channel::new()).expect("the router runs");
+                let (mut sender, _) = link.pipe(hear).expect("the router runs");
+                let stop = Arc::clone(&stop);
+                thread::spawn(move || {
+                    let mut sender = sender.scope().expect("a new sender starts");
+                    // It fails when the router is stopped.
+                    while !stop.load(Ordering::Relaxed) && sender.send(1).is_ok() {}
+                })
+            })
+            .collect();
+        Self { stop, workers }
+    }
+
+    /// When the router has stopped, or takes messages until they have ended.
+    pub fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for worker in self.workers {
+            worker.join().expect("a worker does not panic");
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! winit 0.31.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod rigs;
+mod windows;
+
+use std::cell::RefCell;
+use std::process::ExitCode;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use homing::winit_031::{self as homing_winit, Joined};
+use homing::{Budget, Event, FnPinger, Home, Pingee, Pinger as _, Router, from_fn};
+use homing_conformance::{DEADLINE, HomeRig, Nudge, PingeeRig};
+use winit_031::application::ApplicationHandler;
+use winit_031::event::WindowEvent;
+use winit_031::event_loop::pump_events::EventLoopExtPumpEvents as _;
+use winit_031::event_loop::{ActiveEventLoop, EventLoop, EventLoopProxy};
+use winit_031::window::{Window, WindowAttributes, WindowId};
+
+use crate::windows::{Checks, Flood};
+
+fn main() -> ExitCode {
+    let mut checks = Checks::default();
+    checks.add("pingee", homing_conformance::pingee_checks!(Pingees));
+    checks.add("channel", homing_conformance::home_checks!(rigs::Channels, Homes));
+    checks.add("pipe", homing_conformance::home_checks!(rigs::Pipes, Homes));
+    checks.add("window", &[("is_drawn_during_a_flood", is_drawn_during_a_flood)]);
+    checks.add("loop", &[("that_is_gone_is_not_woken", that_is_gone_is_not_woken)]);
+    checks.run(EventLoop::new().map(|made| LOOP.set(Some(made))))
+}
+
+thread_local! {
+    /// There can be one a process.
+    static LOOP: RefCell<Option<EventLoop>> = const { RefCell::new(None) };
+}
+
+fn proxy() -> EventLoopProxy {
+    LOOP.with_borrow(|event_loop| event_loop.as_ref().unwrap().create_proxy())
+}
+
+/// The loop waits once, and does what it was woken for.
+fn pump(most: Duration, app: &mut impl ApplicationHandler) {
+    LOOP.with_borrow_mut(|event_loop| {
+        event_loop.as_mut().unwrap().pump_app_events(Some(most), app);
+    });
+}
+
+/// A router in the loop.
+struct Homes {
+    pinger: FnPinger,
+}
+
+impl HomeRig for Homes {
+    const ANY_THREAD: bool = false;
+
+    fn new() -> Self {
+        Self { pinger: homing_winit::pinger(proxy()) }
+    }
+
+    fn home(&self) -> Home {
+        self.pinger.clone().into()
+    }
+
+    fn nudge(&self) -> Nudge {
+        let proxy = proxy();
+        Arc::new(move || proxy.wake_up())
+    }
+
+    fn turn<C: 'static>(&mut self, router: &Router<C>, app: &mut C, most: Duration) {
+        pump(most, &mut Turn { homing: Joined::new(router.clone(), self.pinger.clone()), app });
+    }
+}
+
+struct Turn<'a, C: 'static> {
+    homing: Joined<C>,
+    app: &'a mut C,
+}
+
+impl<C: 'static> ApplicationHandler for Turn<'_, C> {
+    fn proxy_wake_up(&mut self, _: &dyn ActiveEventLoop) {
+        self.homing.poll(self.app);
+    }
+
+    fn about_to_wait(&mut self, _: &dyn ActiveEventLoop) {
+        self.homing.about_to_wait();
+    }
+
+    fn can_create_surfaces(&mut self, _: &dyn ActiveEventLoop) {}
+
+    fn window_event(&mut self, _: &dyn ActiveEventLoop, _: WindowId, _: WindowEvent) {}
+}
+
+/// Callbacks in the loop. All are woken alike, so each has a flag.
+#[derive(Default)]
+struct Pingees(Vec<Weak<Callback>>);
+
+struct Callback {
+    pinged: Arc<AtomicBool>,
+    on_ping: RefCell<Box<dyn FnMut()>>,
+}
+
+struct Called {
+    _callback: Rc<Callback>,
+    pinger: FnPinger,
+}
+
+impl Pingee for Called {
+    type Pinger = FnPinger;
+
+    fn pinger(&self) -> FnPinger {
+        self.pinger.clone()
+    }
+}
+
+impl PingeeRig for Pingees {
+    type Pingee = Called;
+
+    fn new() -> Self {
+        Self::default()
+    }
+
+    fn pingee(&mut self, on_ping: impl FnMut() + 'static) -> Called {
+        let pinged = Arc::new(AtomicBool::new(false));
+        let on_ping: RefCell<Box<dyn FnMut()>> = RefCell::new(Box::new(on_ping));
+        let callback = Rc::new(Callback { pinged: Arc::clone(&pinged), on_ping });
+        self.0.push(Rc::downgrade(&callback));
+        let wake = homing_winit::pinger(proxy());
+        let pinger = from_fn(move || {
+            if !pinged.swap(true, Ordering::AcqRel) {
+                wake.ping();
+            }
+        });
+        Called { _callback: callback, pinger }
+    }
+
+    fn run_until(&mut self, condition: &mut dyn FnMut() -> bool, most: Duration) -> bool {
+        let end = Instant::now() + most;
+        while !condition() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            pump(left, self);
+        }
+        true
+    }
+
+    fn settle(&mut self) {
+        for _ in 0..3 {
+            pump(Duration::ZERO, self);
+        }
+    }
+}
+
+impl ApplicationHandler for Pingees {
+    fn proxy_wake_up(&mut self, _: &dyn ActiveEventLoop) {
+        for callback in self.0.iter().filter_map(Weak::upgrade) {
+            if callback.pinged.swap(false, Ordering::AcqRel) {
+                (callback.on_ping.borrow_mut())();
+            }
+        }
+    }
+
+    fn can_create_surfaces(&mut self, _: &dyn ActiveEventLoop) {}
+
+    fn window_event(&mut self, _: &dyn ActiveEventLoop, _: WindowId, _: WindowEvent) {}
+}
+
+/// An application with a window that wants to be drawn all the time.
+struct Drawn {
+    homing: Joined<Drawn>,
+    window: Option<Box<dyn Window>>,
+    heard: u64,
+    /// How much was heard before the window was drawn, in order.
+    draws: Vec<u64>,
+}
+
+impl Drawn {
+    fn hear(&mut self, event: Event<u64>) {
+        self.heard += event.message().unwrap_or(0);
+    }
+}
+
+impl ApplicationHandler for Drawn {
+    fn proxy_wake_up(&mut self, _: &dyn ActiveEventLoop) {
+        self.homing.clone().poll(self);
+    }
+
+    fn about_to_wait(&mut self, event_loop: &dyn ActiveEventLoop) {
+        self.homing.about_to_wait();
+        // Not when it is resumed: the loop has run before.
+        let window = self
+            .window
+            .get_or_insert_with(|| event_loop.create_window(WindowAttributes::default()).unwrap());
+        window.request_redraw();
+    }
+
+    fn can_create_surfaces(&mut self, _: &dyn ActiveEventLoop) {}
+
+    fn window_event(&mut self, _: &dyn ActiveEventLoop, _: WindowId, event: WindowEvent) {
+        if let WindowEvent::RedrawRequested = event {
+            self.draws.push(self.heard);
+        }
+    }
+}
+
+/// Workers that send as fast as they can neither keep windows from being drawn, nor wait
+/// while they are.
+fn is_drawn_during_a_flood() {
+    let homing: Joined<Drawn> = homing_winit::join(proxy());
+    let router = homing.router().clone();
+    // So small that something is always left.
+    router.set_budget(Budget { messages: 4, time: None });
+    router.start().unwrap();
+    let flood = Flood::start(&router, Drawn::hear);
+    let mut app = Drawn { homing, window: None, heard: 0, draws: Vec::new() };
+    let end = Instant::now() + DEADLINE;
+    while app.draws.len() < 300 || app.draws.first() == app.draws.last() {
+        assert!(Instant::now() < end, "{:?} of {}", app.draws, app.heard);
+        pump(DEADLINE, &mut app);
+    }
+    router.stop(&mut app).unwrap();
+    flood.stop();
+    let between = |draws: &[u64]| draws.last().unwrap() - draws.first().unwrap();
+    let most = app.draws.windows(2).map(between).max();
+    assert!(most <= Some(1000), "{most:?} messages were handled while a redraw was due");
+}
+
+/// Wake-ups, and a router, outlive the loop. It is the last check.
+fn that_is_gone_is_not_woken() {
+    let mut rig = Homes::new();
+    let (router, mut heard) = (Router::new(rig.home()), Vec::new());
+    router.start().unwrap();
+    let link = router.link(homing::channel::Channel::new()).unwrap();
+    let (mut sender, _) =
+        link.pipe(|heard: &mut Vec<u64>, event: Event<u64>| heard.extend(event.message())).unwrap();
+    rig.turn(&router, &mut heard, Duration::ZERO);
+    drop(LOOP.take());
+    rig.pinger.ping();
+    std::thread::spawn(move || {
+        sender.start().unwrap();
+        sender.send(7).unwrap();
+        sender.stop().unwrap();
+    })
+    .join()
+    .unwrap();
+    let all_ended = |_: &mut Vec<u64>| router.open_pipes() == 0;
+    router.route_until(&mut heard, all_ended, Some(DEADLINE)).unwrap();
+    assert_eq!(heard, [7]);
+    router.stop(&mut heard).unwrap();
+}
