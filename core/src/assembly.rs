@@ -23,12 +23,16 @@ pub struct Assembly {
     /// The sum of the announced lengths of all messages in parts.
     announced: usize,
     partial: BTreeMap<ConnectionId, Partial>,
+    /// The last message that came in parts, and maybe what is left of one that was longer.
     whole: Vec<u8>,
 }
 
 #[derive(Debug)]
 struct Partial {
     total: usize,
+    filled: usize,
+    /// At least `filled` bytes. What follows them is of older messages: to set it to zero
+    /// would be one more pass over a large message.
     bytes: Vec<u8>,
 }
 
@@ -54,6 +58,72 @@ impl Assembly {
         self.accept_rarer(head, body)
     }
 
+    /// Takes a frame of a message in parts, a [`First`](Head::First) or a
+    /// [`Part`](Head::Part), whose body has `len` bytes and is still to be read. `read` is
+    /// given the place where the message is put together, so that a transport need not read
+    /// large bodies to a place of its own first.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](Assembly::accept), and [`Refusal::Malformed`] for any other head. Then
+    /// nothing was read.
+    pub fn accept_part(
+        &mut self,
+        head: Head,
+        len: usize,
+        read: impl FnOnce(&mut [u8]),
+    ) -> Result<Arrival<'_>, Refusal> {
+        if !self.greeted {
+            return Err(Refusal::Malformed);
+        }
+        let connection = match head {
+            Head::First { connection, total } => {
+                self.begin(connection, total, len)?;
+                connection
+            }
+            Head::Part { connection } => connection,
+            _ => return Err(Refusal::Malformed),
+        };
+        let partial = self.partial.get_mut(&connection).ok_or(Refusal::OutOfTurn)?;
+        let missing = partial.total - partial.filled;
+        if len > missing || len == 0 && matches!(head, Head::Part { .. }) {
+            return Err(Refusal::Malformed);
+        }
+        let end = partial.filled + len;
+        if partial.bytes.len() < end {
+            // Room is taken as bytes come, not as they are announced.
+            partial.bytes.resize(end, 0);
+        }
+        if let Some(place) = partial.bytes.get_mut(partial.filled..end) {
+            read(place);
+        }
+        partial.filled = end;
+        if len < missing {
+            return Ok(Arrival::Partial);
+        }
+        self.whole = self.forget(connection).unwrap_or_default();
+        let message = self.whole.get(..end).unwrap_or(&[]);
+        Ok(Arrival::Message { connection, parcel: Parcel::Bytes(message) })
+    }
+
+    /// Begins a message of `total` bytes in parts, of which the first has `len` bytes.
+    fn begin(&mut self, connection: ConnectionId, total: u32, len: usize) -> Result<(), Refusal> {
+        let total = usize::try_from(total).map_err(|_| Refusal::Malformed)?;
+        if total > self.limit || total > self.limit - self.announced {
+            return Err(self.too_large(total));
+        }
+        if len >= total || self.partial.len() == MAX_PARTIAL {
+            return Err(Refusal::Malformed);
+        }
+        self.announced += total;
+        // The room of the last large message serves again.
+        let bytes = core::mem::take(&mut self.whole);
+        match self.partial.insert(connection, Partial { total, filled: 0, bytes }) {
+            Some(_) => Err(Refusal::OutOfTurn),
+            None => Ok(()),
+        }
+    }
+
     fn accept_rarer<'a>(&'a mut self, head: Head, body: &'a [u8]) -> Result<Arrival<'a>, Refusal> {
         if let Head::Hello { .. } = head {
             return if core::mem::replace(&mut self.greeted, true) {
@@ -66,37 +136,8 @@ impl Assembly {
             return Err(Refusal::Malformed);
         }
         match head {
-            Head::First { connection, total } => {
-                let total = usize::try_from(total).map_err(|_| Refusal::Malformed)?;
-                if total > self.limit || total > self.limit - self.announced {
-                    return Err(self.too_large(total));
-                }
-                if body.len() >= total || self.partial.len() == MAX_PARTIAL {
-                    return Err(Refusal::Malformed);
-                }
-                self.announced += total;
-                // Room is taken as bytes come, not as they are announced; that of the last
-                // large message serves again.
-                let mut bytes = core::mem::take(&mut self.whole);
-                bytes.clear();
-                bytes.extend_from_slice(body);
-                let partial = Partial { total, bytes };
-                if self.partial.insert(connection, partial).is_some() {
-                    return Err(Refusal::OutOfTurn);
-                }
-                Ok(Arrival::Partial)
-            }
-            Head::Part { connection } => {
-                let partial = self.partial.get_mut(&connection).ok_or(Refusal::OutOfTurn)?;
-                if body.is_empty() || body.len() > partial.total - partial.bytes.len() {
-                    return Err(Refusal::Malformed);
-                }
-                partial.bytes.extend_from_slice(body);
-                if partial.bytes.len() < partial.total {
-                    return Ok(Arrival::Partial);
-                }
-                self.whole = self.forget(connection).unwrap_or_default();
-                Ok(Arrival::Message { connection, parcel: Parcel::Bytes(&self.whole) })
+            Head::First { .. } | Head::Part { .. } => {
+                self.accept_part(head, body.len(), |place| place.copy_from_slice(body))
             }
             Head::Abort { connection } => match self.forget(connection) {
                 Some(_) => Ok(Arrival::Partial),

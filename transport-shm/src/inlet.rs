@@ -4,7 +4,8 @@ use std::fmt;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
-use homing_core::{Arrival, Assembly, Inlet, LinkEnd, Parcel, Refusal, frame};
+use homing_core::frame::{self, Head, MAX_HEAD, MAX_PREFIX};
+use homing_core::{Arrival, Assembly, Inlet, LinkEnd, Parcel, Refusal};
 
 use crate::bell::Bell;
 use crate::region::Region;
@@ -17,6 +18,13 @@ const SMALL: usize = 8 * 1024;
 
 /// The most that is copied out of the ring at once, but for a longer frame.
 const RUN: usize = 32 * 1024;
+
+/// What is copied first where a part of a large message comes next, as likely as not: enough
+/// for its head.
+const GLANCE: usize = 64;
+
+/// How often it copies for one frame: its head, and then the rest.
+const COPIES: usize = 2;
 
 /// The pauses between the looks that it takes before it goes to sleep.
 const LINGER: [u32; 3] = [16, 32, 64];
@@ -47,6 +55,8 @@ pub struct ShmInlet {
     rest: Range<usize>,
     /// What is longer than `rest` and begins it, if that is known.
     wanted: usize,
+    /// The last frame was a part of a large message.
+    large: bool,
     /// How much was copied since it last lingered.
     copied: usize,
     /// The pauses before the next look.
@@ -66,6 +76,7 @@ impl ShmInlet {
             run: Vec::new(),
             rest: 0..0,
             wanted: 0,
+            large: false,
             copied: 0,
             gather: *GATHER.start(),
             over: None,
@@ -108,7 +119,9 @@ impl ShmInlet {
         if copy > self.run.len() {
             self.run.resize(copy, 0);
         }
-        let into = self.run.get_mut(left..copy).unwrap_or(&mut []);
+        let large = std::mem::take(&mut self.large) || self.wanted > SMALL;
+        let end = if large && left < MAX_PREFIX + MAX_HEAD { left + GLANCE } else { copy };
+        let into = self.run.get_mut(left..end).unwrap_or(&mut []);
         let (taken, wake) = self.ring.take(&*self.region, into);
         self.rest = 0..left + taken;
         self.copied += taken;
@@ -116,6 +129,43 @@ impl ShmInlet {
             self.bell.made_room();
         }
         Ok(true)
+    }
+
+    /// Whether a part of a large message comes next, of which the head was copied, and the
+    /// rest is all in the ring. `find` has just found that not all was copied.
+    fn part(&self) -> Option<Part> {
+        let rest = self.run.get(self.rest.clone())?;
+        let on_ring = padded(self.wanted).checked_sub(rest.len())?;
+        if self.wanted < SMALL
+            || rest.len() < MAX_PREFIX + MAX_HEAD
+            || self.ring.available() < on_ring
+        {
+            return None;
+        }
+        let prefix = rest.iter().take_while(|byte| **byte & 0x80 != 0).count() + 1;
+        let (head, begin) = frame::parse(rest.get(prefix..)?).ok()?;
+        let body = self.wanted.checked_sub(rest.len() - begin.len())?;
+        let head = matches!(head, Head::First { .. } | Head::Part { .. }).then_some(head)?;
+        Some(Part { head, body, begin: self.rest.end - begin.len()..self.rest.end, on_ring })
+    }
+
+    /// Copies such a part from the ring to where the message is put together.
+    fn take_part(&mut self, part: Part) -> Result<Arrival<'_>, Refusal> {
+        let begin = self.run.get(part.begin).unwrap_or(&[]);
+        let arrival = self.assembly.accept_part(part.head, part.body, |place| {
+            // The rest of a body is not shorter than its beginning, see `part`.
+            if let Some((first, second)) = place.split_at_mut_checked(begin.len()) {
+                first.copy_from_slice(begin);
+                self.ring.read(&*self.region, second);
+            }
+        })?;
+        if self.ring.give_back(&*self.region, part.on_ring) {
+            self.bell.made_room();
+        }
+        self.rest = 0..0;
+        self.copied += part.body;
+        self.large = true;
+        Ok(arrival)
     }
 
     /// Looks whether the worker has put anything, when all that was seen is taken.
@@ -185,6 +235,17 @@ impl ShmInlet {
     }
 }
 
+/// A part of a large message that is still on the ring.
+struct Part {
+    head: Head,
+    /// The length of its body.
+    body: usize,
+    /// Where the beginning of its body was copied to.
+    begin: Range<usize>,
+    /// How much of the ring the rest of the frame takes.
+    on_ring: usize,
+}
+
 /// Does nothing for a while, without leaving the processor.
 fn pause(times: u32) {
     for _ in 0..times {
@@ -195,15 +256,21 @@ fn pause(times: u32) {
 impl Inlet for ShmInlet {
     #[inline]
     fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
-        let place = match self.find()? {
-            Some(place) => place,
-            None if !self.refill()? => return Ok(None),
-            None => match self.find()? {
-                Some(place) => place,
-                // Whoever puts a frame in bits makes each of them a turn of its own.
-                None => return Ok(Some(Arrival::Partial)),
-            },
-        };
+        let mut found = self.find()?;
+        for _ in 0..COPIES {
+            if found.is_some() {
+                break;
+            }
+            if let Some(part) = self.part() {
+                return Ok(Some(self.take_part(part)?));
+            }
+            if !self.refill()? {
+                return Ok(None);
+            }
+            found = self.find()?;
+        }
+        // Whoever puts a frame in bits makes each of them a turn of its own.
+        let Some(place) = found else { return Ok(Some(Arrival::Partial)) };
         if let Some((connection, body)) = self.usual.find(&self.run, &place) {
             let parcel = Parcel::Bytes(self.run.get(body).unwrap_or(&[]));
             return Ok(Some(Arrival::Message { connection, parcel }));

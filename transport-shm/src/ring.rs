@@ -13,7 +13,7 @@ pub(crate) trait Memory: Words {
     fn len(&self) -> usize;
     /// Writes bytes from `index` on, a multiple of [`ALIGN`], and zeroes up to the next one.
     fn write(&self, index: u64, bytes: &[u8]);
-    /// Reads bytes from `index` on. Both are multiples of [`ALIGN`].
+    /// Reads bytes from `index` on, a multiple of [`ALIGN`].
     fn read(&self, index: u64, into: &mut [u8]);
 }
 
@@ -174,14 +174,23 @@ impl Consumer {
     /// room back. Says how much it was, and whether the worker is to be woken.
     pub(crate) fn take<M: Memory>(&mut self, memory: &M, into: &mut [u8]) -> (usize, bool) {
         let len = into.len().min(self.available()) / ALIGN * ALIGN;
-        if let Some(into) = into.get_mut(..len) {
-            memory.read(self.head, into);
-        }
-        self.head = self.head.wrapping_add(len as u64);
+        self.read(memory, into.get_mut(..len).unwrap_or(&mut []));
+        (len, self.give_back(memory, len))
+    }
+
+    /// Copies what comes next, of which no more is available than was seen.
+    pub(crate) fn read<M: Memory>(&self, memory: &M, into: &mut [u8]) {
+        memory.read(self.head, into);
+    }
+
+    /// Gives back the room of the next `len` bytes, a multiple of [`ALIGN`]. Says whether the
+    /// worker is to be woken.
+    pub(crate) fn give_back<M: Memory>(&mut self, memory: &M, len: usize) -> bool {
+        self.head = self.head.wrapping_add(len.min(self.available()) as u64);
         self.waited_for |= memory.publish_head(self.head);
         // Not for every bit of room: no frame or batch takes more than half a ring.
         let wake = self.waited_for && self.available() <= memory.len() / 2;
         self.waited_for &= !wake;
-        (len, wake)
+        wake
     }
 }
