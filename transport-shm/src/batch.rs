@@ -6,7 +6,8 @@ use homing_core::{ConnectionId, Disconnected, Reason, SendError, SenderCounters}
 use serde::Serialize;
 
 use crate::link::Link;
-use crate::message::{Encoded, MessageHead, SHORT, ShortFrame};
+use crate::message::{Encoded, MessageHead, SHORT, Word};
+use crate::words::ALIGN;
 
 /// A batch of this many bytes is put on the ring, or of about an eighth of the ring: with one
 /// more frame, it takes less than half.
@@ -24,17 +25,15 @@ pub(crate) fn send<M: Serialize>(
     counters: &mut SenderCounters,
 ) -> Result<(), SendError<M>> {
     let enough = ENOUGH.min(link.most / 2);
-    let mut batch =
-        Batch { link, counters, frames: Vec::with_capacity(enough + SHORT), messages: 0 };
+    let mut batch = Batch { link, counters, frames: Vec::new(), filled: 0, messages: 0 };
     // What comes back when the batch that it closes cannot be handed over.
     let mut last = None;
     for message in messages {
-        let mut room = ShortFrame::new();
-        let sent = match head.encode(&message, link.limit, &mut room) {
-            Ok(Encoded::Short) => {
-                batch.frames.extend_from_slice(room.frame());
+        let sent = match head.encode(&message, link.limit, batch.room()) {
+            Ok(Encoded::Short(short)) => {
+                batch.filled += short.words();
                 batch.messages += 1;
-                if batch.frames.len() < enough {
+                if batch.filled * ALIGN < enough {
                     last = Some(message);
                     continue;
                 }
@@ -65,20 +64,32 @@ pub(crate) fn send<M: Serialize>(
 struct Batch<'a> {
     link: &'a Arc<Link>,
     counters: &'a mut SenderCounters,
-    /// Short frames, each filled up to where the next may begin.
-    frames: Vec<u8>,
+    /// Short frames, each filled up to where the next may begin, of which the first so many
+    /// words are used.
+    frames: Vec<Word>,
+    filled: usize,
     messages: u64,
 }
 
 impl Batch<'_> {
+    /// Room for the next frame.
+    #[inline]
+    fn room(&mut self) -> &mut [Word] {
+        let wanted = self.filled + SHORT / ALIGN;
+        if self.frames.len() < wanted {
+            self.frames.resize(2 * wanted, [0; ALIGN]);
+        }
+        self.frames.get_mut(self.filled..).unwrap_or(&mut [])
+    }
+
     /// Puts the frames on the ring.
     fn put(&mut self) -> Result<(), Disconnected> {
         let messages = std::mem::take(&mut self.messages);
         if messages == 0 {
             return Ok(());
         }
-        let put = self.link.send(&self.frames, &[]);
-        self.frames.clear();
+        let filled = std::mem::take(&mut self.filled);
+        let put = self.link.send(self.frames.get(..filled).unwrap_or(&[]).as_flattened(), &[]);
         put.map(|()| self.counters.sent += messages)
     }
 

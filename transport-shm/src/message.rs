@@ -49,53 +49,65 @@ pub(crate) fn pad(frames: &mut Vec<u8>) {
 /// The longest frame that is encoded without a buffer, with its length prefix: one byte.
 pub(crate) const SHORT: usize = 128;
 
-const HEAD_ROOM: usize = padded(MAX_HEAD);
+/// A word as the ring has it: its first byte is the least significant.
+///
+/// Short frames are written and read by whole words. A load that is wider than the stores
+/// before it waits until they have left the processor's store buffer, and that would take as
+/// long as the encoding.
+pub(crate) type Word = [u8; ALIGN];
 
-/// The head of every message of one pipe, encoded once and filled up with zeroes.
+/// Room for a short frame.
+pub(crate) type Room = [Word; SHORT / ALIGN];
+
+/// The words that a length prefix and a head take at most.
+const HEAD_WORDS: usize = padded(1 + MAX_HEAD) / ALIGN;
+
+/// The beginning of every short message of one pipe, encoded once: room for a length prefix,
+/// and the head, filled up with zeroes.
 pub(crate) struct MessageHead {
-    bytes: [u8; HEAD_ROOM],
-    len: u8,
+    words: [Word; HEAD_WORDS],
+    /// Where the body begins.
+    len: usize,
 }
 
 impl MessageHead {
     pub(crate) fn new(connection: ConnectionId) -> Self {
         let mut head = [0; MAX_HEAD];
         let head = Head::Message { connection }.encode(&mut head);
-        let mut bytes = [0; HEAD_ROOM];
-        for (to, from) in bytes.iter_mut().zip(head) {
+        let mut words = [[0; ALIGN]; HEAD_WORDS];
+        for (to, from) in words.as_flattened_mut().iter_mut().skip(1).zip(head) {
             *to = *from;
         }
-        Self { bytes, len: head.len() as u8 }
+        Self { words, len: 1 + head.len() }
     }
 
-    /// Encodes a message, in `room` if it is short.
+    /// Encodes a message, in `room` if it is short: a [`Room`], or more.
     #[inline]
     pub(crate) fn encode<M: Serialize>(
         &self,
         message: &M,
         limit: usize,
-        room: &mut ShortFrame,
+        room: &mut [Word],
     ) -> Result<Encoded, Reason> {
-        let ShortFrame { bytes, body, end } = room;
         // All of the room for a head at once; the body goes over the zeroes.
-        if let Some((_, rest)) = bytes.split_first_mut()
-            && let Some(place) = rest.first_chunk_mut()
-        {
-            *place = self.bytes;
+        if let Some(place) = room.first_chunk_mut() {
+            *place = self.words;
         }
-        *body = 1 + usize::from(self.len);
-        *end = *body;
-        let mut long = None;
-        let mut encoder = Encoder { bytes, start: *body, end, long: &mut long, limit };
+        let body = self.len;
+        let last = self.words.get(body / ALIGN).copied().unwrap_or_default();
+        let most = SHORT.min(room.len() * ALIGN);
+        let last = u64::from_le_bytes(last);
+        let mut encoder = Encoder { room, body, end: body, most, last, long: None, limit };
         let encoded = postcard::serialize_with_flavor(message, ByRef(&mut encoder)).is_ok();
+        let Encoder { end, long, .. } = encoder;
         match long {
             _ if !encoded => Err(Reason::Unencodable),
-            None if *end - *body > limit => Err(Reason::TooLarge { len: *end - *body, max: limit }),
+            None if end - body > limit => Err(Reason::TooLarge { len: end - body, max: limit }),
             None => {
-                if let Some(prefix) = bytes.first_mut() {
-                    *prefix = (*end - 1) as u8;
+                if let Some(first) = room.first_mut() {
+                    *first = (u64::from_le_bytes(*first) | (end - 1) as u64).to_le_bytes();
                 }
-                Ok(Encoded::Short)
+                Ok(Encoded::Short(Short { body, end }))
             }
             Some(Long { len, .. }) if len > limit => Err(Reason::TooLarge { len, max: limit }),
             Some(Long { body, .. }) => Ok(Encoded::Long(body)),
@@ -106,43 +118,48 @@ impl MessageHead {
 /// Where a message was encoded.
 pub(crate) enum Encoded {
     /// In the room that was given, as a frame.
-    Short,
+    Short(Short),
     /// In a buffer, without a head.
     Long(Scratch),
 }
 
-/// Room for a short frame.
-pub(crate) struct ShortFrame {
-    bytes: [u8; SHORT],
+/// A short frame in its room.
+#[derive(Clone, Copy)]
+pub(crate) struct Short {
     /// Where the body begins, and where it ends.
     body: usize,
     end: usize,
 }
 
-impl ShortFrame {
+impl Short {
+    /// How many words it takes, up to where the next may begin.
     #[inline]
-    pub(crate) fn new() -> Self {
-        Self { bytes: [0; SHORT], body: 0, end: 0 }
+    pub(crate) fn words(self) -> usize {
+        padded(self.end) / ALIGN
     }
 
     /// The frame, up to where the next may begin.
     #[inline]
-    pub(crate) fn frame(&self) -> &[u8] {
-        self.bytes.get(..padded(self.end)).unwrap_or(&[])
+    pub(crate) fn frame(self, room: &[Word]) -> &[u8] {
+        room.get(..self.words()).unwrap_or(&[]).as_flattened()
     }
 
-    pub(crate) fn body(&self) -> &[u8] {
-        self.bytes.get(self.body..self.end).unwrap_or(&[])
+    pub(crate) fn body(self, room: &[Word]) -> &[u8] {
+        room.as_flattened().get(self.body..self.end).unwrap_or(&[])
     }
 }
 
 /// Writes to the room of a short frame, and from there on to a buffer when it is not short
 /// after all. So nothing is encoded twice.
 struct Encoder<'a> {
-    bytes: &'a mut [u8; SHORT],
-    start: usize,
-    end: &'a mut usize,
-    long: &'a mut Option<Long>,
+    room: &'a mut [Word],
+    body: usize,
+    end: usize,
+    /// The end of the room.
+    most: usize,
+    /// The word at `end`, as far as it was written.
+    last: u64,
+    long: Option<Long>,
     limit: usize,
 }
 
@@ -153,9 +170,36 @@ struct Long {
 }
 
 impl Encoder<'_> {
+    /// Writes at most a word's bytes, for which there is room.
+    #[inline]
+    fn append(&mut self, bytes: &[u8]) {
+        // Byte by byte: they are mostly a number, which was just written in this way.
+        let mut word = 0;
+        for (at, byte) in bytes.iter().take(ALIGN).enumerate() {
+            word |= u64::from(*byte) << (8 * at);
+        }
+        let (at, filled) = (self.end / ALIGN, self.end % ALIGN);
+        self.last |= word << (8 * filled);
+        self.set(at, self.last);
+        if filled + bytes.len() >= ALIGN {
+            // What found no place; in two steps, as there is no shift by a whole word.
+            self.last = word >> (8 * (ALIGN - 1 - filled)) >> 8;
+            self.set(at + 1, self.last);
+        }
+        self.end += bytes.len();
+    }
+
+    #[inline]
+    fn set(&mut self, at: usize, word: u64) {
+        // One past the end is a frame that fills its room.
+        if let Some(place) = self.room.get_mut(at) {
+            *place = word.to_le_bytes();
+        }
+    }
+
     #[cold]
     fn extend_long(&mut self, bytes: &[u8]) {
-        let short = self.bytes.get(self.start..*self.end).unwrap_or(&[]);
+        let short = self.room.as_flattened().get(self.body..self.end).unwrap_or(&[]);
         let long = self.long.get_or_insert_with(|| {
             let mut body = Scratch::take();
             body.extend_from_slice(short);
@@ -178,18 +222,15 @@ impl Flavor for ByRef<'_, '_> {
     #[inline]
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
         let Self(encoder) = self;
-        match (&mut encoder.long, encoder.bytes.get_mut(*encoder.end)) {
-            (None, Some(place)) => {
-                *place = byte;
-                *encoder.end += 1;
-            }
-            (Some(long), _) => {
+        match &mut encoder.long {
+            Some(long) => {
                 long.len += 1;
                 if long.len <= encoder.limit {
                     long.body.push(byte);
                 }
             }
-            (None, None) => encoder.extend_long(&[byte]),
+            None if encoder.end < encoder.most => encoder.append(&[byte]),
+            None => encoder.extend_long(&[byte]),
         }
         Ok(())
     }
@@ -197,34 +238,18 @@ impl Flavor for ByRef<'_, '_> {
     #[inline]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
         let Self(encoder) = self;
-        let rest = encoder.bytes.get_mut(*encoder.end..);
-        match (&encoder.long, rest.and_then(|room| room.get_mut(..bytes.len()))) {
-            (None, Some(room)) => {
-                copy_short(room, bytes);
-                *encoder.end += bytes.len();
+        if encoder.long.is_some() || encoder.end + bytes.len() > encoder.most {
+            encoder.extend_long(bytes);
+        } else {
+            for bytes in bytes.chunks(ALIGN) {
+                encoder.append(bytes);
             }
-            _ => encoder.extend_long(bytes),
         }
         Ok(())
     }
 
     fn finalize(self) -> postcard::Result<()> {
         Ok(())
-    }
-}
-
-/// Copies what is mostly a number's few bytes. They were just written one by one, and a wider
-/// load would have to wait until they have left the processor's store buffer; so the loop has
-/// a form of which compilers make no such loads.
-#[inline]
-fn copy_short(to: &mut [u8], from: &[u8]) {
-    const NUMBER: usize = 10;
-    if from.len() > NUMBER {
-        return to.copy_from_slice(from);
-    }
-    for at in 0..NUMBER {
-        let (Some(to), Some(from)) = (to.get_mut(at), from.get(at)) else { break };
-        *to = *from;
     }
 }
 

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::batch;
 use crate::link::Link;
-use crate::message::{Encoded, MessageHead, ShortFrame, pad};
+use crate::message::{Encoded, MessageHead, Room, pad};
 
 /// The sender of a pipe on a link of shared memory.
 pub type Sender<M> = homing_core::Sender<M, ShmOutlet>;
@@ -118,17 +118,17 @@ impl ShmOutlet {
 
     #[inline]
     fn try_put<M: Serialize>(&mut self, message: &M, patience: Patience) -> Result<u64, Reason> {
-        let mut room = ShortFrame::new();
+        let mut room = Room::default();
         let put = match self.head.encode(message, self.link.limit, &mut room)? {
-            Encoded::Short => {
+            Encoded::Short(short) => {
                 if self.missed == 0 {
-                    match self.link.put_calm(room.frame()) {
+                    match self.link.put_calm(short.frame(&room)) {
                         Ok(true) => return Ok(0),
                         Ok(false) => {}
                         Err(Disconnected) => return Err(Reason::Disconnected),
                     }
                 }
-                self.put_later(room.body(), patience)
+                self.put_later(short.body(&room), patience)
             }
             Encoded::Long(body) => self.put_later(&body, patience),
         };

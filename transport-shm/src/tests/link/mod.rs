@@ -9,6 +9,7 @@
 mod batches;
 #[cfg(unix)]
 mod disconnect;
+mod encoding;
 #[cfg(unix)]
 mod foreground;
 mod hostile;
