@@ -104,6 +104,7 @@ mod link;
 mod message;
 #[cfg(not(loom))]
 mod outlet;
+mod pass;
 #[cfg(not(loom))]
 #[allow(unsafe_code, reason = "memory that another process writes to")]
 mod region;

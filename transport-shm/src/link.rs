@@ -1,5 +1,6 @@
 //! The worker side of a link: its one ring, and how threads share it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
@@ -8,11 +9,12 @@ use homing_core::{ConnectionId, Disconnected};
 
 use crate::bell::Socket;
 use crate::message::{most_body, part, room_in_parts};
+use crate::pass::{Pass, patiently};
 use crate::region::Region;
-use crate::ring::{Memory as _, padded};
+use crate::ring::{Memory as _, Producer, padded};
 use crate::room::Room;
 use crate::stream::Stream;
-use crate::words::Words as _;
+use crate::words::{GONE, RUNG, Words as _};
 
 /// The worker side of a link. Every handle of the worker's end and every outlet holds it,
 /// and so does the thread that flushes, while there is one. When the last of them lets go,
@@ -28,6 +30,10 @@ pub(crate) struct Link {
     pub(crate) most: usize,
     /// The foreground's thread, when it is one of this process.
     foreground: Option<ThreadId>,
+    /// For whoever holds the lock, or has entered by the pass.
+    ring: Arc<Producer>,
+    /// How many senders there are.
+    pub(crate) senders: AtomicUsize,
     stream: Mutex<Stream>,
     /// Notified after [`Stream::changed`] was set.
     changed: Condvar,
@@ -43,12 +49,15 @@ impl Link {
         limit: usize,
         foreground: Option<ThreadId>,
     ) -> Arc<Self> {
+        let ring = Arc::new(Producer::new());
         let link = Arc::new(Self {
             socket: Arc::new(socket),
             limit,
             most: most_body(region.len()),
             foreground,
-            stream: Mutex::new(Stream::new(Arc::clone(&region), limit)),
+            stream: Mutex::new(Stream::new(Arc::clone(&region), Arc::clone(&ring), limit)),
+            ring,
+            senders: AtomicUsize::new(0),
             changed: Condvar::new(),
             room: Room::new(),
             region,
@@ -78,14 +87,36 @@ impl Link {
 
     /// Puts whole frames if nothing comes before them and there is room, and says whether it
     /// did. It does not wait.
+    ///
+    /// `pass` is the sender's own. The sender gets it when it is the only one.
     #[inline]
-    pub(crate) fn put_calm(&self, frames: &[u8]) -> Result<bool, Disconnected> {
+    pub(crate) fn put_calm(&self, pass: &Arc<Pass>, frames: &[u8]) -> Result<bool, Disconnected> {
+        if !pass.enter() {
+            return self.put_locked(pass, frames);
+        }
+        let put = self.ring.put(&*self.region, frames, &[]);
+        pass.leave();
+        match put {
+            Some(seen) if seen.has(RUNG) && !seen.has(GONE) => Ok(true),
+            Some(seen) if seen.has(GONE) => self.after(Err(Disconnected), false, false),
+            Some(_) => self.after(Ok(true), false, true),
+            None => Ok(false),
+        }
+    }
+
+    #[cold]
+    fn put_locked(&self, pass: &Arc<Pass>, frames: &[u8]) -> Result<bool, Disconnected> {
         let mut stream = self.lock();
         if !stream.is_calm() {
             return Ok(false);
         }
         let put = stream.writer.put(frames, &[]);
         let must_ring = std::mem::take(&mut stream.writer.must_ring);
+        // Relaxed: a sender that has come since takes the lock before it touches anything.
+        if put == Ok(true) && self.senders.load(Ordering::Relaxed) == 1 {
+            pass.give();
+            stream.pass = Some(Arc::clone(pass));
+        }
         drop(stream);
         match put {
             Ok(put) if !must_ring => Ok(put),
@@ -291,7 +322,7 @@ impl Link {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Stream> {
         // Nothing in here panics half-way through a change.
-        self.stream.lock().unwrap_or_else(PoisonError::into_inner)
+        take_back(self.stream.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Waits until something has changed. Spurious wakes are the caller's.
@@ -299,8 +330,16 @@ impl Link {
         &self,
         stream: MutexGuard<'a, Stream>,
     ) -> MutexGuard<'a, Stream> {
-        self.changed.wait(stream).unwrap_or_else(PoisonError::into_inner)
+        take_back(self.changed.wait(stream).unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Nobody else changes anything from now on, as long as the lock is held.
+fn take_back(mut stream: MutexGuard<'_, Stream>) -> MutexGuard<'_, Stream> {
+    if let Some(pass) = stream.pass.take() {
+        pass.take_back(patiently());
+    }
+    stream
 }
 
 impl Drop for Link {

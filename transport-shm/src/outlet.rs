@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 
 use homing_core::frame::{Head, PrefixedHead};
@@ -14,6 +15,7 @@ use serde::Serialize;
 use crate::batch;
 use crate::link::Link;
 use crate::message::{Encoded, MessageHead, Room, pad};
+use crate::pass::Pass;
 
 /// The sender of a pipe on a link of shared memory.
 pub type Sender<M> = homing_core::Sender<M, ShmOutlet>;
@@ -43,6 +45,7 @@ pub struct ShmOutlet {
     nonce: Nonce,
     overflow: Overflow,
     head: MessageHead,
+    pass: Arc<Pass>,
     /// Whether the pipe was claimed.
     claimed: bool,
     /// How many messages the policy dropped that were not reported.
@@ -52,12 +55,14 @@ pub struct ShmOutlet {
 impl ShmOutlet {
     pub(crate) fn new<M>(link: Arc<Link>, ticket: &Ticket<M>) -> Self {
         let connection = ticket.connection();
+        link.senders.fetch_add(1, Ordering::Relaxed);
         Self {
             link,
             connection,
             nonce: ticket.nonce(),
             overflow: ticket.overflow(),
             head: MessageHead::new(connection),
+            pass: Arc::new(Pass::new()),
             claimed: false,
             missed: 0,
         }
@@ -122,7 +127,7 @@ impl ShmOutlet {
         let put = match self.head.encode(message, self.link.limit, &mut room)? {
             Encoded::Short(short) => {
                 if self.missed == 0 {
-                    match self.link.put_calm(short.frame(&room)) {
+                    match self.link.put_calm(&self.pass, short.frame(&room)) {
                         Ok(true) => return Ok(0),
                         Ok(false) => {}
                         Err(Disconnected) => return Err(Reason::Disconnected),
@@ -190,6 +195,12 @@ impl<M: Serialize> Outlet<M> for ShmOutlet {
             counters.sent += 1;
         }
         Ok(())
+    }
+}
+
+impl Drop for ShmOutlet {
+    fn drop(&mut self) {
+        self.link.senders.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

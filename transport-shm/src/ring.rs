@@ -3,6 +3,9 @@
 //!
 //! Frames are put as a whole or not at all. Each begins at a multiple of [`ALIGN`].
 
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
 use homing_core::Refusal;
 
 use crate::words::{ABOUT, ALIGN, RUNG, Seen, Words};
@@ -23,37 +26,45 @@ pub(crate) const fn padded(len: usize) -> usize {
     len.next_multiple_of(ALIGN)
 }
 
-/// The worker's side. One for each ring; threads share it under a lock.
+/// The worker's side. One for each ring.
+///
+/// Its methods are for one thread at a time: see [`Pass`](crate::pass::Pass). That is what
+/// orders the accesses to its figures, which are atomic only for being shared.
 pub(crate) struct Producer {
-    tail: u64,
+    tail: AtomicU64,
     /// The foreground's index as it was last seen. Seeing it costs a cache miss, so it is
     /// looked at again only when there seems to be no room.
-    head: u64,
+    head: AtomicU64,
 }
 
 impl Producer {
     pub(crate) const fn new() -> Self {
-        Self { tail: 0, head: 0 }
+        Self { tail: AtomicU64::new(0), head: AtomicU64::new(0) }
+    }
+
+    #[inline]
+    fn tail(&self) -> u64 {
+        self.tail.load(Relaxed)
     }
 
     /// How many bytes there is room for now.
     #[inline]
     fn room(&self, len: usize) -> usize {
-        len.saturating_sub(self.tail.wrapping_sub(self.head) as usize)
+        len.saturating_sub(self.tail().wrapping_sub(self.head.load(Relaxed)) as usize)
     }
 
     /// Whether there is room for `wanted` bytes, a multiple of [`ALIGN`].
     #[inline]
-    pub(crate) fn has_room<M: Memory>(&mut self, memory: &M, wanted: usize) -> bool {
+    pub(crate) fn has_room<M: Memory>(&self, memory: &M, wanted: usize) -> bool {
         self.room(memory.len()) >= wanted || self.look_again(memory) >= wanted
     }
 
     #[cold]
-    fn look_again<M: Memory>(&mut self, memory: &M) -> usize {
+    fn look_again<M: Memory>(&self, memory: &M) -> usize {
         let head = memory.look_for_room().index();
         // Nobody but the foreground writes it, which would have to be out of its mind.
-        if self.tail.wrapping_sub(head) <= memory.len() as u64 {
-            self.head = head;
+        if self.tail().wrapping_sub(head) <= memory.len() as u64 {
+            self.head.store(head, Relaxed);
         }
         self.room(memory.len())
     }
@@ -61,43 +72,39 @@ impl Producer {
     /// Puts a frame, in two pieces, and publishes it. Says what the other side had said, or
     /// `None` when there is no room.
     #[inline]
-    pub(crate) fn put<M: Memory>(
-        &mut self,
-        memory: &M,
-        first: &[u8],
-        second: &[u8],
-    ) -> Option<Seen> {
+    pub(crate) fn put<M: Memory>(&self, memory: &M, first: &[u8], second: &[u8]) -> Option<Seen> {
         let len = padded(first.len() + second.len());
         if !self.has_room(memory, len) {
             return None;
         }
+        let tail = self.tail();
         if second.is_empty() {
-            memory.write(self.tail, first);
+            memory.write(tail, first);
         } else {
-            self.write_both(memory, first, second);
+            write_both(memory, tail, first, second);
         }
-        self.tail = self.tail.wrapping_add(len as u64);
+        self.tail.store(tail.wrapping_add(len as u64), Relaxed);
         Some(memory.publish(len as u64))
     }
+}
 
-    /// Writes two pieces of which the first is short.
-    fn write_both<M: Memory>(&self, memory: &M, first: &[u8], second: &[u8]) {
-        let mut joint = [0; 64];
-        let into_joint = (padded(first.len()) - first.len()).min(second.len());
-        let len = first.len() + into_joint;
-        let (begin, rest) = second.split_at_checked(into_joint).unwrap_or((second, &[]));
-        match joint.get_mut(..len) {
-            Some(joint) => {
-                for (to, from) in joint.iter_mut().zip(first.iter().chain(begin)) {
-                    *to = *from;
-                }
-                memory.write(self.tail, joint);
+/// Writes two pieces of which the first is short.
+fn write_both<M: Memory>(memory: &M, index: u64, first: &[u8], second: &[u8]) {
+    let mut joint = [0; 64];
+    let into_joint = (padded(first.len()) - first.len()).min(second.len());
+    let len = first.len() + into_joint;
+    let (begin, rest) = second.split_at_checked(into_joint).unwrap_or((second, &[]));
+    match joint.get_mut(..len) {
+        Some(joint) => {
+            for (to, from) in joint.iter_mut().zip(first.iter().chain(begin)) {
+                *to = *from;
             }
-            // No head is that long.
-            None => memory.write(self.tail, &[first, begin].concat()),
+            memory.write(index, joint);
         }
-        memory.write(self.tail.wrapping_add(len as u64), rest);
+        // No head is that long.
+        None => memory.write(index, &[first, begin].concat()),
     }
+    memory.write(index.wrapping_add(len as u64), rest);
 }
 
 /// The foreground's side.

@@ -8,6 +8,7 @@ use homing_core::{ConnectionId, Disconnected, Leaving, Overflow, Shipping};
 
 use crate::backlog::{Backlog, Step};
 use crate::message::most_body;
+use crate::pass::Pass;
 use crate::region::Region;
 use crate::ring::{Memory as _, Producer};
 use crate::words::{GONE, RUNG};
@@ -35,6 +36,8 @@ pub(crate) struct Stream {
     pub(crate) flushing: bool,
     /// Whether the foreground is gone.
     pub(crate) gone: bool,
+    /// Given to the one sender of the link, if it has sent last.
+    pub(crate) pass: Option<Arc<Pass>>,
     /// Whether something has changed that others wait for, and how often something has.
     pub(crate) changed: bool,
     pub(crate) changes: u64,
@@ -43,7 +46,7 @@ pub(crate) struct Stream {
 /// Puts frames on the ring, and remembers whether the bell has to be rung for them.
 pub(crate) struct Writer {
     region: Arc<Region>,
-    ring: Producer,
+    ring: Arc<Producer>,
     /// The longest body of one frame.
     pub(crate) most: usize,
     pub(crate) must_ring: bool,
@@ -80,9 +83,9 @@ impl Writer {
 
 impl Stream {
     /// For a new link whose messages have at most `limit` bytes.
-    pub(crate) fn new(region: Arc<Region>, limit: usize) -> Self {
+    pub(crate) fn new(region: Arc<Region>, ring: Arc<Producer>, limit: usize) -> Self {
         let most = most_body(region.len());
-        let mut writer = Writer { region, ring: Producer::new(), most, must_ring: false };
+        let mut writer = Writer { region, ring, most, must_ring: false };
         // The ring is empty. That the foreground is gone is noticed soon enough, and nobody
         // needs to look before there is more.
         let _ = writer.put_frame(Head::HELLO, &[]);
@@ -97,6 +100,7 @@ impl Stream {
             turn: false,
             flushing: false,
             gone: false,
+            pass: None,
             changed: false,
             changes: 0,
         }

@@ -4,3 +4,5 @@
 mod link;
 #[cfg(loom)]
 mod models;
+#[cfg(loom)]
+mod pass;

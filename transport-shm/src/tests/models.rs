@@ -173,7 +173,7 @@ impl<V: Variant> Model<V> {
     }
 
     /// The worker: puts frames of these many words, each word numbered, and waits for room.
-    fn produce(&self, producer: &mut Producer, frames: &[usize], mut number: u64) {
+    fn produce(&self, producer: &Producer, frames: &[usize], mut number: u64) {
         for words in frames {
             let frame: Vec<u8> =
                 (0..*words as u64).flat_map(|at| (number + at).to_ne_bytes()).collect();
@@ -232,7 +232,7 @@ fn check<V: Variant>(words: usize, frames: &'static [usize], run: usize) {
         let model = Arc::new(Model::<V>::new(words));
         let in_worker = Arc::clone(&model);
         let worker = thread::spawn(move || {
-            in_worker.produce(&mut Producer::new(), frames, 0);
+            in_worker.produce(&Producer::new(), frames, 0);
         });
         model.consume(frames.iter().sum::<usize>() as u64, run);
         worker.join().unwrap();
@@ -276,7 +276,7 @@ fn stopped<V: Variant>(stopped: Stopped, run: usize) {
         let model = Arc::new(Model::<V>::new(4));
         let in_worker = Arc::clone(&model);
         let worker = thread::spawn(move || {
-            let mut producer = Producer::new();
+            let producer = Producer::new();
             let seen = producer.put(&*in_worker, &0u64.to_ne_bytes(), &[]).unwrap();
             if !seen.has(RUNG) && !matches!(stopped, Stopped::Published) {
                 in_worker.about_to_ring();
@@ -284,7 +284,7 @@ fn stopped<V: Variant>(stopped: Stopped, run: usize) {
                     in_worker.bell.ring();
                 }
             }
-            in_worker.produce(&mut producer, &[1], 1);
+            in_worker.produce(&producer, &[1], 1);
         });
         model.consume(2, run);
         worker.join().unwrap();

@@ -59,6 +59,34 @@ fn threads_that_share_a_link_tear_nothing() {
     workers.into_iter().for_each(|worker| worker.join().unwrap());
 }
 
+/// One that is alone goes without the lock, and must make way for each that comes.
+#[test]
+fn others_come_and_go_while_one_sends() {
+    const MANY: u32 = 300_000;
+    let (road, mut foreground) = link(small());
+    let mut one = sender::<u32>(&road, 0, Overflow::Wait);
+    let sends = thread::spawn(move || (0..MANY).for_each(|n| one.send(n).unwrap()));
+    let others = thread::spawn(move || {
+        for pipe in 1..200 {
+            let mut other = sender::<u32>(&road, pipe, Overflow::Wait);
+            (0..50).for_each(|n| other.send(n).unwrap());
+        }
+    });
+    let (got, end) = foreground.until_end();
+    assert_eq!(end, LinkEnd::Gone(None));
+    let mut next = vec![0u32; 200];
+    for got in &got {
+        if let Got::Message(pipe, _) = got {
+            let next = &mut next[*pipe as usize];
+            assert_eq!(got, &Got::message(*pipe, &*next));
+            *next += 1;
+        }
+    }
+    assert_eq!((next[0], next[1..].iter().all(|next| *next == 50)), (MANY, true));
+    sends.join().unwrap();
+    others.join().unwrap();
+}
+
 #[test]
 fn every_way_out_is_told() {
     let (road, mut foreground) = link(small());
