@@ -99,19 +99,14 @@ impl MessageHead {
         let last = u64::from_le_bytes(last);
         let mut encoder = Encoder { room, body, end: body, most, last, long: None, limit };
         let encoded = postcard::serialize_with_flavor(message, ByRef(&mut encoder)).is_ok();
-        let Encoder { end, long, .. } = encoder;
-        match long {
-            _ if !encoded => Err(Reason::Unencodable),
-            None if end - body > limit => Err(Reason::TooLarge { len: end - body, max: limit }),
-            None => {
-                if let Some(first) = room.first_mut() {
-                    *first = (u64::from_le_bytes(*first) | (end - 1) as u64).to_le_bytes();
-                }
-                Ok(Encoded::Short(Short { body, end }))
-            }
-            Some(Long { len, .. }) if len > limit => Err(Reason::TooLarge { len, max: limit }),
-            Some(Long { body, .. }) => Ok(Encoded::Long(body)),
+        let end = encoder.end;
+        if !encoded || encoder.long.is_some() || end - body > limit {
+            return encoder.long_or_not(encoded);
         }
+        if let Some(first) = room.first_mut() {
+            *first = (u64::from_le_bytes(*first) | (end - 1) as u64).to_le_bytes();
+        }
+        Ok(Encoded::Short(Short { body, end }))
     }
 }
 
@@ -194,6 +189,18 @@ impl Encoder<'_> {
         // One past the end is a frame that fills its room.
         if let Some(place) = self.room.get_mut(at) {
             *place = word.to_le_bytes();
+        }
+    }
+
+    /// What became of a message that is not a short frame.
+    #[cold]
+    fn long_or_not(self, encoded: bool) -> Result<Encoded, Reason> {
+        let (short, max) = (self.end - self.body, self.limit);
+        match self.long {
+            _ if !encoded => Err(Reason::Unencodable),
+            None => Err(Reason::TooLarge { len: short, max }),
+            Some(Long { len, .. }) if len > max => Err(Reason::TooLarge { len, max }),
+            Some(Long { body, .. }) => Ok(Encoded::Long(body)),
         }
     }
 
