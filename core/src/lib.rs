@@ -56,13 +56,13 @@ pub use event::{End, Event, Exit, Leaving, Refusal};
 pub use id::{ConnectionId, LinkId, Nonce};
 pub use inlet::{Arrival, Carries, Claim, Inlet, LinkEnd, NewLink, Parcel, Transport, Undecodable};
 pub use overflow::Overflow;
-pub use receive::{Accepted, Receive};
+pub use receive::{Accepted, Admit, Receive};
 pub use refused::{AttachError, ClosePipeError, PipeError, PipeRefused};
-#[cfg(feature = "alloc")]
-pub use router::Growing;
-pub use router::{Lent, LinkEntry, PipeEntry, Polled, Router};
+pub use router::{FixedRouter, Lent, LinkEntry, PipeEntry, Polled, Router};
 pub use sender::{Disconnected, Outlet, Patience, Reason, Scope, SendError, Sender, SenderError};
 pub use state::{RouterState, SenderState, WrongState};
+#[cfg(feature = "alloc")]
+pub use table::Growing;
 pub use table::{Slot, Storage};
 pub use ticket::{InvalidTicket, Ticket};
 pub use wake::{Pingee, Pinger};

@@ -5,10 +5,17 @@ use crate::inlet::{Parcel, Undecodable};
 
 /// What the router keeps for each pipe: the foreground's receiver, as far as routing is
 /// concerned.
-pub trait Receive {
-    /// Whether a worker that knows this nonce may claim the pipe.
-    fn admits(&self, nonce: Nonce) -> bool;
+pub trait Admit {
+    /// Whether a worker that knows this nonce may claim the pipe. Nobody, unless it is
+    /// implemented: pipes that are [granted](crate::Router::granted_pipe) are not claimed.
+    fn admits(&self, nonce: Nonce) -> bool {
+        let _ = nonce;
+        false
+    }
+}
 
+/// A receiver that keeps a message until it is lent out.
+pub trait Receive: Admit {
     /// Takes a message out of its parcel and keeps it, to be handled when the receiver is
     /// lent out.
     ///

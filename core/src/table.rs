@@ -16,6 +16,10 @@ pub(crate) struct Key {
 /// Ends the chain of vacant slots.
 const NONE: u32 = u32::MAX;
 
+/// The most slots: higher indices mean something else, here and to users of the table.
+#[cfg(feature = "alloc")]
+const MOST: usize = u32::MAX as usize - 1;
+
 /// One place of a table. Arrays of it are a table's storage on a host without an allocator:
 /// `[const { Slot::VACANT }; 16]`.
 #[derive(Debug)]
@@ -34,6 +38,10 @@ impl<T> Slot<T> {
     /// A place that was never used.
     pub const VACANT: Self = Self { generation: 0, content: Content::Vacant { next: NONE } };
 }
+
+/// The storage of a table on a host with an allocator: it grows.
+#[cfg(feature = "alloc")]
+pub type Growing<T> = alloc::vec::Vec<Slot<T>>;
 
 /// The memory of a table.
 ///
@@ -76,7 +84,7 @@ impl<T> Storage<T> for alloc::vec::Vec<Slot<T>> {
     }
 
     fn grow(&mut self) -> bool {
-        if self.len() >= NONE as usize {
+        if self.len() >= MOST {
             return false;
         }
         self.push(Slot::VACANT);
@@ -115,8 +123,9 @@ impl<T, S: Storage<T>> Table<T, S> {
         self.len
     }
 
-    /// Puts `value` into a vacant slot, or gives it back when there is none.
-    pub(crate) fn insert(&mut self, value: T) -> Result<Key, T> {
+    /// Puts what `make` makes of `value` into a vacant slot, or gives `value` back when there
+    /// is none.
+    pub(crate) fn insert<V>(&mut self, value: V, make: impl FnOnce(V) -> T) -> Result<Key, V> {
         let index = if self.vacant != NONE {
             self.vacant
         } else {
@@ -135,7 +144,7 @@ impl<T, S: Storage<T>> Table<T, S> {
         } else {
             self.fresh += 1;
         }
-        slot.content = Content::Occupied(value);
+        slot.content = Content::Occupied(make(value));
         self.len += 1;
         Ok(Key { index, generation: slot.generation })
     }
@@ -221,12 +230,12 @@ mod tests {
     #[test]
     fn keys_are_not_used_twice_and_capacity_is_kept() {
         let mut table: Table<&str, _> = Table::new([const { Slot::VACANT }; 2]);
-        let a = table.insert("a").unwrap();
-        let b = table.insert("b").unwrap();
-        assert_eq!(table.insert("c"), Err("c"));
+        let a = table.insert("a", |value| value).unwrap();
+        let b = table.insert("b", |value| value).unwrap();
+        assert_eq!(table.insert("c", |value| value), Err("c"));
         assert_eq!(table.remove(a), Some("a"));
         assert_eq!(table.remove(a), None);
-        let c = table.insert("c").unwrap();
+        let c = table.insert("c", |value| value).unwrap();
         assert_eq!(c.index, a.index);
         assert_ne!(c, a);
         assert_eq!(table.get(a), None);
@@ -237,7 +246,7 @@ mod tests {
     #[test]
     fn a_key_is_present_gone_or_was_never_given_out() {
         let mut table: Table<u8, _> = Table::new([const { Slot::VACANT }; 3]);
-        let a = table.insert(1).unwrap();
+        let a = table.insert(1, |value| value).unwrap();
         assert_eq!(table.standing(a), Standing::Present);
         table.remove(a);
         assert_eq!(table.standing(a), Standing::Gone);
@@ -250,9 +259,9 @@ mod tests {
     fn a_slot_of_the_last_generation_is_retired() {
         let mut table: Table<u8, _> =
             Table::new([Slot { generation: u32::MAX, content: Content::Vacant { next: NONE } }]);
-        let last = table.insert(1).unwrap();
+        let last = table.insert(1, |value| value).unwrap();
         assert_eq!(table.remove(last), Some(1));
         assert_eq!(table.standing(last), Standing::Gone);
-        assert_eq!(table.insert(2), Err(2));
+        assert_eq!(table.insert(2, |value| value), Err(2));
     }
 }

@@ -126,11 +126,13 @@ struct Receiver {
     message: Option<u32>,
 }
 
-impl Receive for Receiver {
+impl Admit for Receiver {
     fn admits(&self, nonce: Nonce) -> bool {
         nonce.bits() == self.nonce
     }
+}
 
+impl Receive for Receiver {
     fn accept(&mut self, parcel: Parcel<'_>) -> Result<Accepted, Undecodable> {
         let replaced = self.message.replace(parcel.decode()?);
         Ok(if self.later { Accepted::Later(replaced.is_some().into()) } else { Accepted::Now })
@@ -190,6 +192,7 @@ enum Seen {
     Quiet,
     Later(usize),
     Message(usize, u32),
+    Told(usize, u32),
     Ended(usize, End),
     LinkEnded(LinkEnd),
 }
@@ -247,7 +250,8 @@ impl Model {
         Seen::LinkEnded(end)
     }
 
-    fn poll(&mut self, link: usize) -> Seen {
+    /// With `in_place`, a message is told to its receiver by the poll itself.
+    fn poll(&mut self, link: usize, in_place: bool) -> Seen {
         if !self.state.is_running() || !self.links[link].present {
             return Seen::Empty;
         }
@@ -311,7 +315,10 @@ impl Model {
             _ if pipe.place != Place::Home => Seen::Quiet,
             (Item::Message(_, message), _) => {
                 self.counters.bytes += encoded_len(message);
-                if pipe.later {
+                if in_place {
+                    self.counters.routed += 1;
+                    Seen::Told(at, message)
+                } else if pipe.later {
                     self.counters.superseded += u64::from(pipe.waiting.is_some());
                     pipe.waiting = Some(message);
                     Seen::Later(at)
@@ -376,6 +383,7 @@ enum Op {
     Poll {
         link: usize,
         keep: bool,
+        in_place: bool,
     },
     Drain(usize),
     Lend(usize),
@@ -405,7 +413,8 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (n(), n(), any::<u8>()).prop_map(|(link, pipe, what)| Op::Raw { link, pipe, what }),
         3 => n().prop_map(Op::Close),
         1 => Just(Op::CloseForeign),
-        12 => (n(), any::<bool>()).prop_map(|(link, keep)| Op::Poll { link, keep }),
+        12 => (n(), any::<bool>(), any::<bool>())
+            .prop_map(|(link, keep, in_place)| Op::Poll { link, keep, in_place }),
         3 => n().prop_map(Op::Drain),
         3 => n().prop_map(Op::Lend),
         1 => Just(Op::Lose),
@@ -604,9 +613,9 @@ where
                 let foreign = ConnectionId::from_parts(0, 1_000_000);
                 assert_eq!(self.router.close_pipe(foreign).err(), Some(expected));
             }
-            Op::Poll { link, keep } => {
+            Op::Poll { link, keep, in_place } => {
                 let Some(link) = pick(link, links) else { return };
-                self.poll(link);
+                self.poll(link, in_place);
                 if !keep {
                     self.restore();
                 }
@@ -714,20 +723,40 @@ where
     }
 
     /// A handler that runs does not poll: what is lent is given back first.
-    fn poll(&mut self, link: usize) -> Seen {
+    fn poll(&mut self, link: usize, in_place: bool) -> Seen {
         self.restore();
-        let expected = self.model.poll(link);
-        let seen = match self.router.poll(self.model.links[link].id) {
-            Polled::Empty => Seen::Empty,
-            Polled::Quiet => Seen::Quiet,
-            Polled::Later(connection) => Seen::Later(self.model.pipe_named(connection).unwrap()),
-            Polled::LinkEnded(end) => Seen::LinkEnded(end),
-            Polled::Ended(lent, end) => {
+        let expected = self.model.poll(link, in_place);
+        let id = self.model.links[link].id;
+        let mut told = None;
+        let polled = if in_place {
+            self.router.poll_with(id, |receiver, parcel| {
+                told = Some((receiver.pipe, parcel.decode::<u32>()?));
+                Ok(())
+            })
+        } else {
+            self.router.poll(id)
+        };
+        let seen = match (polled, told) {
+            (polled, Some((pipe, message))) => {
+                assert!(matches!(polled, Polled::Quiet));
+                // One that the receiver still holds is older, and its own.
+                if self.model.pipes[pipe].waiting.is_none() {
+                    self.model.pipes[pipe].messages.push(message);
+                }
+                Seen::Told(pipe, message)
+            }
+            (Polled::Empty, _) => Seen::Empty,
+            (Polled::Quiet, _) => Seen::Quiet,
+            (Polled::Later(connection), _) => {
+                Seen::Later(self.model.pipe_named(connection).unwrap())
+            }
+            (Polled::LinkEnded(end), _) => Seen::LinkEnded(end),
+            (Polled::Ended(lent, end), _) => {
                 let pipe = lent.receiver.pipe;
                 self.tell_end(lent, end);
                 Seen::Ended(pipe, end)
             }
-            Polled::Message(mut lent) => {
+            (Polled::Message(mut lent), _) => {
                 let pipe = lent.receiver.pipe;
                 let message = lent.receiver.message.take().unwrap();
                 self.model.pipes[pipe].messages.push(message);
@@ -741,7 +770,7 @@ where
 
     fn drain(&mut self, link: usize) {
         loop {
-            let seen = self.poll(link);
+            let seen = self.poll(link, false);
             self.restore();
             if matches!(seen, Seen::Empty | Seen::LinkEnded(_)) {
                 break;

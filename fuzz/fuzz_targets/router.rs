@@ -94,12 +94,14 @@ struct Receiver {
     honest: bool,
 }
 
-impl Receive for Receiver {
+impl Admit for Receiver {
     fn admits(&self, nonce: Nonce) -> bool {
         assert!(!self.honest, "only who was not granted is asked");
         self.nonce == Some(nonce.bits())
     }
+}
 
+impl Receive for Receiver {
     fn accept(&mut self, parcel: Parcel<'_>) -> Result<Accepted, Undecodable> {
         assert!(!self.honest, "a message from another worker");
         let _: String = parcel.decode()?;

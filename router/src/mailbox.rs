@@ -9,7 +9,8 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use homing_core::{
-    Accepted, Carries, ConnectionId, End, Event, Nonce, Overflow, Parcel, Receive, Undecodable,
+    Accepted, Admit, Carries, ConnectionId, End, Event, Nonce, Overflow, Parcel, Receive,
+    Undecodable,
 };
 
 use crate::gate::{Closed, Gate};
@@ -215,11 +216,13 @@ impl<R, M> Slot<R, M> {
     }
 }
 
-impl<R: Carries<M>, M> Receive for Slot<R, M> {
+impl<R: Carries<M>, M> Admit for Slot<R, M> {
     fn admits(&self, nonce: Nonce) -> bool {
         self.nonce == Some(nonce)
     }
+}
 
+impl<R: Carries<M>, M> Receive for Slot<R, M> {
     fn accept(&mut self, parcel: Parcel<'_>) -> Result<Accepted, Undecodable> {
         self.shared.borrow_mut().push(R::open(parcel)?);
         Ok(Accepted::Now)

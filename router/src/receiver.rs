@@ -2,7 +2,9 @@
 
 use std::marker::PhantomData;
 
-use homing_core::{Accepted, Carries, End, Event, Nonce, Overflow, Parcel, Receive, Undecodable};
+use homing_core::{
+    Accepted, Admit, Carries, End, Event, Nonce, Overflow, Parcel, Receive, Undecodable,
+};
 
 use crate::gate::Gate;
 
@@ -32,11 +34,13 @@ pub(crate) trait Deliver<C>: Receive {
 /// A receiver in the routing table.
 pub(crate) type Entry<C> = Box<dyn Deliver<C>>;
 
-impl<C> Receive for Box<dyn Deliver<C>> {
+impl<C> Admit for Box<dyn Deliver<C>> {
     fn admits(&self, nonce: Nonce) -> bool {
         (**self).admits(nonce)
     }
+}
 
+impl<C> Receive for Box<dyn Deliver<C>> {
     #[inline]
     fn accept(&mut self, parcel: Parcel<'_>) -> Result<Accepted, Undecodable> {
         (**self).accept(parcel)
@@ -59,11 +63,13 @@ impl<R, M, F> Handler<R, M, F> {
     }
 }
 
-impl<R: Carries<M>, M, F> Receive for Handler<R, M, F> {
+impl<R: Carries<M>, M, F> Admit for Handler<R, M, F> {
     fn admits(&self, nonce: Nonce) -> bool {
         self.nonce == nonce
     }
+}
 
+impl<R: Carries<M>, M, F> Receive for Handler<R, M, F> {
     #[inline]
     fn accept(&mut self, parcel: Parcel<'_>) -> Result<Accepted, Undecodable> {
         let replaced = self.held.replace(R::open(parcel)?).is_some();

@@ -81,11 +81,9 @@ impl Outlet<u8> for PlaceOutlet<'_> {
 /// Remembers the last message.
 struct Led(u8);
 
-impl Receive for Led {
-    fn admits(&self, _: Nonce) -> bool {
-        false
-    }
+impl Admit for Led {}
 
+impl Receive for Led {
     fn accept(&mut self, parcel: Parcel<'_>) -> Result<Accepted, Undecodable> {
         self.0 = parcel.decode()?;
         Ok(Accepted::Now)
@@ -99,12 +97,7 @@ fn expect(step: i32, condition: bool) -> Result<(), i32> {
 
 fn run() -> Result<(), i32> {
     let place = Place::new(None);
-    let mut router: Router<
-        _,
-        Led,
-        [Slot<LinkEntry<PlaceInlet<'_>>>; 2],
-        [Slot<PipeEntry<Led>>; 4],
-    > = Router::new([const { Slot::VACANT }; 2], [const { Slot::VACANT }; 4]);
+    let mut router: FixedRouter<PlaceInlet<'_>, Led, 2, 4> = Router::fixed();
     expect(1, router.attach(PlaceInlet { place: &place, bytes: [0] }).is_err())?;
     router.start().map_err(|_| 2)?;
     let link = router.attach(PlaceInlet { place: &place, bytes: [0] }).map_err(|_| 3)?;
