@@ -1,0 +1,64 @@
+//! The foreground's end of a link.
+
+use core::fmt;
+
+use heapless::spsc::Consumer;
+use homing_core::{Arrival, ConnectionId, Inlet, Leaving, LinkEnd};
+
+use crate::cargo::Cargo;
+use crate::item::Item;
+use crate::road::{Far, has_no_place};
+
+/// The foreground's end of a link. When it is dropped, every send on the link returns
+/// [`Disconnected`](homing_core::Reason::Disconnected).
+pub struct StaticInlet<C: Cargo> {
+    consumer: Consumer<'static, Item<C>>,
+    far: &'static Far<C>,
+    hold: C::Hold,
+    /// A sender that has left, when what it missed was told.
+    left: Option<(ConnectionId, Leaving)>,
+}
+
+impl<C: Cargo> StaticInlet<C> {
+    pub(crate) fn new(consumer: Consumer<'static, Item<C>>, far: &'static Far<C>) -> Self {
+        Self { consumer, far, hold: C::Hold::default(), left: None }
+    }
+}
+
+impl<C: Cargo> Inlet for StaticInlet<C> {
+    #[inline]
+    fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
+        if let Some((connection, leaving)) = self.left.take() {
+            return Ok(Some(Arrival::Stopped { connection, end: leaving.end() }));
+        }
+        if has_no_place(self.consumer.capacity()) {
+            return Ok(None);
+        }
+        Ok(self.consumer.dequeue().map(|item| match item {
+            Item::Message(connection, cargo) => {
+                Arrival::Message { connection, parcel: cargo.unload(&mut self.hold) }
+            }
+            Item::Left(connection, leaving, 0) => {
+                Arrival::Stopped { connection, end: leaving.end() }
+            }
+            Item::Left(connection, leaving, missed) => {
+                self.left = Some((connection, leaving));
+                Arrival::Missed { connection, count: missed.into() }
+            }
+        }))
+    }
+}
+
+impl<C: Cargo> Drop for StaticInlet<C> {
+    fn drop(&mut self) {
+        self.far.close();
+        // A static is never dropped: what lies in its queue is, here.
+        while !has_no_place(self.consumer.capacity()) && self.consumer.dequeue().is_some() {}
+    }
+}
+
+impl<C: Cargo> fmt::Debug for StaticInlet<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StaticInlet").field("left", &self.left).finish_non_exhaustive()
+    }
+}

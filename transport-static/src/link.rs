@@ -1,0 +1,93 @@
+//! A link, as the `static` that it is.
+
+use core::fmt;
+
+use heapless::spsc::Queue;
+use homing_core::{NewLink, Pinger, Transport};
+use static_cell::ConstStaticCell;
+
+use crate::cargo::Cargo;
+use crate::inlet::StaticInlet;
+use crate::item::Item;
+use crate::road::{Far, StaticRoad};
+
+/// A link in a `static`: see [`ValueLink`](crate::ValueLink) and
+/// [`BytesLink`](crate::BytesLink).
+///
+/// Its queue has `N - 1` places, of which each of its pipes takes one for its end. A power of
+/// two is fastest.
+pub struct StaticLink<C: Cargo, const N: usize> {
+    queue: ConstStaticCell<Queue<Item<C>, N>>,
+    far: Far<C>,
+}
+
+impl<C: Cargo, const N: usize> StaticLink<C, N> {
+    /// A link that is not split yet. `N` is at least 2.
+    pub const fn new() -> Self {
+        Self { queue: ConstStaticCell::new(Queue::new()), far: Far::new() }
+    }
+
+    /// Splits the link, once and for all, into what makes its senders and what the router
+    /// gets. `bell` is rung after each push, by whoever pushes.
+    ///
+    /// When the inlet is dropped, by a router that stops, the link's senders find that the
+    /// foreground is gone.
+    ///
+    /// # Errors
+    ///
+    /// When it was split before.
+    pub fn split(
+        &'static self,
+        bell: &'static (dyn Pinger + Sync),
+    ) -> Result<(StaticRoad<C>, StaticInlet<C>), AlreadySplit> {
+        let (producer, consumer) = self.queue.try_take().ok_or(AlreadySplit)?.split();
+        self.far.open(producer, bell);
+        Ok((StaticRoad::new(&self.far), StaticInlet::new(consumer, &self.far)))
+    }
+}
+
+impl<C: Cargo, const N: usize> Default for StaticLink<C, N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C: Cargo, const N: usize> fmt::Debug for StaticLink<C, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StaticLink").finish_non_exhaustive()
+    }
+}
+
+/// The one link that is in the `static`.
+impl<P, C, const N: usize> Transport<&'static P> for &'static StaticLink<C, N>
+where
+    P: Pinger + Sync,
+    C: Cargo,
+{
+    type Road = StaticRoad<C>;
+    type Inlet = StaticInlet<C>;
+    /// It rings the bell.
+    type Doorbell = ();
+    type Error = AlreadySplit;
+
+    fn link(
+        &mut self,
+        bell: &'static P,
+    ) -> Result<NewLink<StaticRoad<C>, StaticInlet<C>, ()>, AlreadySplit> {
+        let (road, inlet) = self.split(bell)?;
+        Ok(NewLink { road, inlet, doorbell: () })
+    }
+}
+
+/// The link was split before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct AlreadySplit;
+
+impl fmt::Display for AlreadySplit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the link was split before")
+    }
+}
+
+impl core::error::Error for AlreadySplit {}

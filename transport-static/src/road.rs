@@ -1,0 +1,220 @@
+//! The workers' side of a link, and the senders on it.
+
+use core::cell::RefCell;
+use core::fmt;
+
+use critical_section::Mutex;
+use heapless::spsc::Producer;
+use homing_core::{
+    Carries, Claim, ConnectionId, Leaving, Overflow, Parcel, Pinger, Reason, Sender, Ticket,
+    Undecodable,
+};
+
+use crate::cargo::{Cargo, Carry};
+use crate::item::Item;
+use crate::outlet::{StaticOutlet, StaticSender};
+
+/// The workers' side of a link. `None` while there is no foreground.
+pub(crate) struct Far<C: Cargo>(Mutex<RefCell<Option<Workers<C>>>>);
+
+struct Workers<C: Cargo> {
+    producer: Producer<'static, Item<C>>,
+    /// Places that are set aside for the ends of pipes.
+    ends: usize,
+    bell: &'static (dyn Pinger + Sync),
+}
+
+impl<C: Cargo> Workers<C> {
+    /// The places that are free.
+    #[inline]
+    fn free(&self) -> usize {
+        if has_no_place(self.producer.capacity()) {
+            return 0;
+        }
+        self.producer.capacity() - self.producer.len()
+    }
+}
+
+/// Whether a queue of this capacity would have no place at all, which no queue has. Asked
+/// before a queue is used, it keeps heapless' division by the number of places from having a
+/// way to panic.
+#[inline]
+pub(crate) fn has_no_place(capacity: usize) -> bool {
+    capacity == usize::MAX
+}
+
+impl<C: Cargo> Far<C> {
+    pub(crate) const fn new() -> Self {
+        Self(Mutex::new(RefCell::new(None)))
+    }
+
+    pub(crate) fn open(
+        &self,
+        producer: Producer<'static, Item<C>>,
+        bell: &'static (dyn Pinger + Sync),
+    ) {
+        self.set(Some(Workers { producer, ends: 0, bell }));
+    }
+
+    /// The foreground is gone.
+    pub(crate) fn close(&self) {
+        self.set(None);
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.with(|_| ()).is_some()
+    }
+
+    fn set(&self, workers: Option<Workers<C>>) {
+        critical_section::with(|section| {
+            // It is borrowed only in critical sections, and never in one within another.
+            if let Ok(mut place) = self.0.borrow(section).try_borrow_mut() {
+                *place = workers;
+            }
+        });
+    }
+
+    #[inline]
+    fn with<T>(&self, work: impl FnOnce(&mut Workers<C>) -> T) -> Option<T> {
+        critical_section::with(|section| {
+            self.0.borrow(section).try_borrow_mut().ok()?.as_mut().map(work)
+        })
+    }
+
+    /// Sets a place aside for the end of one more pipe, and says whether there was one.
+    /// `None` when the foreground is gone.
+    fn set_aside(&self) -> Option<bool> {
+        self.with(|workers| {
+            let free = workers.free() > workers.ends;
+            workers.ends += usize::from(free);
+            free
+        })
+    }
+
+    #[inline]
+    pub(crate) fn push(&self, connection: ConnectionId, cargo: C) -> Result<(), (C, Reason)> {
+        let bell = critical_section::with(|section| {
+            let mut place = self.0.borrow(section).try_borrow_mut();
+            let Ok(Some(workers)) = place.as_deref_mut().map(Option::as_mut) else {
+                return Err((cargo, Reason::Disconnected));
+            };
+            if workers.free() <= workers.ends {
+                return Err((cargo, Reason::Full));
+            }
+            match workers.producer.enqueue(Item::Message(connection, cargo)) {
+                Err(Item::Message(_, cargo)) => Err((cargo, Reason::Full)),
+                _ => Ok(workers.bell),
+            }
+        })?;
+        // Push first, ring second.
+        bell.ping();
+        Ok(())
+    }
+
+    /// Puts an end into the place that was set aside for it. False when the foreground is
+    /// gone.
+    pub(crate) fn leave(&self, connection: ConnectionId, leaving: Leaving, missed: u32) -> bool {
+        let bell = self.with(|workers| {
+            workers.ends = workers.ends.saturating_sub(1);
+            if !has_no_place(workers.producer.capacity()) {
+                // There is room: pushes leave that many places free.
+                let _ = workers.producer.enqueue(Item::Left(connection, leaving, missed));
+            }
+            workers.bell
+        });
+        bell.map(Pinger::ping).is_some()
+    }
+}
+
+/// Makes the senders of a link. A copy is the same road.
+pub struct StaticRoad<C: Cargo> {
+    far: &'static Far<C>,
+}
+
+impl<C: Cargo> StaticRoad<C> {
+    pub(crate) const fn new(far: &'static Far<C>) -> Self {
+        Self { far }
+    }
+
+    /// Makes the sender of a pipe that a router has made for this link, with
+    /// [`granted_pipe`](homing_core::Router::granted_pipe). It can be moved to any task or
+    /// interrupt handler.
+    ///
+    /// Under [`Overflow::GiveBack`], and under [`Overflow::Wait`], a send without room gives
+    /// the message back. Under [`Overflow::DropNewest`] the message is dropped; how many were
+    /// is counted by the sender, and by the router when the sender has left.
+    ///
+    /// # Errors
+    ///
+    /// When no place can be set aside for the pipe's end, or under a policy that would take
+    /// back what lies in the queue, which belongs to the foreground.
+    pub fn sender<M>(
+        &self,
+        connection: ConnectionId,
+        overflow: Overflow,
+    ) -> Result<StaticSender<M, C>, SenderRefused>
+    where
+        C: Carry<M>,
+    {
+        let lossy = match overflow {
+            Overflow::Wait | Overflow::GiveBack => false,
+            Overflow::DropNewest => true,
+            other => return Err(SenderRefused::Overflow(other)),
+        };
+        // Without a foreground it finds that out when it starts.
+        if self.far.set_aside() == Some(false) {
+            return Err(SenderRefused::NoRoom);
+        }
+        Ok(Sender::new(connection, StaticOutlet::new(self.far, connection, lossy)))
+    }
+}
+
+impl<M, C: Carry<M>> Carries<M> for StaticRoad<C> {
+    type Far = Result<StaticSender<M, C>, SenderRefused>;
+    /// Who holds the sender may use it.
+    const CLAIM: Claim = Claim::Granted;
+
+    fn far(&self, ticket: Ticket<M>) -> Self::Far {
+        self.sender(ticket.connection(), ticket.overflow())
+    }
+
+    fn open(parcel: Parcel<'_>) -> Result<M, Undecodable> {
+        C::open(parcel)
+    }
+}
+
+impl<C: Cargo> Clone for StaticRoad<C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C: Cargo> Copy for StaticRoad<C> {}
+
+impl<C: Cargo> fmt::Debug for StaticRoad<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StaticRoad").finish_non_exhaustive()
+    }
+}
+
+/// Why no sender was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum SenderRefused {
+    /// Each pipe takes one place of the link's queue for its end, and none is free now.
+    NoRoom,
+    /// This policy cannot be kept here.
+    Overflow(Overflow),
+}
+
+impl fmt::Display for SenderRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SenderRefused::NoRoom => "the link has no room for the end of another pipe",
+            SenderRefused::Overflow(_) => "a static link cannot take back what lies in its queue",
+        })
+    }
+}
+
+impl core::error::Error for SenderRefused {}
