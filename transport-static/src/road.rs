@@ -33,10 +33,18 @@ impl<C: Cargo> Workers<C> {
         }
         self.producer.capacity() - self.producer.len()
     }
+
+    #[inline]
+    fn enqueue(&mut self, item: Item<C>) -> Result<(), Item<C>> {
+        if has_no_place(self.producer.capacity()) {
+            return Err(item);
+        }
+        self.producer.enqueue(item)
+    }
 }
 
 /// Whether a queue of this capacity would have no place at all, which no queue has. Asked
-/// before a queue is used, it keeps heapless' division by the number of places from having a
+/// right before a queue is used, it keeps heapless' division by the number of places from having a
 /// way to panic.
 #[inline]
 pub(crate) fn has_no_place(capacity: usize) -> bool {
@@ -101,7 +109,7 @@ impl<C: Cargo> Far<C> {
             if workers.free() <= workers.ends {
                 return Err((cargo, Reason::Full));
             }
-            match workers.producer.enqueue(Item::Message(connection, cargo)) {
+            match workers.enqueue(Item::Message(connection, cargo)) {
                 Err(Item::Message(_, cargo)) => Err((cargo, Reason::Full)),
                 _ => Ok(workers.bell),
             }
@@ -116,10 +124,8 @@ impl<C: Cargo> Far<C> {
     pub(crate) fn leave(&self, connection: ConnectionId, leaving: Leaving, missed: u32) -> bool {
         let bell = self.with(|workers| {
             workers.ends = workers.ends.saturating_sub(1);
-            if !has_no_place(workers.producer.capacity()) {
-                // There is room: pushes leave that many places free.
-                let _ = workers.producer.enqueue(Item::Left(connection, leaving, missed));
-            }
+            // There is room: pushes leave that many places free.
+            let _ = workers.enqueue(Item::Left(connection, leaving, missed));
             workers.bell
         });
         bell.map(Pinger::ping).is_some()

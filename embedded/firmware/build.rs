@@ -36,10 +36,15 @@ fn memory(target: &str) -> &'static str {
 
 fn main() {
     let out = PathBuf::from(env::var("OUT_DIR").unwrap());
-    fs::write(out.join("memory.x"), memory(&env::var("TARGET").unwrap())).unwrap();
+    let target = env::var("TARGET").unwrap();
+    fs::write(out.join("memory.x"), memory(&target)).unwrap();
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-link-search={}", out.display());
     println!("cargo::rustc-link-arg-bins=--nmagic");
+    if target.starts_with("riscv") {
+        // The others' `link.x` includes it by itself.
+        println!("cargo::rustc-link-arg-bins=-Tmemory.x");
+    }
     println!("cargo::rustc-link-arg-bins=-Tlink.x");
     if env::var("CARGO_FEATURE_LOG").is_ok() {
         println!("cargo::rustc-link-arg-bins=-Tdefmt.x");

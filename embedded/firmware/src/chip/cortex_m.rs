@@ -48,8 +48,18 @@ pub fn sleep() {
     cortex_m::asm::wfe();
 }
 
-/// Something that counts instructions down, when it has been started, in units of the timer's
-/// clock: see `embedded/measure`.
-pub fn instructions() -> u32 {
-    SYST::get_current()
+/// Starts the count, which is the timer's.
+pub fn start_counting() {
+    let Some(peripherals) = Peripherals::take() else { return };
+    let mut timer = peripherals.SYST;
+    timer.set_clock_source(SystClkSource::Core);
+    timer.set_reload(0x00ff_ffff);
+    timer.clear_current();
+    timer.enable_counter();
+}
+
+/// Ticks of the chip's clock. `embedded/measure` knows how many are an instruction.
+pub fn count() -> u32 {
+    // It counts down.
+    0x00ff_ffff - SYST::get_current()
 }

@@ -1,0 +1,69 @@
+//! How pipes and links end.
+
+use homing_core::{End, Exit, LinkEnd, PipeRefused};
+use homing_transport_static::ValueLink;
+
+use crate::Failed;
+use crate::rig::{Rig, To, Told, done};
+
+pub(crate) fn once() -> Result<(), Failed> {
+    static LINK: ValueLink<u32, 16> = ValueLink::new();
+    let mut rig = Rig::new(&LINK)?;
+    let (a, mut sender) = rig.started(0)?;
+    done(sender.send_all([1, 2]))?;
+    drop(sender);
+    rig.drain();
+    rig.drain();
+    ensure!(
+        rig.heard
+            == [(0, Told::Message(1)), (0, Told::Message(2)), (0, Told::Ended(End::Finished))]
+    );
+    ensure!(rig.router.close_pipe(a).is_err());
+    ensure!(rig.router.open_pipes() == 0 && rig.router.counters().most_pipes == 1);
+    done(rig.router.stop())?;
+    ensure!(rig.router.next_stopped().is_none());
+    Ok(())
+}
+
+pub(crate) fn link() -> Result<(), Failed> {
+    static LINK: ValueLink<u32, 16> = ValueLink::new();
+    let mut rig = Rig::new(&LINK)?;
+    let (_, mut a) = rig.started(0)?;
+    let (closed, _b) = rig.started(1)?;
+    let (_, _c) = rig.started(2)?;
+    done(rig.router.close_pipe(closed))?;
+    let exit = Some(Exit::Code(3));
+    rig.router.end_link(rig.link, LinkEnd::Gone(exit));
+    ensure!(a.send(1).is_err_and(|error| error.is_disconnected()));
+    match rig.router.granted_pipe(rig.link, To(3)) {
+        Ok(_) => return Err(Failed { what: "the link has ended", line: line!() }),
+        Err(error) => ensure!(error.reason() == PipeRefused::NoSuchLink),
+    }
+    ensure!(rig.drain());
+    ensure!(rig.heard == [(0, Told::Ended(End::Lost(exit))), (2, Told::Ended(End::Lost(exit)))]);
+    ensure!(!rig.router.has_link(rig.link) && rig.router.links() == 0);
+    Ok(())
+}
+
+pub(crate) fn stop() -> Result<(), Failed> {
+    static LINK: ValueLink<u32, 16> = ValueLink::new();
+    let mut rig = Rig::new(&LINK)?;
+    let (a, mut sender) = rig.started(0)?;
+    let (b, _idle) = rig.pipe(1)?;
+    let (closed, _c) = rig.started(2)?;
+    done(rig.router.close_pipe(closed))?;
+    done(sender.send(1))?;
+    ensure!(rig.router.open_pipes() == 2);
+    done(rig.router.stop())?;
+    ensure!(!rig.drain());
+    let mut told = 0;
+    while let Some(lent) = rig.router.next_stopped() {
+        if let Some(lent) = lent {
+            ensure!(lent.connection == if lent.receiver == To(0) { a } else { b });
+            told += 1;
+        }
+    }
+    ensure!(told == 2 && rig.heard.is_empty());
+    ensure!(rig.router.open_pipes() == 0 && rig.router.links() == 0);
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! Pipes: how they are told apart, and closed.
+
+use homing_core::wake::Pinged;
+use homing_core::{
+    Accepted, Admit, ClosePipeError, ConnectionId, End, FixedRouter, Overflow, Parcel, Polled,
+    Receive, Refusal, Router, Undecodable,
+};
+use homing_transport_static::{ValueInlet, ValueLink};
+
+use crate::Failed;
+use crate::rig::{Rig, Told, done};
+
+pub(crate) fn order() -> Result<(), Failed> {
+    static LINK: ValueLink<u32, 16> = ValueLink::new();
+    let mut rig = Rig::new(&LINK)?;
+    let (_, mut a) = rig.started(0)?;
+    let (_, mut b) = rig.started(1)?;
+    for round in 0..3 {
+        rig.heard.clear();
+        for message in 0..5 {
+            let sender = if message % 2 == round % 2 { &mut a } else { &mut b };
+            done(sender.send(message))?;
+        }
+        rig.drain();
+        ensure!(rig.heard.len() == 5);
+        for (at, (pipe, told)) in rig.heard.iter().enumerate() {
+            let message = at as u32;
+            ensure!(*told == Told::Message(message));
+            ensure!(*pipe == u8::from(message % 2 != round % 2));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn closing() -> Result<(), Failed> {
+    static LINK: ValueLink<u32, 8> = ValueLink::new();
+    let mut rig = Rig::new(&LINK)?;
+    let (closed, mut sender) = rig.started(0)?;
+    let (_, mut other) = rig.started(1)?;
+    done(sender.send(1))?;
+    rig.drain();
+
+    done(sender.send(2))?;
+    let lent = done(rig.router.close_pipe(closed))?;
+    ensure!(lent.is_some_and(|lent| lent.receiver.0 == 0 && lent.connection == closed));
+    ensure!(rig.router.close_pipe(closed).err() == Some(ClosePipeError::NoSuchPipe));
+    ensure!(!rig.router.has_pipe(closed) && rig.router.open_pipes() == 1);
+
+    done(sender.send(3))?;
+    done(other.send(4))?;
+    done(sender.stop())?;
+    rig.drain();
+    ensure!(rig.heard == [(0, Told::Message(1)), (1, Told::Message(4))]);
+    ensure!(rig.router.counters().discarded_closed == 2);
+    Ok(())
+}
+
+pub(crate) fn generations() -> Result<(), Failed> {
+    static LINK: ValueLink<u32, 8> = ValueLink::new();
+    let mut rig = Rig::new(&LINK)?;
+    let (first, sender) = rig.started(0)?;
+    drop(sender);
+    rig.drain();
+    let (second, mut sender) = rig.started(1)?;
+    ensure!(second.index() == first.index() && second != first);
+    ensure!(rig.router.close_pipe(first).err() == Some(ClosePipeError::NoSuchPipe));
+    ensure!(!rig.router.has_pipe(first) && rig.router.has_pipe(second));
+
+    // A sender of the pipe that is gone says nothing to the one that took its place.
+    let mut late = done(rig.road.sender::<u32>(first, Overflow::GiveBack))?;
+    done(late.start())?;
+    done(late.send(1))?;
+    done(sender.send(2))?;
+    rig.drain();
+    ensure!(rig.heard == [(0, Told::Ended(End::Finished)), (1, Told::Message(2))]);
+    ensure!(rig.router.counters().discarded_closed == 1);
+    Ok(())
+}
+
+/// A receiver that keeps its message until it is lent out.
+struct Keeper(Option<u32>);
+
+impl Admit for Keeper {}
+
+impl Receive for Keeper {
+    fn accept(&mut self, parcel: Parcel<'_>) -> Result<Accepted, Undecodable> {
+        self.0 = Some(parcel.take()?);
+        Ok(Accepted::Now)
+    }
+}
+
+pub(crate) fn lent() -> Result<(), Failed> {
+    static LINK: ValueLink<u32, 8> = ValueLink::new();
+    static BELL: Pinged = Pinged::new();
+    let (road, inlet) = done(LINK.split(&BELL))?;
+    let mut router: FixedRouter<ValueInlet<u32>, Keeper, 1, 1> = Router::fixed();
+    done(router.start())?;
+    let link = done(router.attach(inlet))?;
+    let pipe = done(router.granted_pipe(link, Keeper(None)))?;
+    let mut sender = done(road.sender::<u32>(pipe, Overflow::GiveBack))?;
+    done(sender.start())?;
+    done(sender.send(1))?;
+    done(sender.send(2))?;
+
+    let Polled::Message(mut lent) = router.poll(link) else {
+        return Err(Failed { what: "the receiver is lent", line: line!() });
+    };
+    ensure!(lent.receiver.0.take() == Some(1));
+    ensure!(router.restore(lent).is_none());
+
+    let Polled::Message(lent) = router.poll(link) else {
+        return Err(Failed { what: "the receiver is lent again", line: line!() });
+    };
+    // Its handler closes its own pipe.
+    ensure!(done(router.close_pipe(pipe))?.is_none());
+    ensure!(router.restore(lent).is_some());
+    ensure!(router.open_pipes() == 0);
+    Ok(())
+}
+
+pub(crate) fn foreign() -> Result<(), Failed> {
+    static LINK: ValueLink<u32, 8> = ValueLink::new();
+    let mut rig = Rig::new(&LINK)?;
+    let (pipe, _sender) = rig.started(0)?;
+    for foreign in [
+        ConnectionId::from_parts(pipe.index(), pipe.generation() + 1),
+        ConnectionId::from_parts(pipe.index() + 1, 0),
+        ConnectionId::from_parts(u32::MAX, u32::MAX),
+    ] {
+        ensure!(rig.router.close_pipe(foreign).err() == Some(ClosePipeError::NoSuchPipe));
+        ensure!(!rig.router.has_pipe(foreign));
+    }
+    ensure!(rig.router.has_pipe(pipe));
+    Ok(())
+}
+
+pub(crate) fn not_yours() -> Result<(), Failed> {
+    static LINK: ValueLink<u32, 8> = ValueLink::new();
+    static OTHER: ValueLink<u32, 8> = ValueLink::new();
+    static BELL: Pinged = Pinged::new();
+    let mut rig = Rig::new(&LINK)?;
+    let (pipe, mut sender) = rig.started(0)?;
+    let (road, inlet) = done(OTHER.split(&BELL))?;
+    let other = done(rig.router.attach(inlet))?;
+
+    let mut stranger = done(road.sender::<u32>(pipe, Overflow::GiveBack))?;
+    done(stranger.start())?;
+    done(stranger.send(1))?;
+    let polled = rig.router.poll_with(other, |_, _| Ok(()));
+    ensure!(matches!(polled, Polled::Quiet));
+    ensure!(rig.router.is_ending(other));
+    ensure!(stranger.send(2).is_err_and(|error| error.is_disconnected()));
+    match rig.router.poll_with(other, |_, _| Ok(())) {
+        Polled::LinkEnded(end) => ensure!(end == Refusal::NotYours.into()),
+        _ => return Err(Failed { what: "the link has ended", line: line!() }),
+    }
+    ensure!(rig.router.counters().refused_links == 1);
+
+    done(sender.send(3))?;
+    rig.drain();
+    ensure!(rig.heard == [(0, Told::Message(3))]);
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! A router with one link, whose receivers only write down what they are told.
+
+use heapless::Vec;
+use homing_core::wake::Pinged;
+use homing_core::{
+    Admit, ConnectionId, End, FixedRouter, LinkId, Overflow, Polled, Router, Undecodable,
+};
+use homing_transport_static::{Cargo, Carry, StaticInlet, StaticLink, StaticRoad, StaticSender};
+
+use crate::Failed;
+
+/// A receiver: the name of a pipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct To(pub(crate) u8);
+
+impl Admit for To {}
+
+/// What a receiver was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    Message(u32),
+    Ended(End),
+}
+
+pub(crate) type Heard = Vec<(u8, Told), 32>;
+
+/// Rung by the links of all checks. They run one after another on a chip, but tests may not:
+/// only a check with a bell of its own may look at it.
+static BELL: Pinged = Pinged::new();
+
+pub(crate) struct Rig<C: Cargo> {
+    pub(crate) router: FixedRouter<StaticInlet<C>, To, 2, 4>,
+    pub(crate) road: StaticRoad<C>,
+    pub(crate) link: LinkId,
+    pub(crate) heard: Heard,
+}
+
+impl<C: Carry<u32>> Rig<C> {
+    pub(crate) fn new<const N: usize>(link: &'static StaticLink<C, N>) -> Result<Self, Failed> {
+        let (road, inlet) = done(link.split(&BELL))?;
+        let mut router = Router::fixed();
+        done(router.start())?;
+        let link = done(router.attach(inlet))?;
+        Ok(Self { router, road, link, heard: Heard::new() })
+    }
+
+    /// Makes a pipe, and its sender.
+    pub(crate) fn pipe(
+        &mut self,
+        name: u8,
+    ) -> Result<(ConnectionId, StaticSender<u32, C>), Failed> {
+        let pipe = done(self.router.granted_pipe(self.link, To(name)))?;
+        Ok((pipe, done(self.road.sender(pipe, Overflow::GiveBack))?))
+    }
+
+    /// Makes a pipe, and its sender, and starts that.
+    pub(crate) fn started(
+        &mut self,
+        name: u8,
+    ) -> Result<(ConnectionId, StaticSender<u32, C>), Failed> {
+        let (pipe, mut sender) = self.pipe(name)?;
+        done(sender.start())?;
+        Ok((pipe, sender))
+    }
+
+    /// Routes all that has arrived, and writes it down. Returns whether the link has ended.
+    pub(crate) fn drain(&mut self) -> bool {
+        loop {
+            let heard = &mut self.heard;
+            let polled = self.router.poll_with(self.link, |to, parcel| {
+                let message = C::open(parcel)?;
+                heard.push((to.0, Told::Message(message))).map_err(|_| Undecodable)
+            });
+            match polled {
+                Polled::Empty => return false,
+                Polled::LinkEnded(_) => return true,
+                Polled::Ended(lent, end) => {
+                    // A check that hears so much fails by what is missing.
+                    let _ = self.heard.push((lent.receiver.0, Told::Ended(end)));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What was expected to go well.
+#[track_caller]
+pub(crate) fn done<T, E>(result: Result<T, E>) -> Result<T, Failed> {
+    let line = core::panic::Location::caller().line();
+    result.map_err(|_| Failed { what: "this goes well", line })
+}

@@ -1,0 +1,138 @@
+//! Queues and tables that are full.
+
+use homing_core::wake::Pinged;
+use homing_core::{AttachError, End, Overflow, PipeRefused};
+use homing_transport_static::{AlreadySplit, SenderRefused, ValueLink};
+
+use crate::Failed;
+use crate::rig::{Rig, To, Told, done};
+
+pub(crate) fn full() -> Result<(), Failed> {
+    static LINK: ValueLink<u32, 4> = ValueLink::new();
+    let mut rig = Rig::new(&LINK)?;
+    let (_, mut sender) = rig.started(0)?;
+    // Three places, of which one is for the end.
+    for round in 0..3 {
+        rig.heard.clear();
+        done(sender.send(round))?;
+        done(sender.send(round + 1))?;
+        let refused = sender.send(9).map_err(|error| (error.is_full(), error.into_message()));
+        ensure!(refused == Err((true, 9)));
+        ensure!(sender.try_send(9).is_err_and(|error| error.is_full()));
+        rig.drain();
+        ensure!(rig.heard == [(0, Told::Message(round)), (0, Told::Message(round + 1))]);
+    }
+    ensure!(sender.counters().sent == 6 && sender.counters().dropped == 0);
+    Ok(())
+}
+
+pub(crate) fn leaving() -> Result<(), Failed> {
+    static LINK: ValueLink<u32, 4> = ValueLink::new();
+    let mut rig = Rig::new(&LINK)?;
+    let (_, mut a) = rig.started(0)?;
+    let (_, b) = rig.started(1)?;
+    done(a.send(1))?;
+    ensure!(a.send(2).is_err_and(|error| error.is_full()));
+    drop(b);
+    ensure!(a.stop() == Ok(()));
+    rig.drain();
+    let told =
+        [(0, Told::Message(1)), (1, Told::Ended(End::Finished)), (0, Told::Ended(End::Finished))];
+    ensure!(rig.heard == told);
+    Ok(())
+}
+
+pub(crate) fn dropping() -> Result<(), Failed> {
+    static LINK: ValueLink<u32, 4> = ValueLink::new();
+    let mut rig = Rig::new(&LINK)?;
+    let pipe = done(rig.router.granted_pipe(rig.link, To(0)))?;
+    let mut sender = done(rig.road.sender::<u32>(pipe, Overflow::DropNewest))?;
+    done(sender.start())?;
+    for message in 0..5 {
+        done(sender.send(message))?;
+    }
+    ensure!(sender.try_send(9).is_err_and(|error| error.is_full()));
+    ensure!(sender.counters().sent == 5 && sender.counters().dropped == 3);
+    done(sender.stop())?;
+    rig.drain();
+    let told = [(0, Told::Message(0)), (0, Told::Message(1)), (0, Told::Ended(End::Finished))];
+    ensure!(rig.heard == told);
+    ensure!(rig.router.counters().missed == 3);
+    Ok(())
+}
+
+pub(crate) fn ends() -> Result<(), Failed> {
+    static LINK: ValueLink<u32, 4> = ValueLink::new();
+    let mut rig = Rig::new(&LINK)?;
+    let (_, mut a) = rig.started(0)?;
+    let (_, b) = rig.started(1)?;
+    let (_, c) = rig.started(2)?;
+    let pipe = done(rig.router.granted_pipe(rig.link, To(3)))?;
+    let refused = rig.road.sender::<u32>(pipe, Overflow::GiveBack).err();
+    ensure!(refused == Some(SenderRefused::NoRoom));
+    ensure!(a.send(1).is_err_and(|error| error.is_full()));
+    drop((b, c));
+    // Their ends lie in the queue still.
+    ensure!(a.send(1).is_err_and(|error| error.is_full()));
+    ensure!(rig.road.sender::<u32>(pipe, Overflow::GiveBack).is_err());
+    rig.drain();
+    ensure!(a.send(1).is_ok());
+    ensure!(rig.road.sender::<u32>(pipe, Overflow::GiveBack).is_ok());
+    Ok(())
+}
+
+pub(crate) fn policies() -> Result<(), Failed> {
+    static LINK: ValueLink<u32, 4> = ValueLink::new();
+    let mut rig = Rig::new(&LINK)?;
+    let pipe = done(rig.router.granted_pipe(rig.link, To(0)))?;
+    for policy in [Overflow::DropOldest, Overflow::LatestWins] {
+        let refused = rig.road.sender::<u32>(pipe, policy).err();
+        ensure!(refused == Some(SenderRefused::Overflow(policy)));
+    }
+    // Nothing waits here.
+    let mut sender = done(rig.road.sender::<u32>(pipe, Overflow::Wait))?;
+    done(sender.start())?;
+    done(sender.send_all([1, 2]))?;
+    ensure!(sender.send(3).is_err_and(|error| error.is_full()));
+    Ok(())
+}
+
+pub(crate) fn split() -> Result<(), Failed> {
+    static LINK: ValueLink<u32, 4> = ValueLink::new();
+    static BELL: Pinged = Pinged::new();
+    let halves = done(LINK.split(&BELL))?;
+    ensure!(LINK.split(&BELL).err() == Some(AlreadySplit));
+    drop(halves);
+    ensure!(LINK.split(&BELL).err() == Some(AlreadySplit));
+    Ok(())
+}
+
+pub(crate) fn tables() -> Result<(), Failed> {
+    static LINKS: [ValueLink<u32, 4>; 3] = [const { ValueLink::new() }; 3];
+    static BELL: Pinged = Pinged::new();
+    let [first, second, third] = &LINKS;
+    let mut rig = Rig::new(first)?;
+    let (_, inlet) = done(second.split(&BELL))?;
+    done(rig.router.attach(inlet))?;
+    let (road, inlet) = done(third.split(&BELL))?;
+    let Err(AttachError::TableFull(inlet)) = rig.router.attach(inlet) else {
+        return Err(Failed { what: "there is room for two links", line: line!() });
+    };
+    // It is as good as before.
+    let pipe = homing_core::ConnectionId::from_parts(0, 0);
+    let mut sender = done(road.sender::<u32>(pipe, Overflow::GiveBack))?;
+    ensure!(sender.start() == Ok(()));
+    drop(inlet);
+
+    for name in 0..4 {
+        done(rig.router.granted_pipe(rig.link, To(name)))?;
+    }
+    match rig.router.granted_pipe(rig.link, To(4)) {
+        Ok(_) => return Err(Failed { what: "there is room for four pipes", line: line!() }),
+        Err(error) => {
+            ensure!(error.reason() == PipeRefused::TableFull);
+            ensure!(error.into_receiver() == To(4));
+        }
+    }
+    Ok(())
+}
