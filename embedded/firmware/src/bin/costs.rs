@@ -7,11 +7,13 @@
 use core::hint::black_box;
 
 use homing_core::wake::Pinged;
-use homing_core::{Admit, FixedRouter, LinkEntry, LinkId, Overflow, PipeEntry, Polled, Router, Slot};
+use homing_core::{
+    Admit, FixedRouter, LinkEntry, LinkId, Overflow, PipeEntry, Polled, Router, Slot,
+};
 use homing_firmware::hidden::entry;
 use homing_firmware::{count, exit, start_counting};
 use homing_transport_static::{
-    BytesInlet, BytesLink, Carry, StaticInlet, StaticLink, StaticSender, ValueInlet, ValueLink,
+    BytesLink, Carry, StaticInlet, StaticLink, StaticSender, ValueInlet, ValueLink,
 };
 
 homing_firmware::interrupts!(nothing, nothing);
@@ -104,11 +106,9 @@ fn main() -> ! {
     ram("router", size_of::<Values<0, 0>>(), 0);
     // A receiver that is a function pointer: four bytes, which are not the pipe's.
     ram("pipe", size_of::<Slot<PipeEntry<fn()>>>(), size_of::<fn()>());
-    ram("link-value", size_of::<Slot<LinkEntry<ValueInlet<Message>>>>(), 0);
-    ram("link-bytes", size_of::<Slot<LinkEntry<BytesInlet<16>>>>(), 0);
+    ram("link", size_of::<Slot<LinkEntry<ValueInlet<Message>>>>(), 0);
     ram("sender", size_of::<StaticSender<Message>>(), 0);
-    ram("place-value", size_of::<ValueLink<Message, 9>>(), size_of::<ValueLink<Message, 8>>());
-    ram("place-bytes", size_of::<BytesLink<16, 9>>(), size_of::<BytesLink<16, 8>>());
+    ram("place", size_of::<ValueLink<Message, 9>>(), size_of::<ValueLink<Message, 8>>());
     let places = 8 * (size_of::<ValueLink<Message, 9>>() - size_of::<ValueLink<Message, 8>>());
     ram("static", size_of::<ValueLink<Message, 8>>(), places);
     exit(true)

@@ -3,19 +3,17 @@
 #![no_main]
 
 use core::cell::RefCell;
-
-use cortex_m::{Peripherals, asm, peripheral::syst::SystClkSource};
+use cortex_m::{Peripherals, asm};
 use cortex_m_rt::{entry, exception};
 use critical_section::Mutex;
 use homing_core::wake::Pinged;
-use homing_core::{Admit, FixedRouter, Overflow, Polled, Router};
-use homing_firmware::exit; // brings the logger too: yours is `defmt-rtt`, with `panic-probe`
+use homing_core::{Admit, End, FixedRouter, Overflow, Polled, Router};
+use homing_firmware::exit; // and the logger, and the panic handler
 use homing_transport_static::{StaticSender, ValueInlet, ValueLink};
 
 struct Reading(i16);
-
-enum To { Display } // the receivers: names, of which the main loop knows what they do
-impl Admit for To {}
+struct Display; // a receiver: a name, of which the main loop knows what it does
+impl Admit for Display {}
 
 static PINGED: Pinged = Pinged::new();
 static TIMER: ValueLink<Reading, 8> = ValueLink::new();
@@ -26,8 +24,7 @@ fn SysTick() {
     critical_section::with(|section| {
         let mut place = SENDER.borrow_ref_mut(section);
         let Some(sender) = place.as_mut() else { return };
-        // It never waits: if there is no room, the reading comes back in the error.
-        let _ = sender.send(Reading(21));
+        let _ = sender.send(Reading(21)); // without room, the reading comes back in the error
         if sender.counters().sent == 10 {
             *place = None; // dropped, a sender stops
         }
@@ -36,28 +33,26 @@ fn SysTick() {
 
 #[entry]
 fn main() -> ! {
-    let mut router: FixedRouter<ValueInlet<Reading>, To, 1, 1> = Router::fixed();
+    let mut router: FixedRouter<ValueInlet<Reading>, Display, 1, 1> = Router::fixed();
     router.start().unwrap();
     let (road, inlet) = TIMER.split(&PINGED).unwrap();
     let link = router.attach(inlet).unwrap();
-    let pipe = router.granted_pipe(link, To::Display).unwrap();
+    let pipe = router.granted_pipe(link, Display).unwrap();
     let mut sender = road.sender(pipe, Overflow::GiveBack).unwrap();
     sender.start().unwrap();
     critical_section::with(|section| SENDER.replace(section, Some(sender)));
-
     let mut timer = Peripherals::take().unwrap().SYST;
-    timer.set_clock_source(SystClkSource::Core);
-    timer.set_reload(100_000);
+    timer.set_reload(1_000);
     timer.enable_interrupt();
     timer.enable_counter();
     loop {
-        match router.poll_with(link, |To::Display, parcel| {
+        match router.poll_with(link, |Display, parcel| {
             let Reading(celsius) = parcel.take()?;
             defmt::info!("{} degrees", celsius);
             Ok(())
         }) {
-            Polled::Empty if !PINGED.take() => asm::wfe(), // an interrupt ends it
-            Polled::Ended(_, end) => { defmt::info!("{} ended", end); exit(true) }
+            Polled::Empty if !PINGED.take() => asm::wfe(), // ends with an interrupt
+            Polled::Ended(_, end) => exit(end == End::Finished),
             _ => {}
         }
     }

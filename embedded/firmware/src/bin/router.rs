@@ -211,12 +211,8 @@ fn main() -> ! {
     let presses = defmt::unwrap!(router.granted_pipe(second_link, To::Presses).ok());
     let unused = defmt::unwrap!(router.granted_pipe(second_link, To::Presses).ok());
 
-    let timer_worker = Timer {
-        samples: sender(&timer, samples),
-        beats: sender(&timer, beats),
-        next: 0,
-        full: 0,
-    };
+    let timer_worker =
+        Timer { samples: sender(&timer, samples), beats: sender(&timer, beats), next: 0, full: 0 };
     let second_worker = Second { presses: sender(&second, presses), next: 0 };
     critical_section::with(|section| {
         TIMER_WORKER.replace(section, Some(timer_worker));
