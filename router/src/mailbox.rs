@@ -244,11 +244,11 @@ impl<C, R: Carries<M>, M> Deliver<C> for Slot<R, M> {
 
     fn handle(
         &mut self,
-        parcel: Parcel<'_>,
+        parcel: &mut Parcel<'_>,
         context: &mut C,
         gate: &Gate,
     ) -> Result<(), Undecodable> {
-        self.accept(parcel)?;
+        self.accept(parcel.reborrow())?;
         self.deliver(context, gate);
         Ok(())
     }

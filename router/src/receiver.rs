@@ -16,10 +16,11 @@ pub(crate) trait Deliver<C>: Receive {
     /// Takes a message out of its parcel and tells it at once.
     ///
     /// Only for a receiver that is lent, and whose [`accept`](Receive::accept) says
-    /// [`Now`](Accepted::Now).
+    /// [`Now`](Accepted::Now). The parcel stays where it is until its bytes are read: to copy
+    /// it would take as long as to read them.
     fn handle(
         &mut self,
-        parcel: Parcel<'_>,
+        parcel: &mut Parcel<'_>,
         context: &mut C,
         gate: &Gate,
     ) -> Result<(), Undecodable>;
@@ -90,8 +91,13 @@ where
     }
 
     #[inline]
-    fn handle(&mut self, parcel: Parcel<'_>, context: &mut C, _: &Gate) -> Result<(), Undecodable> {
-        (self.handle)(context, Event::Message(R::open(parcel)?));
+    fn handle(
+        &mut self,
+        parcel: &mut Parcel<'_>,
+        context: &mut C,
+        _: &Gate,
+    ) -> Result<(), Undecodable> {
+        (self.handle)(context, Event::Message(R::open(parcel.reborrow())?));
         Ok(())
     }
 

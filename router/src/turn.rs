@@ -81,7 +81,7 @@ impl<'a, C: 'static> Turn<'a, C> {
             Ok(Some(Arrival::Message { connection, parcel })) => {
                 if let Some(receiver) = self.loan.of(*connection) {
                     let bytes = parcel.len() as u64;
-                    let handled = receiver.handle(parcel.reborrow(), context, &self.gate);
+                    let handled = receiver.handle(parcel, context, &self.gate);
                     self.loan.bytes += bytes;
                     if handled.is_err() {
                         return self.refuse(context);
