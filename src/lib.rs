@@ -20,7 +20,7 @@ pub mod pipe {
 #[cfg(feature = "serial")]
 pub mod serial {
     pub use homing_transport_serial::{
-        Gap, Health, Heard, LineCounters, Port, Serial, SerialError, SerialInlet, SerialRoad,
+        Counts, Heard, Port, Serial, SerialInlet, SerialRoad, Tally,
     };
 }
 

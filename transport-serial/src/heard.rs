@@ -1,18 +1,24 @@
-//! What a receiver hears over a serial line.
+//! What the receiver of a serial pipe is told.
 
-use core::fmt;
+use serde::{Deserialize, Serialize};
 
-/// What arrives at the receiver of a serial line: a message, or the news that some are lost.
+/// What the receiver of a serial pipe is told: messages, and where some are missing.
 ///
-/// It is the message type of every pipe of such a line, so that no receiver overlooks a gap. A
-/// pipe under [`LatestWins`](homing_core::Overflow::LatestWins) may never see one: a message
-/// that comes after it takes its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A serial line is not reliable. Each message that was sent in a run of the chip is heard
+/// once, in order, or is part of a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Heard<M> {
     /// A message.
     Message(M),
-    /// Messages between the last and the next one were lost.
-    Gap(Gap),
+    /// So many messages, that were sent after what was heard last and before what is heard
+    /// next, are lost. It is told when the next frame of this pipe arrives, just before what
+    /// that holds.
+    ///
+    /// Where the foreground came later than the chip, the first is all that was sent before.
+    Gap(u64),
+    /// The chip was reset, and what comes next is of a new run. Messages of the run before
+    /// that were not heard by now are lost, and nobody knows how many they are.
+    Restarted,
 }
 
 impl<M> Heard<M> {
@@ -20,25 +26,7 @@ impl<M> Heard<M> {
     pub fn message(self) -> Option<M> {
         match self {
             Heard::Message(message) => Some(message),
-            Heard::Gap(_) => None,
+            Heard::Gap(_) | Heard::Restarted => None,
         }
-    }
-}
-
-/// Messages of a pipe that were sent and did not arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gap {
-    /// How many, as far as is known.
-    pub lost: u32,
-    /// The firmware has begun anew: `lost` counts the messages of its new run. How many of the
-    /// run before were lost at its end is not known.
-    pub restarted: bool,
-}
-
-impl fmt::Display for Gap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let messages = if self.lost == 1 { "message" } else { "messages" };
-        write!(f, "{} {messages}", self.lost)?;
-        if self.restarted { f.write_str(", and the firmware has begun anew") } else { Ok(()) }
     }
 }

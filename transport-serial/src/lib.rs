@@ -1,86 +1,152 @@
-//! Serial lines: a microcontroller is a worker of a router on a host.
+//! Serial lines as a transport of [Homing](https://crates.io/crates/homing): a microcontroller
+//! is a worker, and a desktop's router routes its messages like those of any other.
 //!
-//! The chip's end is a [`Line`] over whatever writes bytes (`embedded_io::Write`); it needs no
-//! allocator. The host's end is `Serial` (feature `std`), a transport over whatever reads them.
-//! Each message is a frame with a checksum, between two delimiters, and carries a sequence
-//! number; `WIRE.md` has the format.
+//! A serial line is not reliable: bytes are lost, added and changed, and the chip may be reset
+//! at any time. What another link promises, that each message arrives, is replaced here: in
+//! each run of the chip, **each message is delivered once, in order, or reported as part of a
+//! gap**. So the message type of a serial pipe is [`Heard<M>`](Heard): no receiver can
+//! overlook that something is missing, and no receiver of another link has to look.
 //!
-//! # On the chip
+//! # The chip
+//!
+//! A [`Line`] takes whatever implements [`embedded_io::Write`], and makes the senders of its
+//! pipes, without the standard library and without an allocator
+//! (`default-features = false`):
 //!
 //! ```
-//! # #[derive(serde::Serialize)] struct Reading { celsius: i16 }
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let mut written: Vec<u8> = Vec::new();
-//! # struct Uart<'a>(&'a mut Vec<u8>);
-//! # impl embedded_io::ErrorType for Uart<'_> { type Error = core::convert::Infallible; }
-//! # impl embedded_io::Write for Uart<'_> {
-//! #     fn write(&mut self, b: &[u8]) -> Result<usize, Self::Error> { self.0.extend(b); Ok(b.len()) }
-//! #     fn flush(&mut self) -> Result<(), Self::Error> { Ok(()) }
-//! # }
-//! # let uart = Uart(&mut written);
 //! use homing_transport_serial::{Line, Port};
+//! use serde::Serialize;
 //!
-//! let line: Line<_, 64> = Line::new(uart); // frames of up to 64 bytes
-//! let mut sender = line.sender::<Reading>(Port(0));
-//! sender.start()?;
-//! sender.send(Reading { celsius: 21 })?;
-//! # Ok(()) }
+//! #[derive(Serialize)]
+//! struct Reading { celsius: i16 }
+//!
+//! # fn run(uart: impl embedded_io::Write, times_started: u32) -> Option<()> {
+//! let line: Line<_> = Line::new(uart, times_started);
+//! let mut readings = line.sender(Port(0)).ok()?;
+//! readings.start().ok()?;
+//! readings.send(Reading { celsius: 21 }).ok()?;
+//! # Some(())
+//! # }
+//! # run(embedded_io_adapters::std::FromStd::new(std::io::sink()), 1);
 //! ```
 //!
-//! # On the host
+//! # The foreground
 //!
-#![cfg_attr(feature = "std", doc = "```no_run")]
+//! A [`Serial`] takes the port, and is a transport for a router:
+//!
+#![cfg_attr(feature = "std", doc = "```")]
 #![cfg_attr(not(feature = "std"), doc = "```ignore")]
-//! # #[derive(serde::Deserialize, Debug)] struct Reading { celsius: i16 }
-//! use homing_core::Event;
-//! use homing_pingee_adapters::std_loop::EventLoop;
-//! use homing_router::Router;
+//! use homing_core::*;
 //! use homing_transport_serial::{Heard, Serial};
+//! # use homing_transport_serial::{Line, Port};
+//! # struct Bell;
+//! # impl Pinger for Bell { fn ping(&self) {} }
+//! # let mut bytes = Vec::new();
+//! # {
+//! #     let line: Line<_> = Line::new(embedded_io_adapters::std::FromStd::new(&mut bytes), 1);
+//! #     let mut sender = line.sender(Port(0)).unwrap();
+//! #     sender.start().unwrap();
+//! #     sender.send(21i16).unwrap();
+//! # }
+//! # let port = std::io::Cursor::new(bytes);
 //!
-//! let mut event_loop = EventLoop::new()?;
-//! let router = Router::new(&event_loop);
-//! router.start()?;
+//! // A router calls this, in `router.link(Serial::new(port))`; and then `link.pipe(…)` calls
+//! // `far`, which says what the chip has to call the pipe.
+//! let mut link = Serial::threaded(port).link(Bell)?;
+//! let pipe = ConnectionId::from_parts(0, 0);
+//! let ticket: Ticket<Heard<i16>> = Ticket::new(pipe, Nonce::new(0));
+//! assert_eq!(link.road.far(ticket).0, 0);
 //!
-//! let port = std::fs::File::open("/dev/ttyACM0")?; // set up before: speed, raw mode
-//! let link = router.link(Serial::new(port))?;
-//! // The first pipe of the link is the chip's `Port(0)`.
-//! link.pipe(|_: &mut (), event: Event<Heard<Reading>>| match event {
-//!     Event::Message(Heard::Message(reading)) => println!("{reading:?}"),
-//!     Event::Message(Heard::Gap(gap)) => println!("lost: {gap}"),
-//!     Event::Ended(end) => println!("{end}"),
-//! })?;
-//! event_loop.run(&router, &mut ())?;
+//! let mut heard: Vec<Heard<i16>> = Vec::new();
+//! loop {
+//!     match link.inlet.poll() {
+//!         Ok(Some(Arrival::Message { parcel, .. })) => heard.push(parcel.decode()?),
+//!         Ok(Some(Arrival::Stopped { end, .. })) => break assert_eq!(end, End::Finished),
+//!         Ok(_) => {} // a router would sleep until the bell rings
+//!         Err(end) => panic!("{end:?}"),
+//!     }
+//! }
+//! assert_eq!(heard, [Heard::Message(21)]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What is promised
+//! # What a receiver learns, and when
 //!
-//! A serial line is not reliable, and nothing comes back over it. So instead of arriving in
-//! any case, a message is *delivered once, in order, or reported as a [`Gap`]*. A message that
-//! is not what was sent is never delivered, but for what a checksum of 32 bits lets through.
-//! After any damage the next whole frame is received.
+//! * [`Heard::Gap`] says how many messages of this pipe are missing. It comes with the next
+//!   frame of the pipe, or with its end.
+//! * [`Heard::Restarted`] says that the chip was reset. What was lost at the end of the run
+//!   before, nobody knows.
+//! * Messages that come twice, or after later ones, are dropped.
+//! * [`End::Finished`](homing_core::End::Finished) comes when the chip stops its sender. A
+//!   pipe ends once: what the chip sends on its port after that, in a later run too, is
+//!   dropped. If the frame that says so is lost, the pipe is open until the line ends. So a
+//!   chip that may be reset does best not to stop.
+//! * [`End::Lost`](homing_core::End::Lost) comes when the line ends: the adapter was
+//!   unplugged.
+//! * [`End::Refused`](homing_core::End::Refused) comes when a message, whose checksum is
+//!   right, is not of the receiver's type: the chip's firmware is of another version. The link
+//!   is cut off, as any other.
 //!
-//! A gap is reported when the next frame of the same pipe arrives; behind the last one, nobody
-//! knows of it.
+//! What belongs to no pipe is counted, and nobody is told: noise, damaged frames, frames for
+//! ports that have no pipe. [`Serial::tally`] shows it.
 //!
-//! Nothing on a serial line is secret or proven: the line is the worker. It can speak only for
-//! the pipes that were made on its own link.
+//! A receiver of [`LatestWins`](homing_core::Overflow::LatestWins) is told the latest only,
+//! and that may be a message that came after a gap. What happens when there is no room is not
+//! chosen here otherwise: a sender always waits, as its writer does.
+//!
+//! # How sure that is
+//!
+//! A checksum of 32 bits (CRC-32C) guards each frame. It finds every damage of up to 5 bits
+//! and every burst of up to 32 in frames of up to 650 bytes, every damage of up to 3 bits in
+//! all that are longer here; of all other damage, one in 4 thousand million passes. A frame
+//! begins and ends with a byte that it cannot hold, so that noise costs the frame that it
+//! falls on, and no other.
 
-#![cfg_attr(not(any(feature = "std", test)), no_std)]
+#![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 
+mod frame;
+mod line;
+mod lock;
+mod outlet;
+mod port;
+
+#[cfg(feature = "std")]
+mod counts;
+#[cfg(feature = "std")]
+mod deframer;
+#[cfg(feature = "std")]
 mod heard;
 #[cfg(feature = "std")]
-mod host;
-mod line;
-mod outlet;
-#[cfg(all(test, feature = "std"))]
-mod tests;
-mod wire;
-
-pub use heard::{Gap, Heard};
+mod inlet;
 #[cfg(feature = "std")]
-pub use host::{Health, LineCounters, Serial, SerialError, SerialInlet, SerialRoad};
-pub use line::{Line, Sender};
+mod intake;
+#[cfg(feature = "std")]
+mod road;
+#[cfg(feature = "std")]
+mod runs;
+#[cfg(feature = "std")]
+mod serial;
+#[cfg(feature = "std")]
+mod thread;
+#[cfg(all(feature = "std", unix))]
+mod watched;
+
+pub use line::{Line, PORTS, PortRefused};
 pub use outlet::SerialOutlet;
-pub use wire::Port;
+pub use port::Port;
+
+#[cfg(feature = "std")]
+pub use counts::{Counts, Tally};
+#[cfg(feature = "std")]
+pub use heard::Heard;
+#[cfg(feature = "std")]
+pub use inlet::SerialInlet;
+#[cfg(feature = "std")]
+pub use road::SerialRoad;
+#[cfg(feature = "std")]
+pub use serial::Serial;
+
+/// The most that one read takes.
+#[cfg(feature = "std")]
+const READ: usize = 4096;

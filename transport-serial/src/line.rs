@@ -1,136 +1,192 @@
-//! The chip's end of a serial line.
+//! The worker's end of a serial line.
 
-use core::cell::RefCell;
 use core::fmt;
+use core::ops::Deref;
 
-use embedded_io::Write;
-use homing_core::{ConnectionId, Leaving, Reason};
-use postcard::ser_flavors::crc::CrcModifier;
-use postcard::ser_flavors::{Cobs, Size, Slice};
+use embedded_io::{Error as _, ErrorKind, Write};
+use homing_core::{ConnectionId, Reason, Sender};
 use serde::Serialize;
 
+use crate::frame::{SPOIL, max_message};
+use crate::lock::Lock;
 use crate::outlet::SerialOutlet;
-use crate::wire::{
-    CHECKSUM, CHECKSUM_LEN, DELIMITER, Head, Kind, MAX_HEAD, Port, VERSION, stuffing,
-};
+use crate::port::Port;
 
-/// The sender of a pipe of a serial line.
-pub type Sender<'a, M, W, const N: usize> = homing_core::Sender<M, SerialOutlet<'a, W, N>>;
+/// How many ports a line has.
+pub const PORTS: u32 = 256;
 
-/// The chip's end of a serial line: a writer of bytes, which the pipes of the line share, and a
-/// buffer of `N` bytes in which each frame is encoded.
+/// The worker's end of a serial line: what makes the senders of its pipes.
 ///
-/// A frame is a message with up to 23 bytes around it, and one more for each 254. It is
-/// written with the writer's `write_all`, which waits as long as the writer does; nothing is
-/// flushed.
+/// `W` is what the chip writes to: a UART, a USB endpoint, a radio that pretends to be one of
+/// these. `N` is the most bytes of one frame, which `send` encodes on its stack;
+/// [`MAX_MESSAGE`](Line::MAX_MESSAGE) says how long a message may be then.
 ///
-/// A line belongs to one task. What interrupt handlers have to say goes to that task first, over
-/// a link of its own, and is sent on from there.
+/// Without the standard library (without the feature `std`), all senders of a line belong to
+/// one context: the main loop, or one task. An interrupt handler hands its messages to that
+/// one. With it, they may be on several threads.
 pub struct Line<W, const N: usize = 256> {
-    end: RefCell<End<W, N>>,
-    run: u16,
+    state: Lock<State<W>>,
+    run: u32,
 }
 
-struct End<W, const N: usize> {
+struct State<W> {
     writer: W,
-    buffer: [u8; N],
+    /// A frame may have been written in part.
+    torn: bool,
+    /// The ports that have, or had, a sender: one bit each.
+    taken: [u32; PORTS as usize / 32],
 }
 
-impl<W: Write, const N: usize> Line<W, N> {
-    /// The most bytes of a message, which fit whatever they are.
+impl<W, const N: usize> Line<W, N> {
+    /// The most bytes that a message may have when it is encoded.
     pub const MAX_MESSAGE: usize = {
-        let around = MAX_HEAD + CHECKSUM_LEN + 1;
-        assert!(N > around + stuffing(N), "the buffer of a line has no room for a message");
-        N - around - stuffing(N)
+        assert!(N >= 64, "a frame has at least 64 bytes");
+        max_message(N)
     };
 
-    /// Takes the writer of a serial line.
-    pub const fn new(writer: W) -> Self {
-        Self { end: RefCell::new(End { writer, buffer: [0; N] }), run: 0 }
-    }
-
-    /// Says which run of the firmware this is: a number that grows with each start, and wraps
-    /// around to 1. A counter in memory that a reset leaves alone will do.
+    /// Takes a writer over.
     ///
-    /// Without it, or with 0, the host takes a frame that does not follow the last one for the
-    /// sign of a new run. With it, frames that come late or twice are told from such.
-    #[must_use]
-    pub const fn run(mut self, run: u16) -> Self {
-        self.run = run;
-        self
-    }
-
-    /// Makes the sender of a pipe. Each port is to have one sender.
-    pub fn sender<M: Serialize>(&self, port: Port) -> Sender<'_, M, W, N> {
-        let connection = ConnectionId::from_parts(port.0, 0);
-        homing_core::Sender::new(connection, SerialOutlet::new(self, port))
+    /// `run` is a number that tells this run of the firmware from those before it: by it the
+    /// foreground learns that the chip was reset, and takes no frame of an earlier run for one
+    /// of this, whatever the line did to either. It SHALL differ from those of the four runs
+    /// before. Any of these will do:
+    ///
+    /// * a random number, where the chip has a source of them;
+    /// * a count in memory that a reset leaves alone, one higher each time (the section
+    ///   `.uninit` of `cortex-m-rt`, or a backup register). What is there after power has
+    ///   been off is as good as random;
+    /// * the time, where there is a clock that goes on.
+    ///
+    /// With the same number again, what the chip sends is taken for late copies of what it
+    /// sent before, and is dropped, until it has sent more than before; the foreground's
+    /// program logs a warning then.
+    pub const fn new(writer: W, run: u32) -> Self {
+        // Looked at here, so that it is checked.
+        let _ = Self::MAX_MESSAGE;
+        Self {
+            state: Lock::new(State { writer, torn: false, taken: [0; PORTS as usize / 32] }),
+            run,
+        }
     }
 
     /// Gives the writer back.
-    pub fn into_inner(self) -> W {
-        self.end.into_inner().writer
+    pub fn into_writer(self) -> W {
+        self.state.into_inner().writer
     }
 
-    pub(crate) fn start(&self, port: Port) -> Result<(), Reason> {
-        self.write(Kind::Start, port, 0, &())
-    }
-
-    pub(crate) fn message<M: Serialize>(
-        &self,
-        port: Port,
-        sequence: u32,
-        message: &M,
-    ) -> Result<(), Reason> {
-        self.write(Kind::Message, port, sequence, message)
-    }
-
-    pub(crate) fn stop(&self, port: Port, sequence: u32, leaving: Leaving) -> Result<(), Reason> {
-        self.write(Kind::Stop(leaving), port, sequence, &())
-    }
-
-    fn write<B: Serialize>(
-        &self,
-        kind: Kind,
-        port: Port,
-        sequence: u32,
-        body: &B,
-    ) -> Result<(), Reason> {
-        let head = Head { version: VERSION, kind, port, run: self.run, sequence };
-        // Taken only by a message that sends another while it is encoded.
-        let Ok(mut end) = self.end.try_borrow_mut() else { return Err(Reason::Full) };
-        let End { writer, buffer } = &mut *end;
-        let frame = encode(&head, body, buffer, Self::MAX_MESSAGE)?;
-        // A delimiter before it as well: what a frame that was cut off has left on the line is
-        // no part of this one.
-        writer.write_all(&[DELIMITER]).map_err(|_| Reason::Disconnected)?;
-        writer.write_all(frame).map_err(|_| Reason::Disconnected)
+    pub(crate) fn run(&self) -> u32 {
+        self.run
     }
 }
 
-/// Encodes a frame, with the delimiter that ends it.
-fn encode<'a, B: Serialize>(
-    head: &Head,
-    body: &B,
-    buffer: &'a mut [u8],
-    max: usize,
-) -> Result<&'a [u8], Reason> {
-    let len =
-        postcard::serialize_with_flavor(body, Size::default()).map_err(|_| Reason::Unencodable)?;
-    if len > max {
-        return Err(Reason::TooLarge { len, max });
+impl<W: Write, const N: usize> Line<W, N> {
+    /// Makes the sender of a port. It is still to be started.
+    ///
+    /// # Errors
+    ///
+    /// When the port had a sender before, also one that is gone: a pipe has one sender in a
+    /// run. And when there is no such port.
+    pub fn sender<M: Serialize>(
+        &self,
+        port: Port,
+    ) -> Result<Sender<M, SerialOutlet<&Self>>, PortRefused> {
+        Self::sender_of(self, port)
     }
-    // It fits, unless it is longer the second time.
-    Cobs::try_new(Slice::new(buffer))
-        .and_then(|stuffed| {
-            let flavor = CrcModifier::new(stuffed, CHECKSUM.digest());
-            postcard::serialize_with_flavor(&(head, body), flavor)
-        })
-        .map(|frame| &*frame)
-        .map_err(|_| Reason::Unencodable)
+
+    /// As [`sender`](Line::sender), for a sender that owns its part of the line: an `Rc` of
+    /// it, or an `Arc`.
+    ///
+    /// # Errors
+    ///
+    /// As [`sender`](Line::sender).
+    pub fn sender_of<M: Serialize, L: Deref<Target = Self>>(
+        line: L,
+        port: Port,
+    ) -> Result<Sender<M, SerialOutlet<L>>, PortRefused> {
+        let (word, bit) = (port.0 as usize / 32, 1 << (port.0 % 32));
+        let taken = line.state.with(|state| {
+            let word = state.taken.get_mut(word)?;
+            let taken = *word & bit != 0;
+            *word |= bit;
+            Some(taken)
+        });
+        match taken.flatten() {
+            Some(false) => {
+                let connection = ConnectionId::from_parts(port.0, 0);
+                Ok(Sender::new(connection, SerialOutlet::new(line, port)))
+            }
+            Some(true) => Err(PortRefused::Taken),
+            None => Err(PortRefused::NoSuchPort),
+        }
+    }
+
+    /// Writes a frame.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::Full`] when a caller of this one is writing, and [`Reason::Disconnected`] when
+    /// the writer fails. Then the frame is none, however much of it was written.
+    pub(crate) fn write(&self, frame: &[u8]) -> Result<(), Reason> {
+        let written = self.state.with(|state| {
+            if state.torn {
+                write_all(&mut state.writer, &SPOIL)?;
+            }
+            // Before the first byte, for a writer that panics.
+            state.torn = true;
+            write_all(&mut state.writer, frame)?;
+            state.torn = false;
+            Ok(())
+        });
+        written.unwrap_or(Err(Reason::Full))
+    }
+
+    /// Makes the writer send what it has kept back.
+    pub(crate) fn flush(&self) {
+        // What it cannot send is lost on the way, as anything on a line may be, and is found
+        // to be missing.
+        let _ = self.state.with(|state| state.writer.flush());
+    }
+}
+
+/// Unlike `Write::write_all`, does not panic when a writer takes nothing.
+fn write_all(writer: &mut impl Write, bytes: &[u8]) -> Result<(), Reason> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        rest = match writer.write(rest) {
+            Ok(0) => return Err(Reason::Disconnected),
+            Ok(len) => rest.get(len..).unwrap_or(&[]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => rest,
+            Err(_) => return Err(Reason::Disconnected),
+        };
+    }
+    Ok(())
 }
 
 impl<W, const N: usize> fmt::Debug for Line<W, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Line").field("run", &self.run).field("buffer", &N).finish_non_exhaustive()
+        f.debug_struct("Line").field("run", &self.run).finish_non_exhaustive()
     }
 }
+
+/// Why a line made no sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortRefused {
+    /// The port has a sender, or had one in this run.
+    Taken,
+    /// A line has the ports 0 to 255.
+    NoSuchPort,
+}
+
+impl fmt::Display for PortRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PortRefused::Taken => "the port has, or had, a sender",
+            PortRefused::NoSuchPort => "there is no such port",
+        })
+    }
+}
+
+impl core::error::Error for PortRefused {}
+
+#[cfg(test)]
+mod tests;

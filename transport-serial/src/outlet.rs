@@ -1,61 +1,116 @@
-//! The chip's end of one pipe.
+//! The worker's end of one pipe.
 
 use core::fmt;
+use core::ops::Deref;
 
 use embedded_io::Write;
-use homing_core::{Disconnected, Leaving, Outlet, Patience, SendError};
+use homing_core::{Disconnected, Leaving, Outlet, Patience, Reason, SendError, SenderCounters};
 use serde::Serialize;
 
+use crate::frame::{Head, encode};
 use crate::line::Line;
-use crate::wire::Port;
+use crate::port::Port;
 
-/// The chip's end of one pipe of a serial line.
+/// The worker's end of one pipe on a serial line.
 ///
-/// Everything waits as long as the line's writer does, `try_send` too: a writer that never
-/// waits makes senders that never do. When the writer fails, a message comes back as
-/// [`Reason::Disconnected`](homing_core::Reason::Disconnected), and may be sent again.
-pub struct SerialOutlet<'a, W, const N: usize> {
-    line: &'a Line<W, N>,
+/// `send` writes a frame and flushes, and waits as the line's writer does; so does `try_send`,
+/// as such a writer does not say how much it would take. `send_all` flushes once.
+///
+/// When the writer fails, the message comes back as
+/// [`Disconnected`](homing_core::Reason::Disconnected). It was not sent then, however much of
+/// it was written, and the sender can be used on: the next frame spoils what was cut off.
+///
+/// `Ok` says that the writer has taken the message. A line can lose it still; then its
+/// receiver is told of a gap.
+pub struct SerialOutlet<L> {
+    line: L,
     port: Port,
-    /// The sequence number of the next frame.
-    next: u32,
+    /// The number of the next message.
+    next: u64,
 }
 
-impl<'a, W: Write, const N: usize> SerialOutlet<'a, W, N> {
-    pub(crate) fn new(line: &'a Line<W, N>, port: Port) -> Self {
-        // 0 is that of the start.
-        Self { line, port, next: 1 }
+impl<L> SerialOutlet<L> {
+    pub(crate) fn new(line: L, port: Port) -> Self {
+        Self { line, port, next: 0 }
     }
 }
 
-impl<M: Serialize, W: Write, const N: usize> Outlet<M> for SerialOutlet<'_, W, N> {
-    fn open(&mut self) -> Result<(), Disconnected> {
-        self.line.start(self.port).map_err(|_| Disconnected)
-    }
-
-    fn put(&mut self, message: M, _: Patience) -> Result<u64, SendError<M>> {
-        match self.line.message(self.port, self.next, &message) {
+impl<L, W: Write, const N: usize> SerialOutlet<L>
+where
+    L: Deref<Target = Line<W, N>>,
+{
+    fn write<M: Serialize>(&mut self, message: M) -> Result<(), SendError<M>> {
+        let Port(port) = self.port;
+        let head = Head::Message { port, run: self.line.run(), number: self.next };
+        let mut buffer = [0; N];
+        let written = encode(&head, &message, &mut buffer).and_then(|frame| self.line.write(frame));
+        match written {
             Ok(()) => {
-                self.next = self.next.wrapping_add(1);
-                Ok(0)
+                self.next += 1;
+                Ok(())
             }
             Err(reason) => Err(SendError::new(message, reason)),
         }
     }
 
+    fn tell(&self, head: Head) -> Result<(), Disconnected> {
+        let mut buffer = [0; N];
+        let written = encode(&head, &(), &mut buffer).and_then(|frame| self.line.write(frame));
+        self.line.flush();
+        written.map_err(|_: Reason| Disconnected)
+    }
+}
+
+impl<M, L, W, const N: usize> Outlet<M> for SerialOutlet<L>
+where
+    M: Serialize,
+    L: Deref<Target = Line<W, N>>,
+    W: Write,
+{
+    fn open(&mut self) -> Result<(), Disconnected> {
+        let Port(port) = self.port;
+        self.tell(Head::Start { port, run: self.line.run() })
+    }
+
+    fn put(&mut self, message: M, _: Patience) -> Result<u64, SendError<M>> {
+        self.write(message)?;
+        self.line.flush();
+        Ok(0)
+    }
+
+    fn put_all(
+        &mut self,
+        messages: &mut dyn Iterator<Item = M>,
+        counters: &mut SenderCounters,
+    ) -> Result<(), SendError<M>> {
+        let mut written = Ok(());
+        for message in messages {
+            written = self.write(message);
+            if written.is_err() {
+                break;
+            }
+            counters.sent += 1;
+        }
+        self.line.flush();
+        written
+    }
+
     fn close(&mut self, leaving: Leaving) -> Result<(), Disconnected> {
-        self.line.stop(self.port, self.next, leaving).map_err(|_| Disconnected)
+        let Port(port) = self.port;
+        self.tell(Head::Stop { port, run: self.line.run(), number: self.next, leaving })
     }
 
     fn is_panicking(&self) -> bool {
         #[cfg(feature = "std")]
-        return std::thread::panicking();
+        let panicking = std::thread::panicking();
+        // There is no unwinding, so no drop comes from a panic.
         #[cfg(not(feature = "std"))]
-        false
+        let panicking = false;
+        panicking
     }
 }
 
-impl<W, const N: usize> fmt::Debug for SerialOutlet<'_, W, N> {
+impl<L> fmt::Debug for SerialOutlet<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SerialOutlet")
             .field("port", &self.port)

@@ -1,0 +1,169 @@
+//! The frames of a serial line. `WIRE.md` is their normative description.
+//!
+//! Everything here is pure: bytes in, frames out. No byte of a peer's can make it panic.
+
+use cobs::CobsEncoder;
+use crc::{CRC_32_ISCSI, Crc, Digest, NoTable};
+use homing_core::{Leaving, Reason};
+use postcard::ser_flavors::Flavor;
+use serde::{Deserialize, Serialize};
+
+/// What a frame begins and ends with, and holds nowhere else.
+pub(crate) const DELIMITER: u8 = 0;
+
+/// What follows a frame of which only the beginning may have been written. Whatever that was,
+/// with this behind it it is no frame: it promises bytes that do not come.
+pub(crate) const SPOIL: [u8; 2] = [0xff, DELIMITER];
+
+/// The longest head: a tag, two numbers of 32 bits and one of 64, and how the sender left.
+const MAX_HEAD: usize = 1 + 5 + 5 + 10 + 1;
+
+/// The checksum.
+const CHECK: usize = 4;
+
+/// Without a table, which would be 1 KiB of a chip's flash. It takes some tens of
+/// instructions a byte, and a serial line takes longer for one.
+static SMALL: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISCSI);
+
+/// What a frame is about, and for whom.
+///
+/// The tags that postcard gives to these are part of the wire format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Head {
+    /// The sender of a port has started.
+    Start { port: u32, run: u32 },
+    /// A message follows. `number` counts the messages of this port in this run, from 0.
+    Message { port: u32, run: u32, number: u64 },
+    /// The sender of a port has left, after so many messages.
+    Stop { port: u32, run: u32, number: u64, leaving: Leaving },
+}
+
+/// The most bytes that a message may have so that its frame fits into `frame` bytes, whatever
+/// its head is.
+pub(crate) const fn max_message(frame: usize) -> usize {
+    let Some(encoded) = frame.checked_sub(2) else { return 0 };
+    // One byte in each 255 is COBS's, and one at least.
+    let overhead = MAX_HEAD + CHECK + encoded.div_ceil(255);
+    encoded.saturating_sub(overhead)
+}
+
+/// The longest stretch between two delimiters that can be a frame with a message of so many
+/// bytes.
+#[cfg(feature = "std")]
+pub(crate) const fn max_stretch(message: usize) -> usize {
+    let plain = message.saturating_add(MAX_HEAD + CHECK);
+    plain.saturating_add(plain.div_ceil(254))
+}
+
+/// Encodes a frame into `buffer`, delimiters and all, with `message` behind its head.
+///
+/// # Errors
+///
+/// [`Reason::TooLarge`] when the message has more than [`max_message`] bytes for this buffer,
+/// and [`Reason::Unencodable`].
+pub(crate) fn encode<'a, M: Serialize + ?Sized>(
+    head: &Head,
+    message: &M,
+    buffer: &'a mut [u8],
+) -> Result<&'a [u8], Reason> {
+    let max = max_message(buffer.len());
+    let len;
+    if let Some((first, rest)) = buffer.split_first_mut() {
+        *first = DELIMITER;
+        let mut encoder =
+            Encoder { cobs: CobsEncoder::new(rest), digest: SMALL.digest(), len: 0, fits: true };
+        // A head has no way to fail: all that it is made of is plain.
+        let plain = postcard::serialize_with_flavor(head, &mut encoder);
+        encoder.len = 0;
+        let encoded = plain.and_then(|()| postcard::serialize_with_flavor(message, &mut encoder));
+        if encoder.len > max || !encoder.fits {
+            return Err(Reason::TooLarge { len: encoder.len, max });
+        }
+        encoded.map_err(|_| Reason::Unencodable)?;
+        len = encoder.finish().ok_or(Reason::Unencodable)?;
+        if let Some(last) = rest.get_mut(len) {
+            *last = DELIMITER;
+        }
+    } else {
+        return Err(Reason::TooLarge { len: 0, max });
+    }
+    Ok(buffer.get(..len + 2).unwrap_or(&[]))
+}
+
+/// Stuffs and sums up what postcard writes. What has no room is counted.
+struct Encoder<'a> {
+    cobs: CobsEncoder<'a>,
+    digest: Digest<'static, u32, NoTable>,
+    /// Bytes of the message so far.
+    len: usize,
+    fits: bool,
+}
+
+impl Encoder<'_> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.digest.update(bytes);
+        self.fits = self.fits && self.cobs.push(bytes).is_ok();
+    }
+
+    /// Puts the checksum, and says how long the stuffed bytes are, if they had room.
+    fn finish(mut self) -> Option<usize> {
+        let check = self.digest.finalize().to_le_bytes();
+        self.cobs.push(&check).ok()?;
+        Some(self.cobs.finalize())
+    }
+}
+
+impl Flavor for &mut Encoder<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.try_extend(&[byte])
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.len = self.len.saturating_add(bytes.len());
+        self.put(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a stretch between two delimiters is.
+#[cfg(feature = "std")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stretch {
+    /// A frame. The message lies there in the bytes that were given; of other frames there is
+    /// none.
+    Frame(Head, core::ops::Range<usize>),
+    /// A frame of some other version of the format, or with bytes that do not belong there.
+    Strange,
+    /// No frame.
+    Damaged,
+}
+
+/// Says what a stretch between two delimiters is. Its bytes are decoded in their place.
+#[cfg(feature = "std")]
+pub(crate) fn decode(stretch: &mut [u8]) -> Stretch {
+    static FAST: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
+
+    let plain = cobs::decode_in_place(stretch).ok().and_then(|len| stretch.get(..len));
+    let Some((plain, check)) = plain.and_then(<[u8]>::split_last_chunk::<CHECK>) else {
+        return Stretch::Damaged;
+    };
+    if FAST.checksum(plain) != u32::from_le_bytes(*check) {
+        return Stretch::Damaged;
+    }
+    match postcard::take_from_bytes(plain) {
+        Ok((head, body)) => match head {
+            Head::Start { .. } | Head::Stop { .. } if !body.is_empty() => Stretch::Strange,
+            _ => Stretch::Frame(head, plain.len() - body.len()..plain.len()),
+        },
+        Err(_) => Stretch::Strange,
+    }
+}
+
+#[cfg(all(test, feature = "std"))]
+mod tests;

@@ -1,0 +1,165 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// The longest head.
+const LONGEST: Head =
+    Head::Stop { port: u32::MAX, run: u32::MAX, number: u64::MAX, leaving: Leaving::Abandoned };
+
+/// A message that encodes as these bytes.
+struct Raw(Vec<u8>);
+
+impl Serialize for Raw {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeTuple as _;
+        let mut bytes = serializer.serialize_tuple(self.0.len())?;
+        self.0.iter().try_for_each(|byte| bytes.serialize_element(byte))?;
+        bytes.end()
+    }
+}
+
+/// What lies between the delimiters of a frame.
+fn between(frame: &[u8]) -> Vec<u8> {
+    assert_eq!((frame[0], frame[frame.len() - 1]), (DELIMITER, DELIMITER));
+    let stretch = frame[1..frame.len() - 1].to_vec();
+    assert!(!stretch.contains(&DELIMITER));
+    stretch
+}
+
+fn head() -> impl Strategy<Value = Head> {
+    (any::<u32>(), any::<u32>(), any::<u64>(), 0..3u8).prop_map(|(port, run, number, kind)| {
+        match kind {
+            0 => Head::Start { port, run },
+            1 => Head::Stop { port, run, number, leaving: Leaving::Panicked },
+            _ => Head::Message { port, run, number },
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn frames_are_read_as_they_were_written(
+        head in head(),
+        body in proptest::collection::vec(prop_oneof![Just(0u8), any::<u8>()], 0..1000),
+    ) {
+        let body = if let Head::Message { .. } = head { body } else { Vec::new() };
+        let mut buffer = [0; 1100];
+        let frame = encode(&head, &Raw(body.clone()), &mut buffer).unwrap();
+        let mut stretch = between(frame);
+        prop_assert!(stretch.len() <= max_stretch(body.len()));
+        let Stretch::Frame(read, place) = decode(&mut stretch) else { panic!("it is a frame") };
+        prop_assert_eq!(read, head);
+        prop_assert_eq!(&stretch[place], &body);
+    }
+
+    #[test]
+    fn a_damaged_frame_is_none(
+        body in proptest::collection::vec(any::<u8>(), 0..40),
+        flips in proptest::collection::vec((any::<prop::sample::Index>(), 0..8u8), 1..4),
+    ) {
+        let head = Head::Message { port: 3, run: 4, number: 5 };
+        let mut buffer = [0; 100];
+        let mut stretch = between(encode(&head, &Raw(body), &mut buffer).unwrap());
+        let whole = stretch.clone();
+        for (at, bit) in flips {
+            let at = at.index(stretch.len());
+            stretch[at] ^= 1 << bit;
+        }
+        // A flip may make a delimiter; then there are two stretches.
+        if stretch != whole {
+            for part in stretch.split_mut(|byte| *byte == DELIMITER) {
+                prop_assert_eq!(decode(part), Stretch::Damaged);
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_a_frame_or_not(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let mut stretch = bytes;
+        decode(&mut stretch);
+    }
+}
+
+#[test]
+fn a_message_of_the_most_bytes_fits_with_the_longest_head() {
+    for len in 64..1100 {
+        let mut buffer = vec![7; len];
+        let max = max_message(len);
+        for byte in [0, 1] {
+            let frame = encode(&LONGEST, &Raw(vec![byte; max]), &mut buffer).unwrap();
+            assert!(frame.len() <= len);
+            let stretch = between(frame);
+            assert!(stretch.len() <= max_stretch(max));
+        }
+        let too_large = Err(Reason::TooLarge { len: max + 1, max });
+        assert_eq!(encode(&LONGEST, &Raw(vec![1; max + 1]), &mut buffer), too_large);
+        let far_too_large = Err(Reason::TooLarge { len: 5000, max });
+        assert_eq!(encode(&LONGEST, &Raw(vec![1; 5000]), &mut buffer), far_too_large);
+    }
+    assert_eq!(max_message(0), 0);
+    assert!(encode(&LONGEST, &(), &mut []).is_err());
+}
+
+#[test]
+fn the_longest_head_has_its_length() {
+    assert_eq!(postcard::to_slice(&LONGEST, &mut [0; 64]).unwrap().len(), MAX_HEAD);
+}
+
+#[test]
+fn what_does_not_belong_to_a_frame_makes_it_strange() {
+    let head = Head::Start { port: 0, run: 0 };
+    let mut buffer = [0; 64];
+    let mut stretch = between(encode(&head, &Raw(vec![1]), &mut buffer).unwrap());
+    assert_eq!(decode(&mut stretch), Stretch::Strange);
+    // A kind that is not known.
+    let mut plain = vec![9, 0, 0];
+    plain.extend(Crc::<u32>::new(&CRC_32_ISCSI).checksum(&plain).to_le_bytes());
+    let mut stretch = vec![0; 16];
+    let len = cobs::encode(&plain, &mut stretch);
+    assert_eq!(decode(&mut stretch[..len]), Stretch::Strange);
+}
+
+#[test]
+fn a_spoiled_frame_is_none() {
+    let head = Head::Message { port: 0, run: 0, number: 0 };
+    let mut buffer = [0; 600];
+    for len in 0..500 {
+        let frame = encode(&head, &Raw(vec![1; len]), &mut buffer).unwrap();
+        // All of it was written but for the last delimiter.
+        let mut stretch = [&between(frame)[..], &SPOIL[..1]].concat();
+        assert_eq!(decode(&mut stretch), Stretch::Damaged);
+    }
+}
+
+/// The examples in `WIRE.md` are what the code writes and reads.
+#[test]
+fn wire_examples() {
+    const PAGE: &str = include_str!("../../../WIRE.md");
+    let (port, run) = (1, 300);
+    let cases = [
+        ("Start", Head::Start { port, run }, Raw(vec![])),
+        ("Message 0, 5 as a u32", Head::Message { port, run, number: 0 }, Raw(vec![5])),
+        ("Message 200, the string \"home\"", Head::Message { port, run, number: 200 }, {
+            Raw(b"\x04home".to_vec())
+        }),
+        (
+            "Stop after 201 messages, stopped",
+            Head::Stop { port, run, number: 201, leaving: Leaving::Stopped },
+            Raw(vec![]),
+        ),
+    ];
+    let section = PAGE.split("\n## ").find(|part| part.starts_with("9. Serial lines")).unwrap();
+    let rows: Vec<_> = section.lines().filter(|row| row.ends_with("00` |")).collect();
+    assert_eq!(rows.len(), cases.len());
+    for ((name, head, message), row) in cases.into_iter().zip(rows) {
+        assert!(row.starts_with(&format!("| {name} ")), "{row}");
+        let bytes = row.split('`').nth(1).unwrap().split(' ');
+        let bytes: Vec<_> = bytes.map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
+        let mut buffer = [0; 64];
+        let frame = encode(&head, &message, &mut buffer).unwrap();
+        assert_eq!(frame, bytes, "{name}: {frame:02x?}");
+        let mut stretch = between(&bytes);
+        let Stretch::Frame(read, place) = decode(&mut stretch) else { panic!("{name}") };
+        assert_eq!((read, &stretch[place]), (head, &message.0[..]), "{name}");
+    }
+}

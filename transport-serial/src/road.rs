@@ -1,0 +1,43 @@
+//! Makes the pipes of a serial line.
+
+use std::fmt;
+
+use homing_core::{Carries, Claim, Parcel, Ticket, Undecodable};
+use serde::de::DeserializeOwned;
+
+use crate::heard::Heard;
+use crate::inlet::{Listener, Ports};
+use crate::port::Port;
+
+/// Makes the pipes of one serial line. What is told of them is [`Heard`], of messages of any
+/// type that serde can read.
+///
+/// The pipe that is made first is port 0, the next one is port 1, and so on; the chip's
+/// firmware knows that beforehand. A chip has no ticket, and a line is one worker: it may use
+/// all pipes of its link, and no others.
+pub struct SerialRoad(pub(crate) Ports);
+
+impl<M: DeserializeOwned> Carries<Heard<M>> for SerialRoad {
+    /// By which the chip names the pipe.
+    type Far = Port;
+
+    const CLAIM: Claim = Claim::Granted;
+
+    fn far(&self, ticket: Ticket<Heard<M>>) -> Port {
+        let mut ports = self.0.borrow_mut();
+        // A port without a number could not be heard; there is no memory for so many.
+        let port = u32::try_from(ports.len()).unwrap_or(u32::MAX);
+        ports.push(Listener::new(ticket.connection()));
+        Port(port)
+    }
+
+    fn open(parcel: Parcel<'_>) -> Result<Heard<M>, Undecodable> {
+        parcel.decode()
+    }
+}
+
+impl fmt::Debug for SerialRoad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SerialRoad").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,159 @@
+//! What the foreground knows of one port: which messages it has heard, in which runs.
+
+/// How many runs of the chip are remembered for each port: the latest, and those before it.
+const MEMORY: usize = 5;
+
+/// What was heard on one port.
+#[derive(Debug, Default)]
+pub(crate) struct Runs {
+    /// The latest is last.
+    known: Vec<Run>,
+    /// Its sender has left.
+    over: bool,
+}
+
+/// One run of the chip, and the number of the message that is to come next in it.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    run: u32,
+    next: u64,
+}
+
+/// What a frame is, after those that came before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// A copy of one that was heard, or one that was overtaken.
+    Late,
+    /// It is to be told.
+    New {
+        /// The last one was of another run.
+        restarted: bool,
+        /// Messages that are missing before it.
+        missed: u64,
+    },
+}
+
+impl Runs {
+    /// A sender has started.
+    pub(crate) fn start(&mut self, run: u32) -> Verdict {
+        if self.over || self.find(run).is_some() {
+            return Verdict::Late;
+        }
+        self.enter(run, 0, 0)
+    }
+
+    /// A message has come.
+    pub(crate) fn message(&mut self, run: u32, number: u64) -> Verdict {
+        if self.over || number < self.next(run) {
+            return Verdict::Late;
+        }
+        self.enter(run, number, number.saturating_add(1))
+    }
+
+    /// The sender has left, after so many messages.
+    pub(crate) fn stop(&mut self, run: u32, number: u64) -> Verdict {
+        // A sender of an earlier run ends nothing: the chip has made another since.
+        let overtaken = self.find(run).is_some() && !self.is_latest(run);
+        if self.over || overtaken || number < self.next(run) {
+            return Verdict::Late;
+        }
+        self.over = true;
+        self.enter(run, number, number)
+    }
+
+    /// Whether messages of this run are known: then no sender can start in it.
+    pub(crate) fn has_begun(&self, run: u32) -> bool {
+        self.next(run) > 0
+    }
+
+    fn find(&self, run: u32) -> Option<&Run> {
+        self.known.iter().find(|known| known.run == run)
+    }
+
+    fn next(&self, run: u32) -> u64 {
+        self.find(run).map_or(0, |known| known.next)
+    }
+
+    fn is_latest(&self, run: u32) -> bool {
+        self.known.last().is_some_and(|latest| latest.run == run)
+    }
+
+    /// Makes a run the latest, with what comes next in it, and says what there was before
+    /// `number`.
+    fn enter(&mut self, run: u32, number: u64, next: u64) -> Verdict {
+        let missed = number.saturating_sub(self.next(run));
+        let restarted = !self.known.is_empty() && !self.is_latest(run);
+        self.known.retain(|known| known.run != run);
+        if self.known.len() == MEMORY {
+            self.known.remove(0);
+        }
+        self.known.push(Run { run, next });
+        Verdict::New { restarted, missed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LATE: Verdict = Verdict::Late;
+
+    fn new(restarted: bool, missed: u64) -> Verdict {
+        Verdict::New { restarted, missed }
+    }
+
+    #[test]
+    fn messages_in_order_are_new_once() {
+        let mut runs = Runs::default();
+        assert_eq!(runs.start(7), new(false, 0));
+        assert_eq!(runs.message(7, 0), new(false, 0));
+        assert_eq!(runs.message(7, 0), LATE);
+        assert_eq!(runs.message(7, 1), new(false, 0));
+        assert_eq!(runs.stop(7, 2), new(false, 0));
+        assert_eq!(runs.stop(7, 2), LATE);
+        assert_eq!(runs.message(7, 2), LATE);
+    }
+
+    #[test]
+    fn what_is_missing_is_counted_and_does_not_come_later() {
+        let mut runs = Runs::default();
+        assert_eq!(runs.message(7, 3), new(false, 3));
+        assert_eq!(runs.message(7, 5), new(false, 1));
+        assert_eq!(runs.message(7, 4), LATE);
+        assert_eq!(runs.start(7), LATE);
+        assert_eq!(runs.stop(7, 9), new(false, 3));
+    }
+
+    #[test]
+    fn a_lost_start_hides_no_restart() {
+        let mut runs = Runs::default();
+        assert_eq!(runs.message(7, 0), new(false, 0));
+        assert_eq!(runs.message(8, 2), new(true, 2));
+        // Copies of the run before, and of its start.
+        assert_eq!(runs.message(7, 0), LATE);
+        assert_eq!(runs.start(7), LATE);
+        assert_eq!(runs.stop(7, 9), LATE);
+        assert_eq!(runs.message(8, 3), new(false, 0));
+    }
+
+    #[test]
+    fn a_message_that_was_overtaken_by_a_restart_silences_nobody() {
+        let mut runs = Runs::default();
+        assert_eq!(runs.start(7), new(false, 0));
+        assert_eq!(runs.message(8, 0), new(true, 0));
+        assert_eq!(runs.message(7, 0), new(true, 0));
+        assert_eq!(runs.message(8, 1), new(true, 0));
+        assert_eq!(runs.message(8, 2), new(false, 0));
+    }
+
+    #[test]
+    fn the_memory_of_runs_is_bounded() {
+        let mut runs = Runs::default();
+        for run in 0..100 {
+            runs.message(run, 0);
+            assert_eq!(runs.message(run, 0), LATE);
+            assert_eq!(runs.message(run.saturating_sub(4), 0), LATE);
+        }
+        assert_eq!(runs.known.len(), MEMORY);
+    }
+}

@@ -1,0 +1,124 @@
+//! The transport: how a serial line becomes a link.
+
+use std::fmt;
+use std::io::{self, Read};
+use std::rc::Rc;
+
+use homing_core::{NewLink, Pinger, Transport};
+use homing_process::Doorbell;
+
+use crate::counts::Tally;
+use crate::inlet::SerialInlet;
+use crate::intake::intake;
+use crate::road::SerialRoad;
+use crate::thread;
+#[cfg(unix)]
+use crate::watched;
+
+/// The longest message, in bytes, unless another figure is chosen.
+const DEFAULT_LIMIT: usize = 4096;
+
+/// What is buffered, in bytes, unless another figure is chosen.
+const DEFAULT_BUFFER: usize = 64 * 1024;
+
+/// The foreground's end of one serial line, as a transport: it makes one link, of which the
+/// chip at the other end is the worker.
+///
+/// The port is opened and set up by the application or a crate of its choice: speed, parity,
+/// and that the terminal is raw (`cfmakeraw`, with a `VMIN` of 1).
+pub struct Serial {
+    source: Option<Source>,
+    limit: usize,
+    buffer: usize,
+    tally: Tally,
+}
+
+enum Source {
+    #[cfg(unix)]
+    Watched(Box<dyn watched::Port>),
+    Threaded(Box<dyn Read + Send>),
+}
+
+impl Serial {
+    /// Takes a line over whose descriptor can be watched: a terminal, a socket, the standard
+    /// output of a child process. Its descriptor is made non-blocking, and so is every other
+    /// one of the same open file.
+    #[cfg(unix)]
+    pub fn new(port: impl std::os::fd::AsFd + Send + 'static) -> Self {
+        Self::of(Source::Watched(Box::new(port)))
+    }
+
+    /// Takes over whatever can be read, on any system. A thread of its own reads it, and waits
+    /// in `read`, which should block. Errors of the kinds `TimedOut`, `WouldBlock` and
+    /// `Interrupted` are no errors of the line: it is read again.
+    ///
+    /// The thread ends with the line. When the link ends before, or the router stops, it ends
+    /// when `read` returns: a reader that may wait for ever should have a timeout.
+    pub fn threaded(reader: impl Read + Send + 'static) -> Self {
+        Self::of(Source::Threaded(Box::new(reader)))
+    }
+
+    fn of(source: Source) -> Self {
+        let tally = Tally::default();
+        Self { source: Some(source), limit: DEFAULT_LIMIT, buffer: DEFAULT_BUFFER, tally }
+    }
+
+    /// Sets how many bytes a message may have at most, 4096 unless it is set. A longer one is
+    /// taken for noise.
+    #[must_use]
+    pub fn limit(mut self, bytes: usize) -> Self {
+        self.limit = bytes;
+        self
+    }
+
+    /// Sets how many bytes may wait for the foreground, 64 KiB unless it is set. The last read
+    /// may exceed it, by 4 KiB at most. When it is full nothing is read, and what the system
+    /// cannot keep is lost, unless the line has flow control.
+    #[must_use]
+    pub fn buffer(mut self, bytes: usize) -> Self {
+        self.buffer = bytes;
+        self
+    }
+
+    /// Shows what is counted on this line, also once it is a link.
+    pub fn tally(&self) -> Tally {
+        self.tally.clone()
+    }
+}
+
+impl<P: Pinger + Send + Sync + 'static> Transport<P> for Serial {
+    type Road = SerialRoad;
+    type Inlet = SerialInlet;
+    type Doorbell = Doorbell;
+    type Error = io::Error;
+
+    /// Makes the link. There is one only: asked again, it returns an error.
+    fn link(&mut self, bell: P) -> io::Result<NewLink<SerialRoad, SerialInlet, Doorbell>> {
+        let Some(source) = self.source.take() else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the line is a link already"));
+        };
+        let (feed, intake) = intake(self.buffer);
+        let doorbell = match source {
+            #[cfg(unix)]
+            Source::Watched(port) => Doorbell::new(watched::Pump::new(port, feed)?),
+            Source::Threaded(reader) => {
+                thread::read(reader, feed, bell)?;
+                Doorbell::default()
+            }
+        };
+        let ports = Rc::default();
+        let road = SerialRoad(Rc::clone(&ports));
+        let inlet = SerialInlet::new(intake, self.limit, ports, self.tally.clone());
+        Ok(NewLink { road, inlet, doorbell })
+    }
+}
+
+impl fmt::Debug for Serial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serial")
+            .field("limit", &self.limit)
+            .field("buffer", &self.buffer)
+            .field("tally", &self.tally)
+            .finish_non_exhaustive()
+    }
+}
