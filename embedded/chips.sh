@@ -55,17 +55,23 @@ tools() {
 
 # firmware FEATURES PROGRAM…: builds programs for the chip.
 firmware() {
-    local wanted=$1 program programs=() lld linker
+    local wanted=$1 program programs=()
     shift
     for program in "$@"; do programs+=(--bin "$program"); done
+    # Without a level, `defmt` compiles in errors only, and a run would say nothing.
+    DEFMT_LOG=debug cargo_for_chip firmware --features "$features,$wanted" "${programs[@]}"
+}
+
+# cargo_for_chip FOLDER OPTION…: builds the package of a folder for the chip.
+cargo_for_chip() {
+    local folder=$1 lld linker
+    shift
     lld=$(rustc --print target-libdir)
     linker=CARGO_TARGET_${triple^^}_LINKER
-    # Without a level, `defmt` compiles in errors only, and a run would say nothing.
     env "${linker//-/_}=${lld%/lib}/bin/rust-lld" \
-        DEFMT_LOG=debug CARGO_TARGET_DIR="$target" RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 \
+        CARGO_TARGET_DIR="$target" RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 \
         cargo build --quiet --locked --release -Z build-std=core \
-        --manifest-path firmware/Cargo.toml --target "$triple" \
-        --features "$features,$wanted" "${programs[@]}"
+        --manifest-path "$folder/Cargo.toml" --target "$triple" "$@"
 }
 
 # elf PROGRAM: where it is.

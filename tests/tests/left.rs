@@ -13,4 +13,9 @@ fn nothing_is_left() {
     b10_nothing_is_left::<Channels, Pinged>();
     b10_nothing_is_left::<Pipes, Watched>();
     b10_nothing_is_left::<Pipes, Pinged>();
+    #[cfg(unix)]
+    {
+        b10_nothing_is_left::<rigs::serial::SerialLines, Watched>();
+        b10_nothing_is_left::<rigs::serial::SerialLines, Pinged>();
+    }
 }

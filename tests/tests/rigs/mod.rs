@@ -6,6 +6,9 @@
     reason = "each test binary uses some of them"
 )]
 
+#[cfg(unix)]
+pub mod serial;
+
 use std::ops::RangeInclusive;
 
 use homing::channel::{Channel, Road};

@@ -1,0 +1,165 @@
+//! Hears a microcontroller and a worker process on one event loop.
+//!
+//! The chip is at the other end of a serial line: here, the standard output of the command
+//! that emulates it. Its firmware is in `embedded/serial/`; `embedded/run serial` builds it and
+//! starts this program with it. The worker process is this program again, over an OS pipe.
+//!
+//! ```text
+//! cargo run --example chip --features serial -- COMMAND…
+//! ```
+
+use std::env;
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context as _, bail, ensure};
+use homing::pipe::Pipe;
+use homing::serial::{Heard, Serial};
+use homing::std_loop::{EventLoop, Handle};
+use homing::worker::{self, InheritError};
+use homing::{End, Event, Router};
+use serde::Deserialize;
+
+/// What the firmware sends on port 0. On port 1 it sends texts.
+#[derive(Deserialize)]
+struct Reading {
+    number: u32,
+    celsius: i16,
+}
+
+/// What was heard.
+#[derive(Default)]
+struct App {
+    readings: u64,
+    missing: u64,
+    restarts: u64,
+    /// The number that the next reading should have.
+    next: u64,
+    /// Readings that are not what the chip has sent.
+    wrong: u64,
+    remarks: u64,
+    numbers: u64,
+    ends: Vec<End>,
+    quit: Option<Handle>,
+}
+
+impl App {
+    fn reading(&mut self, event: Event<Heard<Reading>>) {
+        match event {
+            Event::Message(Heard::Message(Reading { number, celsius })) => {
+                let expected = (number % 50) as i16 - 10;
+                if u64::from(number) != self.next || celsius != expected {
+                    self.wrong += 1;
+                }
+                self.readings += 1;
+                self.next = u64::from(number) + 1;
+            }
+            Event::Message(Heard::Gap(missing)) => {
+                self.missing += missing;
+                self.next += missing;
+            }
+            Event::Message(Heard::Restarted) => {
+                self.restarts += 1;
+                self.next = 0;
+            }
+            Event::Ended(end) => self.end(end),
+        }
+    }
+
+    fn remark(&mut self, event: Event<Heard<String>>) {
+        match event {
+            Event::Message(heard) => {
+                if let Some(remark) = heard.message() {
+                    eprintln!("the chip says: {remark}");
+                    self.remarks += 1;
+                }
+            }
+            Event::Ended(end) => self.end(end),
+        }
+    }
+
+    fn number(&mut self, event: Event<u64>) {
+        match event {
+            Event::Message(number) => {
+                if number != self.numbers {
+                    self.wrong += 1;
+                }
+                self.numbers += 1;
+            }
+            Event::Ended(end) => self.end(end),
+        }
+    }
+
+    fn end(&mut self, end: End) {
+        self.ends.push(end);
+        if self.ends.len() == 3
+            && let Some(quit) = &self.quit
+        {
+            quit.stop();
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let result = match worker::sender() {
+        Ok(sender) => work(sender),
+        Err(InheritError::NotAWorker) => listen(),
+        Err(error) => Err(error.into()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("chip: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The worker process.
+fn work(mut sender: worker::Sender<u64>) -> anyhow::Result<()> {
+    sender.start()?;
+    for number in 0..1000 {
+        sender.send(number)?;
+    }
+    Ok(sender.stop()?)
+}
+
+/// The foreground.
+fn listen() -> anyhow::Result<()> {
+    let mut arguments = env::args_os().skip(1);
+    let Some(program) = arguments.next() else { bail!("usage: chip COMMAND…") };
+    let mut chip = Command::new(&program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| program.display().to_string())?;
+    let line = chip.stdout.take().context("it was piped")?;
+
+    let mut event_loop = EventLoop::new()?;
+    let router = Router::new(&event_loop);
+    router.start()?;
+    let serial = Serial::new(line);
+    let tally = serial.tally();
+    let link = router.link(serial)?;
+    // Ports 0 and 1, as the firmware knows.
+    link.pipe(|app: &mut App, event| app.reading(event))?;
+    link.pipe(|app: &mut App, event| app.remark(event))?;
+    let worker = Command::new(env::current_exe()?);
+    router.spawn(Pipe::new(), worker).pipe(|app: &mut App, event| app.number(event))?;
+
+    let mut app = App { quit: Some(event_loop.handle()), ..App::default() };
+    event_loop.run(&router, &mut app)?;
+    router.stop(&mut app)?;
+
+    println!("readings heard: {}", app.readings);
+    println!("readings missing: {}", app.missing);
+    println!("restarts seen by the readings: {}", app.restarts);
+    println!("remarks heard: {}", app.remarks);
+    println!("numbers of the worker process: {}", app.numbers);
+    println!("bytes of noise: {}", tally.counts().noise);
+    let status = chip.wait()?;
+    ensure!(status.success(), "the chip failed: {status}");
+    ensure!(app.wrong == 0, "{} messages were not what was sent", app.wrong);
+    ensure!(app.ends == [End::Finished; 3], "the pipes ended so: {:?}", app.ends);
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! A serial line whose chip is a thread.
+
+use std::io::{self, PipeWriter};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use embedded_io_adapters::std::FromStd;
+use homing::serial::{Heard, Serial, SerialInlet, SerialRoad};
+use homing::{Bell, Sender, Ticket};
+use homing_conformance::TransportRig;
+use homing_conformance::homing_core::{
+    Carries, Claim, NewLink, Nonce, Parcel, Transport, Undecodable,
+};
+use homing_conformance::homing_process::Doorbell;
+use homing_transport_serial::{Line, SerialOutlet};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+type Chip = Line<FromStd<PipeWriter>, 4096>;
+
+/// A line with a chip on it that anybody can make senders of. To its receivers a message is a
+/// message, as the suite wants it: on a socket nothing may be missing.
+pub struct Chips(Serial, Arc<Chip>);
+
+impl Chips {
+    fn new() -> Self {
+        let (port, uart) = io::pipe().unwrap();
+        Self(Serial::new(port), Arc::new(Line::new(FromStd::new(uart), 1)))
+    }
+}
+
+pub struct ChipRoad(SerialRoad, Arc<Chip>);
+
+impl Transport<Bell> for Chips {
+    type Road = ChipRoad;
+    type Inlet = SerialInlet;
+    type Doorbell = Doorbell;
+    type Error = io::Error;
+
+    fn link(&mut self, bell: Bell) -> io::Result<NewLink<ChipRoad, SerialInlet, Doorbell>> {
+        let NewLink { road, inlet, doorbell } = self.0.link(bell)?;
+        Ok(NewLink { road: ChipRoad(road, Arc::clone(&self.1)), inlet, doorbell })
+    }
+}
+
+impl<M: Serialize + DeserializeOwned> Carries<M> for ChipRoad {
+    type Far = Sender<M, SerialOutlet<Arc<Chip>>>;
+
+    const CLAIM: Claim = <SerialRoad as Carries<Heard<M>>>::CLAIM;
+
+    fn far(&self, ticket: Ticket<M>) -> Self::Far {
+        let ticket: Ticket<Heard<M>> = Ticket::new(ticket.connection(), Nonce::new(0));
+        let port = self.0.far(ticket);
+        Line::sender_of(Arc::clone(&self.1), port).unwrap()
+    }
+
+    fn open(parcel: Parcel<'_>) -> Result<M, Undecodable> {
+        let heard: Heard<M> = SerialRoad::open(parcel)?;
+        heard.message().ok_or(Undecodable)
+    }
+}
+
+/// Serial lines: the chip is a thread, its UART an OS pipe.
+pub struct SerialLines;
+
+impl TransportRig for SerialLines {
+    type Road = ChipRoad;
+    type Transport = Chips;
+
+    const FIT: RangeInclusive<usize> = 100..=40_000;
+
+    fn transport() -> Chips {
+        Chips::new()
+    }
+
+    fn small() -> Chips {
+        let Chips(serial, chip) = Chips::new();
+        Chips(serial.buffer(1), chip)
+    }
+
+    fn limited(_: usize) -> Option<Chips> {
+        None
+    }
+}
