@@ -155,6 +155,11 @@ impl Assembly {
         }
     }
 
+    /// Whether a message in parts is on its way.
+    pub fn is_partial(&self) -> bool {
+        !self.partial.is_empty()
+    }
+
     /// Lets go of the memory of the last large message.
     pub fn shrink(&mut self) {
         self.whole = Vec::new();

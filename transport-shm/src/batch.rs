@@ -6,8 +6,7 @@ use homing_core::{ConnectionId, Disconnected, Reason, SendError, SenderCounters}
 use serde::Serialize;
 
 use crate::link::Link;
-use crate::message::{Encoded, MessageHead, SHORT, Word};
-use crate::words::ALIGN;
+use crate::message::{Encoded, MessageHead, SHORT};
 
 /// A batch of this many bytes is put on the ring, or of about an eighth of the ring: with one
 /// more frame, it takes less than half.
@@ -31,9 +30,9 @@ pub(crate) fn send<M: Serialize>(
     for message in messages {
         let sent = match head.encode(&message, link.limit, batch.room()) {
             Ok(Encoded::Short(short)) => {
-                batch.filled += short.words();
+                batch.filled += short.len();
                 batch.messages += 1;
-                if batch.filled * ALIGN < enough {
+                if batch.filled < enough {
                     last = Some(message);
                     continue;
                 }
@@ -64,9 +63,8 @@ pub(crate) fn send<M: Serialize>(
 struct Batch<'a> {
     link: &'a Arc<Link>,
     counters: &'a mut SenderCounters,
-    /// Short frames, each filled up to where the next may begin, of which the first so many
-    /// words are used.
-    frames: Vec<Word>,
+    /// Short frames, each filled up to where the next may begin, in the first `filled` bytes.
+    frames: Vec<u8>,
     filled: usize,
     messages: u64,
 }
@@ -74,10 +72,10 @@ struct Batch<'a> {
 impl Batch<'_> {
     /// Room for the next frame.
     #[inline]
-    fn room(&mut self) -> &mut [Word] {
-        let wanted = self.filled + SHORT / ALIGN;
+    fn room(&mut self) -> &mut [u8] {
+        let wanted = self.filled + SHORT;
         if self.frames.len() < wanted {
-            self.frames.resize(2 * wanted, [0; ALIGN]);
+            self.frames.resize(2 * wanted, 0);
         }
         self.frames.get_mut(self.filled..).unwrap_or(&mut [])
     }
@@ -89,7 +87,7 @@ impl Batch<'_> {
             return Ok(());
         }
         let filled = std::mem::take(&mut self.filled);
-        let put = self.link.send(self.frames.get(..filled).unwrap_or(&[]).as_flattened(), &[]);
+        let put = self.link.send(self.frames.get(..filled).unwrap_or(&[]), &[]);
         put.map(|()| self.counters.sent += messages)
     }
 

@@ -30,12 +30,17 @@ const COPIES: usize = 2;
 const LINGER: [u32; 3] = [16, 32, 64];
 
 /// The pauses before the first of these looks, at least and at most: some microseconds.
-const GATHER: RangeInclusive<u32> = 16..=256;
+const GATHER: RangeInclusive<u32> = 16..=1024;
+
+/// How often it looks for the next part of a large message, and the pauses in between: some
+/// ten microseconds in all, in which a worker puts a part or two.
+const PART_LOOKS: u32 = 64;
+const PART_PAUSES: u32 = 32;
 
 /// What has come in that time, in bytes, if it is worth to wait longer, and if it is not
 /// worth to wait so long.
-const MANY: usize = 512;
-const FEW: usize = 128;
+const MANY: usize = 48;
+const FEW: usize = 1;
 
 /// The foreground's end of a link.
 ///
@@ -115,12 +120,15 @@ impl ShmInlet {
         if self.rest.start > 0 {
             self.run.copy_within(self.rest.clone(), 0);
         }
-        let copy = (left + self.ring.available()).clamp(SMALL, RUN).max(padded(self.wanted));
-        if copy > self.run.len() {
-            self.run.resize(copy, 0);
-        }
         let large = std::mem::take(&mut self.large) || self.wanted > SMALL;
-        let end = if large && left < MAX_PREFIX + MAX_HEAD { left + GLANCE } else { copy };
+        let end = if large && left < MAX_PREFIX + MAX_HEAD {
+            left + GLANCE
+        } else {
+            (left + self.ring.available()).clamp(SMALL, RUN).max(padded(self.wanted))
+        };
+        if end > self.run.len() {
+            self.run.resize(end, 0);
+        }
         let into = self.run.get_mut(left..end).unwrap_or(&mut []);
         let (taken, wake) = self.ring.take(&*self.region, into);
         self.rest = 0..left + taken;
@@ -201,6 +209,9 @@ impl ShmInlet {
         if copied == 0 {
             return Ok(false);
         }
+        if self.assembly.is_partial() {
+            return self.linger_for_part();
+        }
         if copied < RUN {
             pause(self.gather);
         }
@@ -212,6 +223,18 @@ impl ShmInlet {
             pause(pauses);
         }
         self.adapt(0);
+        Ok(false)
+    }
+
+    /// The worker puts the rest of a large message: that takes it some time, and to be woken
+    /// for each part would take longer.
+    fn linger_for_part(&mut self) -> Result<bool, Refusal> {
+        for _ in 0..PART_LOOKS {
+            if self.ring.peek(&*self.region)? {
+                return Ok(true);
+            }
+            pause(PART_PAUSES);
+        }
         Ok(false)
     }
 

@@ -49,23 +49,20 @@ pub(crate) fn pad(frames: &mut Vec<u8>) {
 /// The longest frame that is encoded without a buffer, with its length prefix: one byte.
 pub(crate) const SHORT: usize = 128;
 
-/// A word as the ring has it: its first byte is the least significant.
+/// Room for such a frame.
 ///
-/// Short frames are written and read by whole words. A load that is wider than the stores
-/// before it waits until they have left the processor's store buffer, and that would take as
-/// long as the encoding.
-pub(crate) type Word = [u8; ALIGN];
+/// It is written byte by byte, and read by words. A load that is wider than the stores before
+/// it waits until these have left the processor's store buffer: to take the link's lock or
+/// its pass in between gives them the time.
+pub(crate) type Room = [u8; SHORT];
 
-/// Room for a short frame.
-pub(crate) type Room = [Word; SHORT / ALIGN];
-
-/// The words that a length prefix and a head take at most.
-const HEAD_WORDS: usize = padded(1 + MAX_HEAD) / ALIGN;
+/// Room for a length prefix and a head.
+const HEAD_ROOM: usize = padded(1 + MAX_HEAD);
 
 /// The beginning of every short message of one pipe, encoded once: room for a length prefix,
 /// and the head, filled up with zeroes.
 pub(crate) struct MessageHead {
-    words: [Word; HEAD_WORDS],
+    bytes: [u8; HEAD_ROOM],
     /// Where the body begins.
     len: usize,
 }
@@ -74,11 +71,11 @@ impl MessageHead {
     pub(crate) fn new(connection: ConnectionId) -> Self {
         let mut head = [0; MAX_HEAD];
         let head = Head::Message { connection }.encode(&mut head);
-        let mut words = [[0; ALIGN]; HEAD_WORDS];
-        for (to, from) in words.as_flattened_mut().iter_mut().skip(1).zip(head) {
+        let mut bytes = [0; HEAD_ROOM];
+        for (to, from) in bytes.iter_mut().skip(1).zip(head) {
             *to = *from;
         }
-        Self { words, len: 1 + head.len() }
+        Self { bytes, len: 1 + head.len() }
     }
 
     /// Encodes a message, in `room` if it is short: a [`Room`], or more.
@@ -87,24 +84,27 @@ impl MessageHead {
         &self,
         message: &M,
         limit: usize,
-        room: &mut [Word],
+        room: &mut [u8],
     ) -> Result<Encoded, Reason> {
         // All of the room for a head at once; the body goes over the zeroes.
         if let Some(place) = room.first_chunk_mut() {
-            *place = self.words;
+            *place = self.bytes;
         }
         let body = self.len;
-        let last = self.words.get(body / ALIGN).copied().unwrap_or_default();
-        let most = SHORT.min(room.len() * ALIGN);
-        let last = u64::from_le_bytes(last);
-        let mut encoder = Encoder { room, body, end: body, most, last, long: None, limit };
+        let room = room.get_mut(..SHORT).unwrap_or(&mut []);
+        let mut encoder = Encoder { room, body, end: body, long: None, limit };
         let encoded = postcard::serialize_with_flavor(message, ByRef(&mut encoder)).is_ok();
         let end = encoder.end;
         if !encoded || encoder.long.is_some() || end - body > limit {
             return encoder.long_or_not(encoded);
         }
-        if let Some(first) = room.first_mut() {
-            *first = (u64::from_le_bytes(*first) | (end - 1) as u64).to_le_bytes();
+        let room = encoder.room;
+        if let Some(prefix) = room.first_mut() {
+            *prefix = (end - 1) as u8;
+        }
+        // Zeroes up to where the next may begin.
+        for zero in room.get_mut(end..padded(end)).unwrap_or(&mut []) {
+            *zero = 0;
         }
         Ok(Encoded::Short(Short { body, end }))
     }
@@ -127,33 +127,29 @@ pub(crate) struct Short {
 }
 
 impl Short {
-    /// How many words it takes, up to where the next may begin.
+    /// Its length, up to where the next may begin.
     #[inline]
-    pub(crate) fn words(self) -> usize {
-        padded(self.end) / ALIGN
+    pub(crate) fn len(self) -> usize {
+        padded(self.end)
     }
 
     /// The frame, up to where the next may begin.
     #[inline]
-    pub(crate) fn frame(self, room: &[Word]) -> &[u8] {
-        room.get(..self.words()).unwrap_or(&[]).as_flattened()
+    pub(crate) fn frame(self, room: &Room) -> &[u8] {
+        room.get(..self.len()).unwrap_or(&[])
     }
 
-    pub(crate) fn body(self, room: &[Word]) -> &[u8] {
-        room.as_flattened().get(self.body..self.end).unwrap_or(&[])
+    pub(crate) fn body(self, room: &Room) -> &[u8] {
+        room.get(self.body..self.end).unwrap_or(&[])
     }
 }
 
 /// Writes to the room of a short frame, and from there on to a buffer when it is not short
 /// after all. So nothing is encoded twice.
 struct Encoder<'a> {
-    room: &'a mut [Word],
+    room: &'a mut [u8],
     body: usize,
     end: usize,
-    /// The end of the room.
-    most: usize,
-    /// The word at `end`, as far as it was written.
-    last: u64,
     long: Option<Long>,
     limit: usize,
 }
@@ -165,33 +161,6 @@ struct Long {
 }
 
 impl Encoder<'_> {
-    /// Writes at most a word's bytes, for which there is room.
-    #[inline]
-    fn append(&mut self, bytes: &[u8]) {
-        // Byte by byte: they are mostly a number, which was just written in this way.
-        let mut word = 0;
-        for (at, byte) in bytes.iter().take(ALIGN).enumerate() {
-            word |= u64::from(*byte) << (8 * at);
-        }
-        let (at, filled) = (self.end / ALIGN, self.end % ALIGN);
-        self.last |= word << (8 * filled);
-        self.set(at, self.last);
-        if filled + bytes.len() >= ALIGN {
-            // What found no place; in two steps, as there is no shift by a whole word.
-            self.last = word >> (8 * (ALIGN - 1 - filled)) >> 8;
-            self.set(at + 1, self.last);
-        }
-        self.end += bytes.len();
-    }
-
-    #[inline]
-    fn set(&mut self, at: usize, word: u64) {
-        // One past the end is a frame that fills its room.
-        if let Some(place) = self.room.get_mut(at) {
-            *place = word.to_le_bytes();
-        }
-    }
-
     /// What became of a message that is not a short frame.
     #[cold]
     fn long_or_not(self, encoded: bool) -> Result<Encoded, Reason> {
@@ -206,7 +175,7 @@ impl Encoder<'_> {
 
     #[cold]
     fn extend_long(&mut self, bytes: &[u8]) {
-        let short = self.room.as_flattened().get(self.body..self.end).unwrap_or(&[]);
+        let short = self.room.get(self.body..self.end).unwrap_or(&[]);
         let long = self.long.get_or_insert_with(|| {
             let mut body = Scratch::take();
             body.extend_from_slice(short);
@@ -229,15 +198,18 @@ impl Flavor for ByRef<'_, '_> {
     #[inline]
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
         let Self(encoder) = self;
-        match &mut encoder.long {
-            Some(long) => {
+        match (&mut encoder.long, encoder.room.get_mut(encoder.end)) {
+            (None, Some(place)) => {
+                *place = byte;
+                encoder.end += 1;
+            }
+            (Some(long), _) => {
                 long.len += 1;
                 if long.len <= encoder.limit {
                     long.body.push(byte);
                 }
             }
-            None if encoder.end < encoder.most => encoder.append(&[byte]),
-            None => encoder.extend_long(&[byte]),
+            (None, None) => encoder.extend_long(&[byte]),
         }
         Ok(())
     }
@@ -245,18 +217,33 @@ impl Flavor for ByRef<'_, '_> {
     #[inline]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
         let Self(encoder) = self;
-        if encoder.long.is_some() || encoder.end + bytes.len() > encoder.most {
-            encoder.extend_long(bytes);
-        } else {
-            for bytes in bytes.chunks(ALIGN) {
-                encoder.append(bytes);
+        let rest = encoder.room.get_mut(encoder.end..);
+        match (&encoder.long, rest.and_then(|room| room.get_mut(..bytes.len()))) {
+            (None, Some(room)) => {
+                copy_short(room, bytes);
+                encoder.end += bytes.len();
             }
+            _ => encoder.extend_long(bytes),
         }
         Ok(())
     }
 
     fn finalize(self) -> postcard::Result<()> {
         Ok(())
+    }
+}
+
+/// Copies what is mostly a number's few bytes. They were just written one by one, so the loop
+/// has a form of which compilers make no wider loads.
+#[inline]
+fn copy_short(to: &mut [u8], from: &[u8]) {
+    const NUMBER: usize = 10;
+    if from.len() > NUMBER {
+        return to.copy_from_slice(from);
+    }
+    for at in 0..NUMBER {
+        let (Some(to), Some(from)) = (to.get_mut(at), from.get(at)) else { break };
+        *to = *from;
     }
 }
 

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::batch;
 use crate::link::Link;
-use crate::message::{Encoded, MessageHead, Room, pad};
+use crate::message::{Encoded, MessageHead, SHORT, pad};
 use crate::pass::Pass;
 
 /// The sender of a pipe on a link of shared memory.
@@ -123,7 +123,7 @@ impl ShmOutlet {
 
     #[inline]
     fn try_put<M: Serialize>(&mut self, message: &M, patience: Patience) -> Result<u64, Reason> {
-        let mut room = Room::default();
+        let mut room = [0; SHORT];
         let put = match self.head.encode(message, self.link.limit, &mut room)? {
             Encoded::Short(short) => {
                 if self.missed == 0 {
