@@ -5,6 +5,8 @@ mod rigs;
 
 use homing_conformance::router::b10_nothing_is_left;
 use homing_conformance::{Pinged, Watched};
+use rigs::calloop::Calloop;
+use rigs::tokio::Task;
 use rigs::{Channels, Pipes};
 
 #[test]
@@ -18,4 +20,8 @@ fn nothing_is_left() {
         b10_nothing_is_left::<rigs::serial::SerialLines, Watched>();
         b10_nothing_is_left::<rigs::serial::SerialLines, Pinged>();
     }
+    b10_nothing_is_left::<Pipes, Calloop>();
+    b10_nothing_is_left::<Pipes, Task>();
+    #[cfg(unix)]
+    b10_nothing_is_left::<Pipes, rigs::tokio::descriptor::Descriptor>();
 }

@@ -1,137 +1,9 @@
 //! tokio: a task that drives the router, woken by it, or by the descriptor of its doorbells.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod rigs;
 
-use std::future::Future;
-use std::sync::Arc;
-use std::time::Duration;
-
-use homing::task::TaskHome;
-use homing_conformance::{HomeRig, Nudge};
-use homing_router::{Home, Router};
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::Notify;
-use tokio::task::yield_now;
-
-/// A runtime of this thread, and what ends a wait of its task.
-struct Foreground {
-    runtime: Runtime,
-    nudged: Arc<Notify>,
-}
-
-impl Foreground {
-    fn new() -> Self {
-        Self {
-            runtime: Builder::new_current_thread().enable_all().build().unwrap(),
-            nudged: Arc::default(),
-        }
-    }
-
-    fn nudge(&self) -> Nudge {
-        let nudged = Arc::clone(&self.nudged);
-        Arc::new(move || nudged.notify_one())
-    }
-
-    /// Whether `due` came to its end in this time, and nobody nudged.
-    fn wait(&self, due: impl Future<Output = ()>, most: Duration) -> bool {
-        self.runtime.block_on(async {
-            tokio::select! {
-                biased;
-                () = due => true,
-                () = self.nudged.notified() => false,
-                () = too_long(most) => false,
-            }
-        })
-    }
-}
-
-/// Gives others a few turns also when there is no time at all.
-async fn too_long(most: Duration) {
-    for _ in 0..4 {
-        yield_now().await;
-    }
-    tokio::time::sleep(most).await;
-}
-
-struct Task {
-    foreground: Foreground,
-    home: TaskHome,
-}
-
-impl HomeRig for Task {
-    fn new() -> Self {
-        Self { foreground: Foreground::new(), home: TaskHome::new() }
-    }
-
-    fn home(&self) -> Home {
-        Home::from(&self.home)
-    }
-
-    fn nudge(&self) -> Nudge {
-        self.foreground.nudge()
-    }
-
-    fn turn<C: 'static>(&mut self, router: &Router<C>, app: &mut C, most: Duration) {
-        if self.foreground.wait(self.home.due(router), most) {
-            let _ = router.dispatch(app);
-        }
-    }
-}
-
-#[cfg(unix)]
-mod descriptor {
-    use std::os::fd::OwnedFd;
-
-    use homing_router::DoorbellSet;
-    use tokio::io::Interest;
-    use tokio::io::unix::AsyncFd;
-
-    use super::*;
-
-    pub(crate) struct Descriptor {
-        // Dropped before the runtime that watches it.
-        fd: AsyncFd<OwnedFd>,
-        doorbells: DoorbellSet,
-        foreground: Foreground,
-    }
-
-    impl HomeRig for Descriptor {
-        fn new() -> Self {
-            let foreground = Foreground::new();
-            let doorbells = DoorbellSet::new().unwrap();
-            let fd = doorbells.with_fd(|fd| fd.try_clone_to_owned()).unwrap();
-            let _runtime = foreground.runtime.enter();
-            #[allow(deprecated, reason = "what replaces it is unsafe; an `OwnedFd` is sound")]
-            let fd = AsyncFd::with_interest(fd, Interest::READABLE).unwrap();
-            Self { fd, doorbells, foreground }
-        }
-
-        fn home(&self) -> Home {
-            Home::watched(&self.doorbells)
-        }
-
-        fn nudge(&self) -> Nudge {
-            self.foreground.nudge()
-        }
-
-        fn turn<C: 'static>(&mut self, router: &Router<C>, app: &mut C, most: Duration) {
-            let due = async {
-                if router.is_due() {
-                    yield_now().await;
-                } else {
-                    self.fd.readable().await.unwrap().clear_ready();
-                }
-            };
-            if self.foreground.wait(due, most) {
-                self.doorbells.wait(Some(Duration::ZERO)).unwrap();
-                let _ = router.dispatch(app);
-            }
-        }
-    }
-}
-
 mod task {
+    use super::rigs::tokio::Task;
     use super::*;
 
     homing_conformance::home_suite!(channel, rigs::Channels, Task);
@@ -142,7 +14,7 @@ mod task {
 
 #[cfg(unix)]
 mod watched {
-    use super::descriptor::Descriptor;
+    use super::rigs::tokio::descriptor::Descriptor;
     use super::*;
 
     homing_conformance::home_suite!(channel, rigs::Channels, Descriptor);

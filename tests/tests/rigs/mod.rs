@@ -1,4 +1,4 @@
-//! Our own transports, as the suite drives them.
+//! Our own transports, and event loops, as the suite drives them.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -6,8 +6,10 @@
     reason = "each test binary uses some of them"
 )]
 
+pub mod calloop;
 #[cfg(unix)]
 pub mod serial;
+pub mod tokio;
 
 use std::ops::RangeInclusive;
 
