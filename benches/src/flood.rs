@@ -12,6 +12,7 @@ use homing::task::TaskHome;
 use homing::{Event, Router};
 
 use crate::measure::Sorted;
+use crate::memory::Counting;
 use crate::row::{Figure, Goal, Row, Settings};
 
 pub(crate) const ROWS: &[Row] = &[
@@ -41,6 +42,9 @@ const WORKERS: usize = 4;
 /// What the foreground does for each message.
 const WORK: Duration = Duration::from_micros(10);
 
+/// How much memory a flood may take that goes on, in bytes: its links are bounded.
+const MOST_MEMORY: isize = 1 << 20;
+
 /// How often the loop is to tick, as a window redraws.
 const TICK: Duration = Duration::from_millis(16);
 
@@ -65,12 +69,14 @@ struct App {
     last_tick: Instant,
     worst_gap: Duration,
     end: Instant,
+    memory: isize,
 }
 
 impl App {
     fn new(time: Duration) -> Self {
         let now = Instant::now();
-        Self { got: 0, last_tick: now, worst_gap: Duration::ZERO, end: now + time }
+        let memory = Counting::begin();
+        Self { got: 0, last_tick: now, worst_gap: Duration::ZERO, end: now + time, memory }
     }
 
     fn hear(&mut self, event: Event<u64>) {
@@ -119,6 +125,8 @@ fn end(
     workers: Vec<thread::JoinHandle<()>>,
 ) -> anyhow::Result<App> {
     app.tick();
+    let taken = Counting::end() - app.memory;
+    ensure!(taken < MOST_MEMORY, "the flood has taken {taken} bytes");
     router.stop(&mut app)?;
     for worker in workers {
         ensure!(worker.join().is_ok(), "a worker has panicked");

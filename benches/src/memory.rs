@@ -41,12 +41,12 @@ static COUNTING: AtomicBool = AtomicBool::new(false);
 static IN_USE: AtomicIsize = AtomicIsize::new(0);
 
 impl Counting {
-    fn begin() -> isize {
+    pub(crate) fn begin() -> isize {
         COUNTING.store(true, Ordering::Relaxed);
         IN_USE.load(Ordering::Relaxed)
     }
 
-    fn end() -> isize {
+    pub(crate) fn end() -> isize {
         COUNTING.store(false, Ordering::Relaxed);
         IN_USE.load(Ordering::Relaxed)
     }
