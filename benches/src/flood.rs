@@ -1,5 +1,8 @@
 //! How long an event loop's other work waits while workers send as fast as they can.
 
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,6 +36,12 @@ pub(crate) const ROWS: &[Row] = &[
         unit: "ms",
         goal: Goal::AtMost(50.0),
         measure: |settings| worst_gap(settings, tokio),
+    },
+    Row {
+        name: "flood-gap-smol",
+        unit: "ms",
+        goal: Goal::AtMost(50.0),
+        measure: |settings| worst_gap(settings, smol),
     },
 ];
 
@@ -171,31 +180,60 @@ fn calloop(time: Duration) -> anyhow::Result<App> {
     end(&router, app, workers)
 }
 
-/// The ticks are a task of their own, beside the one that drives the router.
+/// The ticks are a task, and another one drives the router.
 fn tokio(time: Duration) -> anyhow::Result<App> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let tasks = tokio::task::LocalSet::new();
+    by_tasks(time, |shared, routing| {
+        tasks.spawn_local(routing);
+        tasks.block_on(&runtime, async {
+            while !shared.app.borrow().is_over() {
+                tokio::time::sleep(TICK).await;
+                shared.app.borrow_mut().tick();
+            }
+        });
+    })
+}
+
+fn smol(time: Duration) -> anyhow::Result<App> {
+    let tasks = smol::LocalExecutor::new();
+    by_tasks(time, |shared, routing| {
+        tasks.spawn(routing).detach();
+        smol::block_on(tasks.run(async {
+            while !shared.app.borrow().is_over() {
+                smol::Timer::after(TICK).await;
+                shared.app.borrow_mut().tick();
+            }
+        }));
+    })
+}
+
+/// What the tasks of one thread share.
+struct Shared {
+    home: TaskHome,
+    router: Router<App>,
+    app: RefCell<App>,
+}
+
+fn by_tasks(
+    time: Duration,
+    run: impl FnOnce(&Shared, Pin<Box<dyn Future<Output = ()>>>),
+) -> anyhow::Result<App> {
     let home = TaskHome::new();
     let router = Router::new(&home);
     let workers = flood(&router)?;
-    let app = std::cell::RefCell::new(App::new(time));
-    let ticks = async {
-        while !app.borrow().is_over() {
-            tokio::time::sleep(TICK).await;
-            app.borrow_mut().tick();
+    let shared =
+        Rc::new(Shared { home, router: router.clone(), app: RefCell::new(App::new(time)) });
+    let routing = {
+        let shared = Rc::clone(&shared);
+        async move {
+            loop {
+                shared.home.due(&shared.router).await;
+                // What it leaves is due in the next turn.
+                let _ = shared.router.dispatch(&mut shared.app.borrow_mut());
+            }
         }
     };
-    let routing = async {
-        loop {
-            home.due(&router).await;
-            // What it leaves is due in the next turn.
-            let _ = router.dispatch(&mut app.borrow_mut());
-        }
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    runtime.block_on(async {
-        tokio::select! {
-            () = ticks => {}
-            () = routing => {}
-        }
-    });
-    end(&router, app.into_inner(), workers)
+    run(&shared, Box::pin(routing));
+    end(&router, shared.app.replace(App::new(Duration::ZERO)), workers)
 }

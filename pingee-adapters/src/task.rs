@@ -86,6 +86,7 @@
 //! use tokio::io::Interest;
 //! use tokio::io::unix::AsyncFd;
 //! # use homing_core::Event;
+//! # use homing_pingee_adapters::task::BUDGET;
 //! # use homing_router::Home;
 //! # use homing_transport_channel::Channel;
 //!
@@ -107,7 +108,7 @@
 //! # pub fn test() -> Result<(), Box<dyn std::error::Error>> {
 //! # struct App { sum: u64, router: Router<App> }
 //! # let doorbells = DoorbellSet::new()?;
-//! # let router = Router::new(Home::watched(&doorbells));
+//! # let router = Router::new(Home::watched(&doorbells).with_budget(BUDGET));
 //! # router.start()?;
 //! # let link = router.link(Channel::new())?;
 //! # let (mut sender, _) = link.pipe(|app: &mut App, event: Event<u64>| match event {
@@ -130,7 +131,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The router's home is `Home::watched(&doorbells)` then. With smol it is
+//! The router's home is `Home::watched(&doorbells).with_budget(BUDGET)` then. With smol it is
 //! `smol::Async::new_nonblocking(fd)?`, whose `readable().await?` is all there is to wait
 //! for, and `smol::future::yield_now().await`.
 
@@ -138,10 +139,19 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use homing_core::RouterState;
 use homing_core::wake::TaskPinged;
-use homing_router::{Dispatched, Home, Router};
+use homing_router::{Budget, Dispatched, Home, Router};
+
+/// The budget of a router that a task drives.
+///
+/// An executor runs whatever task is ready many times before it looks at its timers and
+/// descriptors: tokio's `LocalSet` 61 times, smol's `LocalExecutor` 200 times. While workers
+/// send without a pause, so many dispatches follow each other. With this budget they take
+/// 10 ms together at most; with the [default](Budget::default) one it would be most of a second.
+pub const BUDGET: Budget = Budget { messages: 1024, time: Some(Duration::from_micros(50)) };
 
 /// What joins one router to the task that drives it.
 ///
@@ -201,9 +211,10 @@ impl Default for TaskHome {
     }
 }
 
+/// The router begins with [`BUDGET`].
 impl From<&TaskHome> for Home {
     fn from(home: &TaskHome) -> Self {
-        Home::pinged(Arc::clone(&home.0))
+        Home::pinged(Arc::clone(&home.0)).with_budget(BUDGET)
     }
 }
 

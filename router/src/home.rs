@@ -11,13 +11,18 @@ use std::time::Duration;
 use homing_core::Pinger;
 use homing_process::{Doorbells, Waker};
 
+use crate::budget::Budget;
+
 /// How a router is joined to its event loop. Event loops convert into it.
 ///
 /// A loop that can wait for a descriptor, or that is written around this crate, watches the
 /// doorbells of all links itself: no thread, and one wake-up less a message. Any other loop
 /// is pinged, and the router starts a monitor thread once there is a doorbell to watch.
 #[derive(Debug)]
-pub struct Home(pub(crate) Kind);
+pub struct Home {
+    pub(crate) kind: Kind,
+    pub(crate) budget: Budget,
+}
 
 pub(crate) enum Kind {
     Watched(DoorbellSet),
@@ -38,13 +43,24 @@ impl Home {
     /// [`Router::dispatch`](crate::Router::dispatch) after each wait, for each router that
     /// was joined to them.
     pub fn watched(doorbells: &DoorbellSet) -> Self {
-        Self(Kind::Watched(doorbells.clone()))
+        Self::new(Kind::Watched(doorbells.clone()))
     }
 
     /// The event loop is pinged, and calls [`Router::dispatch`](crate::Router::dispatch) when
     /// it is.
     pub fn pinged(pinger: impl Pinger + Send + Sync + 'static) -> Self {
-        Self(Kind::Pinged(Box::new(pinger)))
+        Self::new(Kind::Pinged(Box::new(pinger)))
+    }
+
+    /// The budget with which the router begins, where the [default](Budget) does not suit the
+    /// event loop: one that has its other turns only after many dispatches, say.
+    #[must_use]
+    pub fn with_budget(self, budget: Budget) -> Self {
+        Self { budget, ..self }
+    }
+
+    fn new(kind: Kind) -> Self {
+        Self { kind, budget: Budget::default() }
     }
 }
 

@@ -91,7 +91,9 @@ impl<C: 'static> Router<C> {
     /// Makes a stopped router, to be joined to an event loop: a reference to the loop of an
     /// adapter, or what [`Home`] makes of a loop of your own.
     pub fn new(home: impl Into<Home>) -> Self {
-        let (watch, wake) = Watch::new(home.into());
+        let home = home.into();
+        let budget = home.budget;
+        let (watch, wake) = Watch::new(home);
         Self {
             inner: Rc::new(Inner {
                 state: RefCell::new(State {
@@ -100,7 +102,7 @@ impl<C: 'static> Router<C> {
                     line: VecDeque::new(),
                     later: Vec::new(),
                     watch,
-                    budget: Budget::default(),
+                    budget,
                     next_token: 0,
                     next_nonce: 0,
                 }),

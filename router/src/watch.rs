@@ -25,7 +25,7 @@ pub(crate) enum Watch {
 
 impl Watch {
     pub(crate) fn new(home: Home) -> (Self, Arc<Wake>) {
-        match home.0 {
+        match home.kind {
             Kind::Watched(set) => {
                 let wake = Wake::watched(set.waker(), Arc::clone(&set.attended));
                 (Self::Loop(set), Arc::new(wake))
