@@ -21,7 +21,7 @@ mod serial {
         ($name:ident, $home:ty) => {
             mod $name {
                 use super::*;
-                homing_conformance::__checks! { SerialLines, $home;
+                homing_conformance::__tests! { SerialLines, $home;
                     sender {
                         b01_an_initial_sender_neither_sends_nor_stops
                         b01_a_sender_starts_once

@@ -71,3 +71,6 @@ impl Deframer {
         &mut self.stretch
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,7 +102,7 @@
 //! begins and ends with a byte that it cannot hold, so that noise costs the frame that it
 //! falls on, and no other.
 
-#![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(not(any(feature = "std", test)), no_std)]
 #![forbid(unsafe_code)]
 
 mod frame;

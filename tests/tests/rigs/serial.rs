@@ -24,7 +24,7 @@ pub struct Chips(Serial, Arc<Chip>);
 
 impl Chips {
     fn new() -> Self {
-        let (port, uart) = io::pipe().unwrap();
+        let (port, uart) = io::pipe().expect("the system gives a pipe");
         Self(Serial::new(port), Arc::new(Line::new(FromStd::new(uart), 1)))
     }
 }
@@ -51,7 +51,7 @@ impl<M: Serialize + DeserializeOwned> Carries<M> for ChipRoad {
     fn far(&self, ticket: Ticket<M>) -> Self::Far {
         let ticket: Ticket<Heard<M>> = Ticket::new(ticket.connection(), Nonce::new(0));
         let port = self.0.far(ticket);
-        Line::sender_of(Arc::clone(&self.1), port).unwrap()
+        Line::sender_of(Arc::clone(&self.1), port).expect("ports are used once")
     }
 
     fn open(parcel: Parcel<'_>) -> Result<M, Undecodable> {

@@ -1,0 +1,295 @@
+//! What a router says of a serial line that is not good, or comes to its end: with a loop that
+//! watches doorbells and with one that is pinged, and for a line that a thread reads.
+#![cfg(unix)]
+
+use std::cell::RefCell;
+use std::io::{self, Read, Write as _};
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+use std::sync::mpsc;
+
+use embedded_io_adapters::std::FromStd;
+use homing::serial::{Heard, Serial, Tally};
+use homing::{End, Event, Link, Refusal};
+use homing_conformance::foreground::{App, Foreground};
+use homing_conformance::{HomeRig, Pinged, Watched};
+use homing_transport_serial::{Line, Port};
+use rustix::pty::OpenptFlags;
+
+type Told = Rc<RefCell<Vec<Event<Heard<u64>>>>>;
+
+/// The frames that a chip writes in one run, each by itself: the start of port 0, so many
+/// messages, and the stop.
+fn frames(run: u32, port: u32, messages: u64) -> Vec<Vec<u8>> {
+    let (mut one, two) = UnixStream::pair().unwrap();
+    one.set_nonblocking(true).unwrap();
+    let line: Line<_> = Line::new(FromStd::new(two), run);
+    let mut sender = line.sender(Port(port)).unwrap();
+    let mut frames = Vec::new();
+    let mut take = || {
+        let mut bytes = [0; 256];
+        let len = one.read(&mut bytes).unwrap();
+        frames.push(bytes[..len].to_vec());
+    };
+    sender.start().unwrap();
+    take();
+    for message in 0..messages {
+        sender.send(message).unwrap();
+        take();
+    }
+    sender.stop().unwrap();
+    take();
+    frames
+}
+
+/// How a line is read.
+#[derive(Clone, Copy)]
+enum Way {
+    Watched,
+    Threaded,
+}
+
+impl Way {
+    fn serial(self, port: UnixStream) -> Serial {
+        match self {
+            Way::Watched => Serial::new(port),
+            Way::Threaded => Serial::threaded(port),
+        }
+    }
+}
+
+/// A foreground with one pipe, on port 0 of a line.
+fn listen<H: HomeRig>(serial: Serial) -> (Foreground<H>, Told, Tally, Link<App, impl Sized>) {
+    let foreground = Foreground::<H>::started();
+    let tally = serial.tally();
+    let link = foreground.router.link(serial).unwrap();
+    let told = Told::default();
+    let writes = Rc::clone(&told);
+    let (port, _) = link
+        .pipe(move |_: &mut App, event: Event<Heard<u64>>| writes.borrow_mut().push(event))
+        .unwrap();
+    assert_eq!(port, Port(0));
+    (foreground, told, tally, link)
+}
+
+fn until_ended<H: HomeRig>(foreground: &mut Foreground<H>, told: &Told) {
+    foreground
+        .until("the end", |_| told.borrow().last().is_some_and(|event| event.ended().is_some()));
+}
+
+fn message(number: u64) -> Event<Heard<u64>> {
+    Event::Message(Heard::Message(number))
+}
+
+/// Makes tests of checks: with both kinds of loops, and both ways to read.
+macro_rules! checks {
+    ($($check:ident)*) => {
+        $(mod $check {
+            use super::*;
+
+            #[test]
+            fn watched() {
+                super::$check::<Watched>(Way::Watched);
+            }
+
+            #[test]
+            fn watched_by_a_monitor() {
+                super::$check::<Pinged>(Way::Watched);
+            }
+
+            #[test]
+            fn read_by_a_thread() {
+                super::$check::<Watched>(Way::Threaded);
+            }
+
+            #[test]
+            fn read_by_a_thread_that_pings() {
+                super::$check::<Pinged>(Way::Threaded);
+            }
+        })*
+    };
+}
+
+checks! {
+    b03_what_is_missing_is_told
+    b13_a_line_that_ends_loses_its_pipes
+    b13_a_stop_that_was_lost_leaves_the_pipe_open
+    b18_a_message_of_another_type_is_cut_off
+    a_chip_that_was_reset_is_told
+    noise_and_strange_ports_cost_nothing
+}
+
+fn b03_what_is_missing_is_told<H: HomeRig>(way: Way) {
+    let (port, mut chip) = UnixStream::pair().unwrap();
+    let (mut foreground, told, tally, _link) = listen::<H>(way.serial(port));
+    let frames = frames(1, 0, 6);
+    // The start, messages 1 and 2, and the last one are lost; 4 comes twice and 3 late.
+    for frame in [1, 5, 5, 4, 7].map(|at: usize| &frames[at]) {
+        chip.write_all(frame).unwrap();
+    }
+    until_ended(&mut foreground, &told);
+    let expected = [
+        message(0),
+        Event::Message(Heard::Gap(3)),
+        message(4),
+        Event::Message(Heard::Gap(1)),
+        Event::Ended(End::Finished),
+    ];
+    assert_eq!(*told.borrow(), expected);
+    let counts = tally.counts();
+    assert_eq!((counts.missed, counts.late, counts.damaged), (4, 2, 0));
+    assert_eq!(foreground.router.counters().missed, 4);
+}
+
+fn b13_a_line_that_ends_loses_its_pipes<H: HomeRig>(way: Way) {
+    let (port, mut chip) = UnixStream::pair().unwrap();
+    let (mut foreground, told, _, link) = listen::<H>(way.serial(port));
+    chip.write_all(&frames(1, 0, 1)[..2].concat()).unwrap();
+    // Cut in the middle of a frame.
+    chip.write_all(&[0, 5, 1]).unwrap();
+    drop(chip);
+    until_ended(&mut foreground, &told);
+    assert_eq!(*told.borrow(), [message(0), Event::Ended(End::Lost(None))]);
+    foreground.until_links(0);
+    assert!(!link.is_open());
+}
+
+fn b13_a_stop_that_was_lost_leaves_the_pipe_open<H: HomeRig>(way: Way) {
+    let (port, mut chip) = UnixStream::pair().unwrap();
+    let (mut foreground, told, _, _link) = listen::<H>(way.serial(port));
+    chip.write_all(&frames(1, 0, 1)[..2].concat()).unwrap();
+    chip.write_all(&frames(2, 0, 1)[..2].concat()).unwrap();
+    foreground.until("the second run", |_| told.borrow().len() == 3);
+    assert_eq!(*told.borrow(), [message(0), Event::Message(Heard::Restarted), message(0)]);
+    assert_eq!(foreground.router.open_pipes(), 1);
+    drop(chip);
+    until_ended(&mut foreground, &told);
+}
+
+fn b18_a_message_of_another_type_is_cut_off<H: HomeRig>(way: Way) {
+    let (port, chip) = UnixStream::pair().unwrap();
+    let (mut foreground, told, _, _link) = listen::<H>(way.serial(port));
+    let line: Line<_> = Line::new(FromStd::new(chip), 1);
+    let mut sender = line.sender::<&str>(Port(0)).unwrap();
+    sender.start().unwrap();
+    sender.send("a text, not a number").unwrap();
+    until_ended(&mut foreground, &told);
+    assert_eq!(*told.borrow(), [Event::Ended(End::Refused(Refusal::Undecodable))]);
+}
+
+fn a_chip_that_was_reset_is_told<H: HomeRig>(way: Way) {
+    let (port, mut chip) = UnixStream::pair().unwrap();
+    let (mut foreground, told, tally, _link) = listen::<H>(way.serial(port));
+    let (first, second) = (frames(7, 0, 3), frames(8, 0, 3));
+    // The start of the second run is lost, and so is its first message.
+    for frame in [&first[..3], &second[2..3], &first[2..3], &second[3..]].concat() {
+        chip.write_all(&frame).unwrap();
+    }
+    until_ended(&mut foreground, &told);
+    let expected = [
+        message(0),
+        message(1),
+        Event::Message(Heard::Restarted),
+        Event::Message(Heard::Gap(1)),
+        message(1),
+        message(2),
+        Event::Ended(End::Finished),
+    ];
+    assert_eq!(*told.borrow(), expected);
+    assert_eq!((tally.counts().restarts, tally.counts().late), (1, 1));
+    // A port that has ended is heard no more.
+    chip.write_all(&frames(9, 0, 1).concat()).unwrap();
+    drop(chip);
+    foreground.until_links(0);
+    assert_eq!(told.borrow().len(), expected.len());
+    assert_eq!(tally.counts().late, 1 + 3);
+}
+
+fn noise_and_strange_ports_cost_nothing<H: HomeRig>(way: Way) {
+    let (port, chip) = UnixStream::pair().unwrap();
+    let (mut foreground, told, tally, _link) = listen::<H>(way.serial(port));
+    let (frames, strange) = (frames(1, 0, 1), frames(1, 9, 1).concat());
+    let chip = foreground.spawn(move || {
+        let mut chip = chip;
+        for frame in &frames {
+            chip.write_all(&[0x55; 100_000]).unwrap();
+            chip.write_all(frame).unwrap();
+            chip.write_all(&strange).unwrap();
+        }
+        chip
+    });
+    until_ended(&mut foreground, &told);
+    drop(foreground.join(chip));
+    foreground.until_links(0);
+    assert_eq!(*told.borrow(), [message(0), Event::Ended(End::Finished)]);
+    let counts = tally.counts();
+    assert_eq!((counts.damaged, counts.noise, counts.unknown), (3, 300_000, 9));
+    assert_eq!(counts.heard, 3);
+}
+
+/// A pseudo-terminal: what a UART's adapter is to a program.
+#[test]
+fn a_terminal_is_a_line() {
+    let chip = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    rustix::pty::grantpt(&chip).unwrap();
+    rustix::pty::unlockpt(&chip).unwrap();
+    let name = rustix::pty::ptsname(&chip, Vec::new()).unwrap();
+    let port = std::fs::File::options().read(true).write(true).open(name.to_str().unwrap());
+    let port = port.unwrap();
+    let mut settings = rustix::termios::tcgetattr(&port).unwrap();
+    settings.make_raw();
+    rustix::termios::tcsetattr(&port, rustix::termios::OptionalActions::Now, &settings).unwrap();
+
+    let (mut foreground, told, _, _link) = listen::<Watched>(Serial::new(port));
+    let mut chip = std::fs::File::from(chip);
+    chip.write_all(&frames(1, 0, 2)[..3].concat()).unwrap();
+    foreground.until("two messages", |_| told.borrow().len() == 2);
+    // The adapter is unplugged.
+    drop(chip);
+    until_ended(&mut foreground, &told);
+    assert_eq!(*told.borrow(), [message(0), message(1), Event::Ended(End::Lost(None))]);
+}
+
+/// A reader that does what the test says, and panics when that goes.
+struct Reader(mpsc::Receiver<io::Result<Vec<u8>>>);
+
+impl Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes =
+            self.0.recv().unwrap_or_else(|_| std::panic::resume_unwind(Box::new("gone")))?;
+        buffer[..bytes.len()].copy_from_slice(&bytes);
+        Ok(bytes.len())
+    }
+}
+
+#[test]
+fn a_reader_may_time_out() {
+    let (says, reader) = mpsc::channel();
+    let (mut foreground, told, _, _link) = listen::<Pinged>(Serial::threaded(Reader(reader)));
+    for frame in frames(1, 0, 1) {
+        for kind in [io::ErrorKind::TimedOut, io::ErrorKind::WouldBlock] {
+            says.send(Err(kind.into())).unwrap();
+        }
+        says.send(Err(io::ErrorKind::Interrupted.into())).unwrap();
+        says.send(Ok(frame)).unwrap();
+    }
+    until_ended(&mut foreground, &told);
+    assert_eq!(*told.borrow(), [message(0), Event::Ended(End::Finished)]);
+}
+
+#[test]
+fn a_reader_that_fails_breaks_the_link() {
+    for fails in [true, false] {
+        let (says, reader) = mpsc::channel();
+        let (mut foreground, told, _, _link) = listen::<Watched>(Serial::threaded(Reader(reader)));
+        says.send(Ok(frames(1, 0, 1)[1].clone())).unwrap();
+        if fails {
+            says.send(Err(io::ErrorKind::Other.into())).unwrap();
+        }
+        // Otherwise it panics.
+        drop(says);
+        until_ended(&mut foreground, &told);
+        let broken = Event::Ended(End::Refused(Refusal::Broken));
+        assert_eq!(*told.borrow(), [message(0), broken]);
+    }
+}
