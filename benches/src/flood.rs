@@ -58,7 +58,7 @@ const MOST_MEMORY: isize = 1 << 20;
 const TICK: Duration = Duration::from_millis(16);
 
 /// The median of three runs of the longest time between two ticks.
-fn worst_gap(
+pub(crate) fn worst_gap(
     settings: &Settings,
     run: fn(Duration) -> anyhow::Result<App>,
 ) -> anyhow::Result<Figure> {
@@ -73,7 +73,7 @@ fn worst_gap(
 }
 
 /// What the loop works on.
-struct App {
+pub(crate) struct App {
     got: u64,
     last_tick: Instant,
     worst_gap: Duration,
@@ -82,7 +82,7 @@ struct App {
 }
 
 impl App {
-    fn new(time: Duration) -> Self {
+    pub(crate) fn new(time: Duration) -> Self {
         let now = Instant::now();
         let memory = Counting::begin();
         Self { got: 0, last_tick: now, worst_gap: Duration::ZERO, end: now + time, memory }
@@ -99,24 +99,24 @@ impl App {
     }
 
     /// The loop's other work.
-    fn tick(&mut self) {
+    pub(crate) fn tick(&mut self) {
         let now = Instant::now();
         self.worst_gap = self.worst_gap.max(now - self.last_tick);
         self.last_tick = now;
     }
 
-    fn next_tick(&self) -> Instant {
+    pub(crate) fn next_tick(&self) -> Instant {
         self.last_tick + TICK
     }
 
     /// The one who looks must have been let in for that.
-    fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         Instant::now() >= self.end
     }
 }
 
 /// Starts the router, and workers that send until it has stopped.
-fn flood(router: &Router<App>) -> anyhow::Result<Vec<thread::JoinHandle<()>>> {
+pub(crate) fn flood(router: &Router<App>) -> anyhow::Result<Vec<thread::JoinHandle<()>>> {
     router.start()?;
     let link = || router.link(Channel::new());
     let start = |_| {
@@ -128,7 +128,7 @@ fn flood(router: &Router<App>) -> anyhow::Result<Vec<thread::JoinHandle<()>>> {
 }
 
 /// Stops the router; then all workers end.
-fn end(
+pub(crate) fn end(
     router: &Router<App>,
     mut app: App,
     workers: Vec<thread::JoinHandle<()>>,

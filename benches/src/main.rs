@@ -29,6 +29,8 @@ mod tally;
 mod wake;
 #[cfg(target_os = "linux")]
 mod wake_loops;
+#[cfg(all(feature = "winit", target_os = "linux"))]
+mod window;
 
 use std::process::ExitCode;
 
@@ -53,6 +55,8 @@ const FAMILIES: &[&[Row]] = &[
     #[cfg(target_os = "linux")]
     wake_loops::ROWS,
     flood::ROWS,
+    #[cfg(all(feature = "winit", target_os = "linux"))]
+    window::ROWS,
     dispatch::ROWS,
     ping::ROWS,
     #[cfg(target_os = "linux")]

@@ -35,7 +35,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
 ];
 
-fn measure(
+pub(crate) fn measure(
     settings: &Settings,
     ours: fn(u64) -> anyhow::Result<Latencies>,
     bare: fn(u64) -> anyhow::Result<Latencies>,
@@ -50,7 +50,7 @@ fn measure(
 }
 
 /// Runs `hear` on this thread, and a worker on another that stamps `count` messages.
-fn beside<T>(
+pub(crate) fn beside<T>(
     count: u64,
     send: impl FnMut(u64) -> anyhow::Result<()> + Send,
     hear: impl FnOnce() -> anyhow::Result<T>,
@@ -68,7 +68,7 @@ fn beside<T>(
 }
 
 /// Starts the router, with one pipe that notes what it hears.
-fn pipe(
+pub(crate) fn pipe(
     router: &Router<Latencies>,
 ) -> anyhow::Result<Sender<u64, impl homing::Outlet<u64> + Send + use<>>> {
     router.start()?;

@@ -95,6 +95,8 @@
 //!   turn of the loop makes up for it, for whatever reason it turns.
 //! * Handlers do not get the `ActiveEventLoop`. One that wants the loop to exit says so in the
 //!   application, and `about_to_wait` does it.
+//! * Drop windows in `exiting`. `Router::stop` tells receivers that their pipes were closed, and
+//!   on X11 `request_redraw` panics when the loop has ended.
 //! * When the loop is gone, messages wait; `Router::route_until` takes them, `Router::stop`
 //!   ends it all.
 
