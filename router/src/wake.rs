@@ -26,6 +26,7 @@ pub(crate) struct Wake {
 
 enum Target {
     /// The foreground waits for a set of doorbells; `attended` while its event loop does.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "there, threads ring the doorbells"))]
     Watched { waker: Waker, attended: Arc<AtomicBool> },
     /// The event loop is pinged; the foreground itself waits for it with a parker when it
     /// drives the router by hand.

@@ -1,6 +1,7 @@
 //! What a router says of a serial line that is not good, or comes to its end: with a loop that
 //! watches doorbells and with one that is pinged, and for a line that a thread reads.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "checks fail by panicking")]
 
 use std::cell::RefCell;
 use std::io::{self, Read, Write as _};

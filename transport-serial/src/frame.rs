@@ -165,5 +165,6 @@ pub(crate) fn decode(stretch: &mut [u8]) -> Stretch {
     }
 }
 
-#[cfg(all(test, feature = "std"))]
+#[cfg(test)]
+#[cfg(feature = "std")]
 mod tests;

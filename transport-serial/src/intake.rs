@@ -55,6 +55,7 @@ impl Feed {
     /// A pump that says `Full` is called once more after a fence of `Doorbells`, which pairs
     /// with the one in `Waker::made_room`: so either that look sees the room that
     /// [`Intake::take`] has made, or the waker sees that this pump waits.
+    #[cfg(unix)]
     pub(crate) fn room(&self) -> Room {
         self.room_in(&self.0.lock())
     }

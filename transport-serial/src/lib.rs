@@ -96,11 +96,9 @@
 //!
 //! # How sure that is
 //!
-//! A checksum of 32 bits (CRC-32C) guards each frame. It finds every damage of up to 5 bits
-//! and every burst of up to 32 in frames of up to 650 bytes, every damage of up to 3 bits in
-//! all that are longer here; of all other damage, one in 4 thousand million passes. A frame
-//! begins and ends with a byte that it cannot hold, so that noise costs the frame that it
-//! falls on, and no other.
+//! A checksum of 32 bits (CRC-32C) guards each frame: of all damage, one in 4 thousand million
+//! passes for a frame, and only that can make a wrong message. A frame begins and ends with a
+//! byte that it cannot hold, so that noise costs the frame that it falls on, and no other.
 
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
 #![forbid(unsafe_code)]

@@ -1,6 +1,12 @@
 //! A chip, a line that does whatever it likes to the chip's bytes, and what must be true of
 //! what is heard then. The property tests and the fuzz target share it.
-#![allow(unreachable_pub, reason = "each uses it as a module of its own")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "each uses it as a module of its own, and it checks by panicking"
+)]
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
