@@ -27,7 +27,9 @@ pub mod serial {
 /// Links from worker processes over shared memory. Feature `shm`, on Linux.
 #[cfg(all(feature = "shm", target_os = "linux"))]
 pub mod shm {
-    pub use homing_transport_shm::{Sender, Shm, ShmInlet, ShmOutlet, ShmRoad};
+    pub use homing_transport_shm::{
+        BytesSender, RawBytes, Reservation, Sender, Shm, ShmInlet, ShmOutlet, ShmRoad,
+    };
 }
 
 #[cfg(feature = "calloop")]

@@ -24,6 +24,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use homing_core::{Disconnected, Leaving, Outlet, Patience, SendError, SenderCounters, Ticket};
 pub use homing_process::InheritError;
 use homing_process::Inherited;
+#[cfg(all(feature = "shm", target_os = "linux"))]
+use homing_transport_shm::{BytesSender, RawBytes};
 use serde::Serialize;
 
 /// The sender of a worker process.
@@ -98,12 +100,32 @@ pub fn link() -> Result<Link, InheritError> {
 /// As [`link`]; and [`InheritError::Taken`] when it was taken before.
 pub fn sender<M: Serialize>() -> Result<Sender<M>, InheritError> {
     let worker = worker()?;
-    let ticket = worker.ticket.parse().map_err(|_| InheritError::Malformed)?;
-    // Relaxed: who comes second gets nothing that would have to be visible.
-    if worker.taken.swap(true, Ordering::Relaxed) {
-        return Err(InheritError::Taken);
+    Ok(worker.link.sender(worker.take_ticket()?))
+}
+
+/// As [`sender`], for messages that can be written piece by piece where they travel. Feature
+/// `shm`, on Linux.
+///
+/// # Errors
+///
+/// As [`sender`]; and [`InheritError::OtherTransport`] when the link is not of shared memory.
+/// Then [`sender`] still gives the sender of the pipe.
+#[cfg(all(feature = "shm", target_os = "linux"))]
+pub fn bytes_sender<M: RawBytes>() -> Result<BytesSender<M>, InheritError> {
+    let worker = worker()?;
+    let end = worker.link.shm()?;
+    Ok(end.bytes_sender(worker.take_ticket()?))
+}
+
+impl Worker {
+    fn take_ticket<M>(&self) -> Result<Ticket<M>, InheritError> {
+        let ticket = self.ticket.parse().map_err(|_| InheritError::Malformed)?;
+        // Relaxed: who comes second gets nothing that would have to be visible.
+        if self.taken.swap(true, Ordering::Relaxed) {
+            return Err(InheritError::Taken);
+        }
+        Ok(ticket)
     }
-    Ok(worker.link.sender(ticket))
 }
 
 impl Link {
@@ -116,6 +138,29 @@ impl Link {
             End::Shm(end) => Kind::Shm(end.outlet(&ticket)),
         };
         homing_core::Sender::new(ticket.connection(), WorkerOutlet(outlet))
+    }
+
+    /// As [`sender`](Link::sender), for messages that can be written piece by piece where they
+    /// travel. Feature `shm`, on Linux.
+    ///
+    /// # Errors
+    ///
+    /// [`InheritError::OtherTransport`] when the link is not of shared memory.
+    #[cfg(all(feature = "shm", target_os = "linux"))]
+    pub fn bytes_sender<M: RawBytes>(
+        &self,
+        ticket: Ticket<M>,
+    ) -> Result<BytesSender<M>, InheritError> {
+        Ok(self.shm()?.bytes_sender(ticket))
+    }
+
+    #[cfg(all(feature = "shm", target_os = "linux"))]
+    fn shm(&self) -> Result<&homing_transport_shm::WorkerEnd, InheritError> {
+        match &self.end {
+            End::Shm(end) => Ok(end),
+            #[cfg(feature = "pipe")]
+            End::Pipe(_) => Err(InheritError::OtherTransport),
+        }
     }
 }
 

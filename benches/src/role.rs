@@ -121,7 +121,7 @@ impl Role {
             }
             #[cfg(target_os = "linux")]
             Role::WriteLarge => {
-                let mut sender = shm::bytes_sender()?;
+                let mut sender = worker::bytes_sender::<shm::Large>()?;
                 sender.start()?;
                 let payload = shm::payload();
                 each_order(|count| {

@@ -6,9 +6,7 @@ use std::time::Instant;
 use anyhow::ensure;
 use homing::Event;
 use homing::pipe::Pipe;
-use homing::shm::Shm;
-use homing_process::Inherited;
-use homing_transport_shm::{BytesSender, RawBytes, WorkerEnd};
+use homing::shm::{RawBytes, Shm};
 use ipc_channel::router::RouterProxy;
 use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteBuf, Bytes};
@@ -147,13 +145,6 @@ pub(crate) struct Large(ByteBuf);
 
 /// That is how serde_bytes has postcard write it.
 impl RawBytes for Large {}
-
-/// The sender of this worker process, for messages that are written where they travel.
-pub(crate) fn bytes_sender() -> anyhow::Result<BytesSender<Large>> {
-    let Inherited { handles, limit, ticket, .. } = Inherited::take()?;
-    let ticket = ticket.parse().map_err(|_| homing::InvalidTicket)?;
-    Ok(WorkerEnd::adopt(handles, limit)?.bytes_sender(ticket))
-}
 
 /// Counts large messages.
 #[derive(Default)]

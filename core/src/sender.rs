@@ -133,6 +133,11 @@ impl<M, O: Outlet<M>> Sender<M, O> {
         self.counters
     }
 
+    /// The same, to count what is handed over past [`send`](Sender::send). For transports.
+    pub fn counters_mut(&mut self) -> &mut SenderCounters {
+        &mut self.counters
+    }
+
     /// Opens the sender. To be called once, before anything is sent.
     ///
     /// # Errors

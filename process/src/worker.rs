@@ -67,6 +67,8 @@ pub enum InheritError {
     NoSuchHandle,
     /// This program was built without the transport that the foreground chose.
     NoSuchTransport,
+    /// What was asked for needs another transport than the foreground chose.
+    OtherTransport,
 }
 
 impl fmt::Display for InheritError {
@@ -79,6 +81,7 @@ impl fmt::Display for InheritError {
             InheritError::NoSuchTransport => {
                 "this program was built without the transport of the worker's link"
             }
+            InheritError::OtherTransport => "the transport of the worker's link cannot do that",
         })
     }
 }

@@ -5,7 +5,9 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use homing_core::frame::{Head, PrefixedHead};
-use homing_core::{ConnectionId, Disconnected, Overflow, Reason, SenderState, Ticket};
+use homing_core::{
+    ConnectionId, Disconnected, Overflow, Reason, SenderCounters, SenderState, Ticket,
+};
 use serde::Serialize;
 
 use crate::link::Link;
@@ -64,8 +66,6 @@ impl<M: RawBytes> BytesSender<M> {
     /// other policy, and on the foreground's own thread, nothing waits, and nothing is
     /// dropped for it.
     ///
-    /// It is not counted in [`counters`](homing_core::Sender::counters).
-    ///
     /// # Errors
     ///
     /// As [`send`](homing_core::Sender::send).
@@ -94,6 +94,7 @@ impl<M: RawBytes> BytesSender<M> {
         }
         Ok(Reservation {
             place: &self.place,
+            counters: self.sender.counters_mut(),
             waits,
             total,
             missing: len,
@@ -138,6 +139,7 @@ fn put_len(mut len: usize, buffer: &mut Vec<u8>) {
 #[must_use = "a reservation that is dropped sends nothing"]
 pub struct Reservation<'a> {
     place: &'a Place,
+    counters: &'a mut SenderCounters,
     waits: bool,
     /// The length of the encoded message.
     total: usize,
@@ -206,6 +208,7 @@ impl Reservation<'_> {
             };
             self.check(put)?;
         }
+        self.counters.sent += 1;
         self.finish();
         Ok(())
     }

@@ -27,6 +27,7 @@ fn what_arrives_is_an_ordinary_message() {
         let lens = [0, 1, 127, 128, 4090, 4094, 4095, 4096, 5000, 70_000, 300_000];
         let pieces = [1, 7, 4096, 5000, usize::MAX];
         let worker = thread::spawn(move || {
+            let mut sent = 0;
             for len in lens {
                 for piece in pieces {
                     if piece == 1 && len > 5000 {
@@ -42,6 +43,8 @@ fn what_arrives_is_an_ordinary_message() {
                     assert!(message.write(&[1]).is_err());
                     message.commit().unwrap();
                     sender.send(content).unwrap();
+                    sent += 2;
+                    assert_eq!(sender.counters().sent, sent);
                 }
             }
         });
@@ -75,6 +78,7 @@ fn what_is_dropped_was_never_sent() {
                 assert_eq!(message.commit(), Err(Reason::Unencodable));
             }
         }
+        assert_eq!(sender.counters().sent, 0);
         sender.send(vec![1]).unwrap();
         let error = sender.reserve(16 << 20).unwrap_err();
         assert_eq!(error, Reason::TooLarge { len: (16 << 20) + 4, max: 16 << 20 });
