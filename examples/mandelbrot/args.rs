@@ -4,37 +4,42 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::thread;
 
-/// Shows the Mandelbrot set, drawn by worker processes.
+/// The Mandelbrot set in a window, drawn by worker processes. Drag to move, turn the wheel to
+/// zoom; K kills a worker, R goes back, Escape ends it.
 #[derive(clap::Parser)]
 #[command(name = "mandelbrot")]
 pub struct Args {
-    /// How the tiles come home.
-    #[arg(long, value_enum, default_value_t)]
-    pub transport: Transport,
-
-    /// How many workers. Default: one for each processor.
+    /// How many worker processes. Default: one for each processor.
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
 
-    /// The size of the window in pixels, as 640x480.
-    #[arg(long, value_name = "WxH", default_value = "960x640", value_parser = size)]
-    pub size: (u32, u32),
+    /// How their tiles come home.
+    #[arg(long, value_enum, default_value_t)]
+    pub transport: Transport,
 
-    /// Draws so many pictures, each closer than the one before, and ends.
+    /// The size of the window, in pixels.
+    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = size)]
+    pub size: Option<(u32, u32)>,
+
+    /// Draw so many pictures, each nearer than the last, and exit. For when nobody is there.
     #[arg(long, value_name = "N")]
-    pub frames: Option<NonZeroU32>,
+    frames: Option<NonZeroU32>,
 
-    /// Writes what the window shows at the end, as a PNG.
-    #[arg(long, value_name = "FILE", requires = "frames")]
+    /// Write the last picture there. One frame, unless --frames says otherwise.
+    #[arg(long, value_name = "FILE.png")]
     pub screenshot: Option<PathBuf>,
 
-    /// Computes the last picture once more, in this process, and fails unless the window shows
-    /// the same, pixel by pixel.
-    #[arg(long, requires = "frames")]
+    /// Compare each picture with one that this process computes itself and, on X11, with what
+    /// is on the screen.
+    #[arg(long)]
     pub check: bool,
+
+    /// Kill a worker whenever so many tiles have come.
+    #[arg(long, value_name = "TILES")]
+    pub kill_every: Option<NonZeroU32>,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Default, clap::ValueEnum)]
 pub enum Transport {
     /// OS pipes.
     #[cfg_attr(not(target_os = "linux"), default)]
@@ -45,19 +50,24 @@ pub enum Transport {
     Shm,
 }
 
+fn size(text: &str) -> Result<(u32, u32), String> {
+    let parse = || {
+        let (width, height) = text.split_once('x')?;
+        let side = |text: &str| text.parse().ok().filter(|side| (1..=16_384).contains(side));
+        Some((side(width)?, side(height)?))
+    };
+    parse().ok_or_else(|| "not a size such as 800x600".to_string())
+}
+
 impl Args {
     pub fn workers(&self) -> usize {
         let processors = || thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         self.workers.unwrap_or_else(processors).get()
     }
-}
 
-fn size(text: &str) -> Result<(u32, u32), String> {
-    let parts = text.split_once('x').and_then(|(width, height)| {
-        Some((width.parse::<u32>().ok()?, height.parse::<u32>().ok()?))
-    });
-    match parts {
-        Some((width @ 1..=8192, height @ 1..=8192)) => Ok((width, height)),
-        _ => Err("not a size such as 640x480, of at most 8192 pixels each way".to_string()),
+    /// How many pictures there are to be, if nobody is there to look at them.
+    pub fn frames(&self) -> Option<u32> {
+        let alone = self.screenshot.is_some() || self.check;
+        self.frames.map(NonZeroU32::get).or(alone.then_some(1))
     }
 }

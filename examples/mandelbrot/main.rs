@@ -1,24 +1,36 @@
-//! A window on the Mandelbrot set. Worker processes draw it, tile by tile, and send the tiles
-//! home; they appear as they come.
+//! The Mandelbrot set in a window, drawn by worker processes.
 //!
-//! The workers are processes that run this same program. Drag to pan, turn the wheel to zoom:
-//! tiles that are on their way are then abandoned, as their pipes are closed. K kills a worker,
-//! which is reported and replaced; R goes back to the whole set; Escape ends it. All of the
-//! application's state is on the main thread, and the window stays fluid whatever the workers
-//! do.
+//! Drag to move, turn the wheel to zoom. Each worker is a process that runs this same
+//! program: it gets its orders on standard input, and sends tiles home over shared memory.
+//! Whoever moves abandons the tiles that are on their way: their pipes are closed, and what
+//! still arrives for them is discarded. K kills a worker, which is reported and replaced; R
+//! goes back to where it began; Escape ends it.
+//!
+//! All of the application's state is on the main thread, and nothing of it needs a lock. The
+//! window never waits for a worker.
 //!
 //! ```text
 //! cargo run --release --features winit --example mandelbrot
+//! cargo run --release --features winit --example mandelbrot -- --frames 3 --screenshot FILE.png --check
 //! ```
-//!
-//! Without a person: `--frames 3 --screenshot picture.png --check`.
 
-#![allow(unreachable_pub, reason = "a program has no other users")]
+#![allow(
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "indices are those of this program's own pixels, tiles and workers"
+)]
 
+mod app;
 mod args;
-mod crew;
+mod canvas;
+mod events;
+mod fractal;
+mod palette;
 mod picture;
-mod tiles;
+mod pool;
+#[cfg(target_os = "linux")]
+mod screen;
+mod tile;
 mod view;
 mod window;
 mod work;
@@ -32,9 +44,9 @@ use crate::args::Args;
 
 fn main() -> ExitCode {
     let result = match worker::link() {
-        // This process was started by `Crew::start` below.
-        Ok(link) => work::work(&link),
-        Err(InheritError::NotAWorker) => window::run(&Args::parse()),
+        // This process was started by `Pool::start` below.
+        Ok(link) => work::run(link),
+        Err(InheritError::NotAWorker) => app::run(Args::parse()),
         Err(error) => Err(error.into()),
     };
     match result {

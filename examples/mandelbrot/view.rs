@@ -1,115 +1,114 @@
-//! What part of the plane is shown, and what colour its points have.
+//! What part of the plane is looked at.
 
-/// The part of the plane that a picture shows. Copies travel to the workers as text, bit by
-/// bit, so that both sides compute the same.
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::Context as _;
+
+/// Where it begins: the whole set, and some room around it.
+const HOME: (f64, f64) = (-0.65, 0.0);
+const HOME_HEIGHT: f64 = 2.5;
+
+/// Nearer than that, neighbouring pixels are the same number.
+const NEAREST: f64 = 1e-15;
+const FARTHEST: f64 = 0.1;
+
+/// A part of the plane, in pixels. Two processes that have the same view compute the same
+/// colours, bit by bit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct View {
-    /// The middle of the picture.
-    pub centre: (f64, f64),
-    /// The distance of two pixels.
-    pub step: f64,
-    /// The size of the picture in pixels.
-    pub size: (u32, u32),
+    /// The point in the middle.
+    x: f64,
+    y: f64,
+    /// From one pixel to the next.
+    step: f64,
+    pub width: u32,
+    pub height: u32,
 }
-
-/// What is shown at first.
-const CENTRE: (f64, f64) = (-0.6, 0.0);
-const HEIGHT: f64 = 2.4;
-
-/// Deeper, pixels are closer than numbers can tell.
-const FINEST: f64 = 1e-16;
-
-/// The steps after which a point is taken for one that never leaves: at first, and more each
-/// time that the view is twice as close.
-const STEPS: u32 = 256;
-const MORE_STEPS: f64 = 96.0;
 
 impl View {
     /// The whole set.
-    pub fn whole(size: (u32, u32)) -> Self {
-        Self { centre: CENTRE, step: HEIGHT / f64::from(size.1), size }
+    pub fn home(width: u32, height: u32) -> Self {
+        let step = HOME_HEIGHT / f64::from(height.min(width).max(1));
+        Self { x: HOME.0, y: HOME.1, step, width, height }
+    }
+
+    /// The point under a position, in pixels from the top left corner.
+    pub fn point(&self, x: f64, y: f64) -> (f64, f64) {
+        let from_middle = |at: f64, side: u32| (at - f64::from(side) / 2.0) * self.step;
+        (self.x + from_middle(x, self.width), self.y + from_middle(y, self.height))
+    }
+
+    /// The position at which a point is, in pixels from the top left corner.
+    pub fn position(&self, (x, y): (f64, f64)) -> (f64, f64) {
+        let to_corner = |at: f64, side: u32| at / self.step + f64::from(side) / 2.0;
+        (to_corner(x - self.x, self.width), to_corner(y - self.y, self.height))
+    }
+
+    /// How many times nearer it is than at home.
+    pub fn zoom(&self) -> f64 {
+        Self::home(self.width, self.height).step / self.step
+    }
+
+    /// After so many steps a point is taken for one of the set.
+    pub fn limit(&self) -> u32 {
+        let doublings = self.zoom().max(1.0).log2();
+        256 + (doublings * 96.0) as u32
+    }
+
+    /// Moves the picture by so many pixels.
+    pub fn moved(mut self, right: f64, down: f64) -> Self {
+        self.x = (self.x - right * self.step).clamp(-4.0, 4.0);
+        self.y = (self.y - down * self.step).clamp(-4.0, 4.0);
+        self
+    }
+
+    /// Goes nearer by a factor. What is at this position stays there.
+    pub fn zoomed(mut self, factor: f64, (x, y): (f64, f64)) -> Self {
+        let (fixed_x, fixed_y) = self.point(x, y);
+        self.step = (self.step / factor).clamp(NEAREST, FARTHEST);
+        let (now_x, now_y) = self.point(x, y);
+        self.x += fixed_x - now_x;
+        self.y += fixed_y - now_y;
+        self
     }
 
     /// The same middle and scale, in another size.
-    pub fn resized(self, size: (u32, u32)) -> Self {
-        Self { size, ..self }
+    pub fn resized(mut self, width: u32, height: u32) -> Self {
+        (self.width, self.height) = (width, height);
+        self
     }
 
-    /// Moved with the pointer, by so many pixels.
-    pub fn panned(self, (right, down): (f64, f64)) -> Self {
-        let (x, y) = self.centre;
-        Self { centre: (x - right * self.step, y - down * self.step), ..self }
-    }
-
-    /// Closer by `factor`, around what is at a place in the picture.
-    pub fn zoomed(self, factor: f64, place: (f64, f64)) -> Self {
-        let step = (self.step / factor).clamp(FINEST, HEIGHT);
-        let (x, y) = self.point(place);
-        let (right, down) = self.off_centre(place);
-        Self { centre: (x - right * step, y - down * step), step, ..self }
-    }
-
-    /// The point at a place in the picture.
-    fn point(&self, place: (f64, f64)) -> (f64, f64) {
-        let (right, down) = self.off_centre(place);
-        (self.centre.0 + right * self.step, self.centre.1 + down * self.step)
-    }
-
-    fn off_centre(&self, (x, y): (f64, f64)) -> (f64, f64) {
-        (x - f64::from(self.size.0) / 2.0, y - f64::from(self.size.1) / 2.0)
-    }
-
-    fn steps(&self) -> u32 {
-        let closer = (HEIGHT / f64::from(self.size.1.max(1)) / self.step).log2().max(0.0);
-        STEPS + (closer * MORE_STEPS) as u32
-    }
-
-    /// The colour of a pixel, as red, green and blue.
-    pub fn colour(&self, x: u32, y: u32) -> [u8; 3] {
-        let point = self.point((f64::from(x) + 0.5, f64::from(y) + 0.5));
-        escape(point, self.steps()).map_or([0, 0, 0], palette)
+    /// Where it goes when nobody is there.
+    pub fn nearer(mut self) -> Self {
+        (self.x, self.y) = (-0.743_643_887_037_151, 0.131_825_904_205_330);
+        self.step = (self.step / 3.0).max(NEAREST);
+        self
     }
 }
 
-/// After how many steps a point has left, with what makes it smooth; `None` if it stays.
-fn escape((x, y): (f64, f64), steps: u32) -> Option<f64> {
-    /// Far enough out, the smooth count has no seams.
-    const OUTSIDE: f64 = 256.0 * 256.0;
-    // Both large bodies stay, and would cost all the steps for each point.
-    let (from, y2) = (x - 0.25, y * y);
-    let q = from * from + y2;
-    if q * (q + from) <= 0.25 * y2 || (x + 1.0) * (x + 1.0) + y2 <= 0.0625 {
-        return None;
+/// Numbers are written so that they are read as the same bits.
+impl fmt::Display for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { x, y, step, width, height } = self;
+        write!(f, "{x},{y},{step},{width},{height}")
     }
-    let (mut re, mut im) = (0.0, 0.0);
-    for step in 0..steps {
-        let (re2, im2) = (re * re, im * im);
-        if re2 + im2 > OUTSIDE {
-            return Some(f64::from(step) + 1.0 - ((re2 + im2).ln() / 2.0).log2());
+}
+
+impl FromStr for View {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        fn next<T: FromStr>(part: Option<&str>) -> anyhow::Result<T> {
+            part.and_then(|part| part.parse().ok()).context("not a view")
         }
-        (re, im) = (re2 - im2 + x, 2.0 * re * im + y);
+        let mut parts = text.split(',');
+        Ok(Self {
+            x: next(parts.next())?,
+            y: next(parts.next())?,
+            step: next(parts.next())?,
+            width: next(parts.next())?,
+            height: next(parts.next())?,
+        })
     }
-    None
-}
-
-/// From night over blue and white to gold, and around again.
-fn palette(count: f64) -> [u8; 3] {
-    const STOPS: [[f64; 3]; 6] = [
-        [7.0, 11.0, 40.0],
-        [32.0, 82.0, 160.0],
-        [132.0, 190.0, 226.0],
-        [250.0, 244.0, 226.0],
-        [238.0, 168.0, 44.0],
-        [106.0, 36.0, 22.0],
-    ];
-    // Slower the further it goes, so that the rim is no noise.
-    let place = (count.max(0.0) + 1.0).ln() * 2.2;
-    let (at, mix) = (place.floor(), place.fract());
-    let stop = |n: usize| STOPS.get(n % STOPS.len()).copied().unwrap_or_default();
-    let (one, two) = (stop(at as usize), stop(at as usize + 1));
-    let eased = mix * mix * (3.0 - 2.0 * mix);
-    std::array::from_fn(|channel| {
-        let ends = one.get(channel).zip(two.get(channel));
-        ends.map_or(0, |(one, two)| (one + (two - one) * eased).round() as u8)
-    })
 }
