@@ -29,18 +29,14 @@ const COPIES: usize = 2;
 /// The pauses between the looks that it takes before it goes to sleep.
 const LINGER: [u32; 3] = [16, 32, 64];
 
-/// The pauses before the first of these looks, at least and at most: some microseconds.
+/// The pauses before the first of these looks, at least and at most: from half a microsecond,
+/// up to some ten where messages come so densely that a look costs the worker more.
 const GATHER: RangeInclusive<u32> = 16..=1024;
 
 /// How often it looks for the next part of a large message, and the pauses in between: some
 /// ten microseconds in all, in which a worker puts a part or two.
 const PART_LOOKS: u32 = 64;
 const PART_PAUSES: u32 = 32;
-
-/// What has come in that time, in bytes, if it is worth to wait longer, and if it is not
-/// worth to wait so long.
-const MANY: usize = 48;
-const FEW: usize = 1;
 
 /// The foreground's end of a link.
 ///
@@ -238,14 +234,16 @@ impl ShmInlet {
         Ok(false)
     }
 
-    /// Chooses how long to let messages gather, by how much did the last time.
+    /// Chooses how long to let messages gather, by how densely they came the last time: longer
+    /// from a byte a pause, which is some millions of messages a second, and less long from a
+    /// quarter of that.
     fn adapt(&mut self, gathered: usize) {
-        let gather = match gathered {
-            MANY.. => self.gather * 2,
-            ..FEW => self.gather / 2,
-            _ => self.gather,
-        };
-        self.gather = gather.clamp(*GATHER.start(), *GATHER.end());
+        let pauses = self.gather as usize;
+        if gathered >= pauses {
+            self.gather = (self.gather * 2).min(*GATHER.end());
+        } else if gathered < pauses / 4 {
+            self.gather = (self.gather / 2).max(*GATHER.start());
+        }
     }
 
     /// An idle link holds little memory.
