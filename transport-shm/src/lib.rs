@@ -57,10 +57,13 @@
 //!
 //! A link is a ring of bytes in a sealed memfd, and a socket. All pipes of the link put their
 //! frames on the ring, each as a whole or not at all, under a lock of the worker's own that
-//! is held for one frame at a time. There is no lock in the shared memory.
+//! is held for one frame at a time. A sender that is the only one of its link puts short
+//! messages without it. There is no lock in the shared memory.
 //!
 //! The foreground copies a run of frames at once to memory of its own, gives their room back,
-//! and reads them there. It never trusts what stands in the shared memory: the worker's index
+//! and reads them there; the parts of a large message it copies to where the message is put
+//! together. While messages come densely it lets them gather, for some ten microseconds at
+//! most, before it looks for more: each look takes a cache line from the worker. It never trusts what stands in the shared memory: the worker's index
 //! is checked whenever it is read, and its own it keeps to itself.
 //!
 //! The worker rings, with a byte on the socket, only when the foreground sleeps; the

@@ -103,8 +103,10 @@ impl MessageHead {
             *prefix = (end - 1) as u8;
         }
         // Zeroes up to where the next may begin.
-        for zero in room.get_mut(end..padded(end)).unwrap_or(&mut []) {
-            *zero = 0;
+        let rest = room.get_mut(end..).unwrap_or(&mut []);
+        match rest.first_chunk_mut::<ALIGN>() {
+            Some(next) => *next = [0; ALIGN],
+            None => rest.fill(0),
         }
         Ok(Encoded::Short(Short { body, end }))
     }
