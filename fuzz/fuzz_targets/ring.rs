@@ -16,8 +16,11 @@ use homing_process::{Prepared, ProcessTransport as _};
 use homing_transport_shm::Shm;
 use libfuzzer_sys::fuzz_target;
 
-const LIMIT: usize = 2000;
-const RING: u64 = 4096;
+const LIMIT: usize = 40_000;
+const RING: u64 = 64 * 1024;
+
+/// The longest body.
+const MOST: usize = 15_000;
 
 // Where things stand; see `WIRE.md`.
 const AT_TAIL: u64 = 128;
@@ -42,6 +45,8 @@ enum Step {
         kind: Kind,
         pipe: u8,
         body: Vec<u8>,
+        /// How often the body is there, so that some are large.
+        times: u16,
     },
     /// Bytes where the next frame would be, published.
     Bytes(Vec<u8>),
@@ -51,7 +56,7 @@ enum Step {
         bytes: Vec<u8>,
     },
     Tail(u64),
-    TailBy(i16),
+    TailBy(i32),
     Head(u64),
     Poll(u8),
 }
@@ -125,7 +130,9 @@ fuzz_target!(|run: Run| {
             }
             for step in &run.steps {
                 match step {
-                    Step::Frame { kind, pipe, body } => {
+                    Step::Frame { kind, pipe, body, times } => {
+                        let times = (1 + usize::from(*times)).min(MOST / body.len().max(1));
+                        let body = &body.repeat(times);
                         let connection = ConnectionId::from_parts((pipe % 3).into(), 0);
                         let leaving = Leaving::Stopped;
                         let (head, body) = match kind {
@@ -141,7 +148,7 @@ fuzz_target!(|run: Run| {
                                 (Head::Missed { connection, count: *count }, &[][..])
                             }
                         };
-                        let body = &body[..body.len().min(1000)];
+                        let body = &body[..body.len().min(MOST)];
                         let mut buffer = PrefixedHead::new();
                         let head = head.encode_prefixed(body.len(), &mut buffer);
                         worker.put(&[head, body].concat());
@@ -150,7 +157,8 @@ fuzz_target!(|run: Run| {
                     Step::Write { at, bytes } => worker.write((*at).into(), bytes),
                     Step::Tail(tail) => worker.write(AT_TAIL, &tail.to_ne_bytes()),
                     Step::TailBy(by) => {
-                        let tail = worker.tail.wrapping_add_signed((*by).into());
+                        let tail =
+                            worker.tail.wrapping_add_signed((*by % (2 * RING as i32)).into());
                         worker.write(AT_TAIL, &tail.to_ne_bytes());
                     }
                     Step::Head(head) => worker.write(AT_HEAD, &head.to_ne_bytes()),

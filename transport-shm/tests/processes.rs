@@ -182,7 +182,9 @@ fn scribbles(seed: u64) {
         let mut sender = end.sender::<Vec<u8>>(ticket().with_overflow(Overflow::GiveBack));
         sender.start().unwrap();
         for n in 0.. {
-            let _ = sender.try_send(vec![7; n % 1000]);
+            // Some in parts.
+            let len = if n % 10 == 0 { 40_000 } else { n % 1000 };
+            let _ = sender.try_send(vec![7; len]);
         }
     });
     let mut state = seed + 1;

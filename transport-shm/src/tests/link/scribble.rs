@@ -84,20 +84,28 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let connection = || (0..3u32).prop_map(|pipe| ConnectionId::from_parts(pipe, 0));
     let bytes = || proptest::collection::vec(any::<u8>(), 0..900);
+    // Now and then what is copied from the ring to its place in a large message.
+    let body = prop_oneof![
+        4 => bytes(),
+        1 => (bytes(), 8_000..17_000usize).prop_map(|(mut bytes, len)| {
+            bytes.resize(len, 3);
+            bytes
+        }),
+    ];
     let head = (connection(), 0..6u8, any::<u64>()).prop_map(|(connection, kind, n)| match kind {
         0 => Head::Message { connection },
-        1 => Head::First { connection, total: n as u32 % 3000 },
+        1 => Head::First { connection, total: n as u32 % [3000, 40_000][n as usize >> 32 & 1] },
         2 => Head::Part { connection },
         3 => Head::Abort { connection },
         4 => Head::Stop { connection, leaving: Leaving::Stopped },
         _ => Head::Missed { connection, count: n },
     });
     prop_oneof![
-        6 => (head, bytes()).prop_map(|(head, bytes)| Step::Put(head, bytes)),
+        6 => (head, body).prop_map(|(head, bytes)| Step::Put(head, bytes)),
         1 => bytes().prop_map(Step::Bytes),
         2 => (any::<u64>(), bytes()).prop_map(|(at, bytes)| Step::Ring(at, bytes)),
         1 => any::<u64>().prop_map(Step::Tail),
-        2 => (-5000..5000i64).prop_map(Step::TailBy),
+        2 => prop_oneof![-5000..5000i64, -70_000..70_000i64].prop_map(Step::TailBy),
         1 => any::<u64>().prop_map(Step::Head),
         1 => Just(Step::Bell),
         6 => any::<u8>().prop_map(Step::Poll),
@@ -111,8 +119,10 @@ proptest! {
     fn any_steps_end_the_link_or_not_but_nothing_else(
         steps in proptest::collection::vec(step(), 0..60),
         greeted in any::<bool>(),
+        large in any::<bool>(),
     ) {
-        let (mut raw, inlet, doorbell) = parts(Shm::new().ring(RING).limit(2000));
+        let (ring, limit) = if large { (16 * RING, 40_000) } else { (RING, 2000) };
+        let (mut raw, inlet, doorbell) = parts(Shm::new().ring(ring).limit(limit));
         let mut foreground = Foreground::new(inlet, doorbell);
         if greeted {
             raw.put(&frame(Head::HELLO, &[]));
@@ -151,7 +161,7 @@ proptest! {
         // ring, as the doorbells do for an end that is closed.
         foreground.pump();
         foreground.pump();
-        for _ in 0..2 * RING {
+        for _ in 0..2 * ring {
             if foreground.inlet.poll().is_err() {
                 return Ok(());
             }
@@ -164,7 +174,7 @@ proptest! {
 #[test]
 fn scribbling_while_others_send_does_the_foreground_no_harm() {
     for round in 0..20u64 {
-        let mut prepared = Shm::new().ring(16 * 1024).prepare().unwrap();
+        let mut prepared = Shm::new().ring(64 * 1024).prepare().unwrap();
         let memory = File::from(prepared.handles[0].try_clone().unwrap());
         let handles = std::mem::take(&mut prepared.handles);
         let end = crate::WorkerEnd::adopt(handles, prepared.limit).unwrap();
@@ -196,7 +206,8 @@ fn scribbling_while_others_send_does_the_foreground_no_harm() {
                 let mut sender = end.sender(ticket.with_overflow(Overflow::GiveBack));
                 if sender.start().is_ok() {
                     for n in 0..2000usize {
-                        let _ = sender.try_send(vec![7; n % 500]);
+                        let len = if n % 10 == 0 { 13_000 } else { n % 500 };
+                        let _ = sender.try_send(vec![7; len]);
                     }
                 }
                 done.store(true, Ordering::Relaxed);
