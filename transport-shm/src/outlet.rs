@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::batch;
 use crate::link::Link;
-use crate::message::{Encoded, MessageHead, SHORT, pad};
+use crate::message::{Encoded, MessageHead, Room, SHORT, pad};
 use crate::pass::Pass;
 
 /// The sender of a pipe on a link of shared memory.
@@ -46,6 +46,8 @@ pub struct ShmOutlet {
     overflow: Overflow,
     head: MessageHead,
     pass: Arc<Pass>,
+    /// Here, as it would have to be zeroed for each message elsewhere.
+    room: Room,
     /// Whether the pipe was claimed.
     claimed: bool,
     /// How many messages the policy dropped that were not reported.
@@ -63,6 +65,7 @@ impl ShmOutlet {
             overflow: ticket.overflow(),
             head: MessageHead::new(connection),
             pass: Arc::new(Pass::new()),
+            room: [0; SHORT],
             claimed: false,
             missed: 0,
         }
@@ -123,16 +126,16 @@ impl ShmOutlet {
 
     #[inline]
     fn try_put<M: Serialize>(&mut self, message: &M, patience: Patience) -> Result<u64, Reason> {
-        let mut room = [0; SHORT];
-        let put = match self.head.encode(message, self.link.limit, &mut room)? {
+        let put = match self.head.encode(message, self.link.limit, &mut self.room)? {
             Encoded::Short(short) => {
                 if self.missed == 0 {
-                    match self.link.put_calm(&self.pass, short.frame(&room)) {
+                    match self.link.put_calm(&self.pass, short.frame(&self.room)) {
                         Ok(true) => return Ok(0),
                         Ok(false) => {}
                         Err(Disconnected) => return Err(Reason::Disconnected),
                     }
                 }
+                let room = self.room;
                 self.put_later(short.body(&room), patience)
             }
             Encoded::Long(body) => self.put_later(&body, patience),
