@@ -15,7 +15,7 @@ pub const MAX_PARTIAL: usize = 64;
 ///
 /// One for each link. What it holds is bounded: at most [`MAX_PARTIAL`] messages in parts
 /// are on their way on one link, and they are together no longer than one message may be.
-/// Worker ends keep to that as well (see [`Shipping`]).
+/// Worker ends keep to that as well (see [`Shipping`](crate::Shipping)).
 #[derive(Debug)]
 pub struct Assembly {
     greeted: bool,
@@ -176,40 +176,6 @@ impl Assembly {
     }
 }
 
-/// The worker's side of [`Assembly`]'s bound: how much of the link's limit is taken by
-/// messages in parts that are on their way.
-///
-/// Pipes that share a link share one, under whatever the transport shares its link with.
-#[derive(Debug)]
-pub struct Shipping {
-    free: usize,
-    messages: usize,
-}
-
-impl Shipping {
-    /// For a new link whose messages have at most `limit` bytes.
-    pub const fn new(limit: usize) -> Self {
-        Self { free: limit, messages: MAX_PARTIAL }
-    }
-
-    /// Takes room for a message of `len` bytes, or returns false when others have it now.
-    pub fn begin(&mut self, len: usize) -> bool {
-        match (self.free.checked_sub(len), self.messages.checked_sub(1)) {
-            (Some(free), Some(messages)) => {
-                *self = Self { free, messages };
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Gives back the room of a message of `len` bytes that is all on the link, or aborted.
-    pub fn end(&mut self, len: usize) {
-        self.free = self.free.saturating_add(len);
-        self.messages += 1;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,6 +220,35 @@ mod tests {
             other => panic!("{other:?}"),
         }
         assert_eq!(assembly.announced, 0);
+    }
+
+    #[test]
+    fn a_part_is_read_where_the_message_is_put_together() {
+        let first = |total| Head::First { connection: a(), total };
+        let part = Head::Part { connection: a() };
+        let nothing = |_: &mut [u8]| panic!("nothing is to be read");
+        let mut assembly = Assembly::new(8);
+        assert!(assembly.accept_part(first(4), 2, nothing).is_err(), "no hello");
+        feed(&mut assembly, &mut Vec::new(), Head::HELLO, &[]).unwrap();
+        let message = Head::Message { connection: a() };
+        assert!(assembly.accept_part(message, 2, nothing).is_err(), "no part");
+        assert!(assembly.accept_part(part, 2, nothing).is_err(), "not begun");
+        // The second is shorter, in the room of the first.
+        for content in [&[1u8, 2, 3, 4, 5, 6][..], &[7, 8, 9]] {
+            let (begin, rest) = content.split_at(2);
+            let begun = assembly.accept_part(first(content.len() as u32), 2, |place| {
+                place.copy_from_slice(begin);
+            });
+            assert!(matches!(begun, Ok(Arrival::Partial)));
+            assert!(assembly.is_partial());
+            match assembly.accept_part(part, rest.len(), |place| place.copy_from_slice(rest)) {
+                Ok(Arrival::Message { parcel: Parcel::Bytes(got), .. }) => assert_eq!(got, content),
+                other => panic!("{other:?}"),
+            }
+            assert!(!assembly.is_partial());
+        }
+        feed(&mut assembly, &mut Vec::new(), first(4), &[1, 2]).unwrap();
+        assert!(assembly.accept_part(part, 3, nothing).is_err(), "more than announced");
     }
 
     #[test]

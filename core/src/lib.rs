@@ -44,13 +44,15 @@ mod receive;
 mod refused;
 mod router;
 mod sender;
+#[cfg(feature = "alloc")]
+mod shipping;
 mod state;
 mod table;
 mod ticket;
 pub mod wake;
 
 #[cfg(feature = "alloc")]
-pub use assembly::{Assembly, MAX_PARTIAL, Shipping};
+pub use assembly::{Assembly, MAX_PARTIAL};
 pub use counters::{Counters, SenderCounters};
 pub use event::{End, Event, Exit, Leaving, Refusal};
 pub use id::{ConnectionId, LinkId, Nonce};
@@ -60,6 +62,8 @@ pub use receive::{Accepted, Admit, Receive};
 pub use refused::{AttachError, ClosePipeError, PipeError, PipeRefused};
 pub use router::{FixedRouter, Lent, LinkEntry, PipeEntry, Polled, Router};
 pub use sender::{Disconnected, Outlet, Patience, Reason, Scope, SendError, Sender, SenderError};
+#[cfg(feature = "alloc")]
+pub use shipping::Shipping;
 pub use state::{RouterState, SenderState, WrongState};
 #[cfg(feature = "alloc")]
 pub use table::Growing;
