@@ -7,20 +7,22 @@ pub mod worker;
 /// Links between threads of this process. Feature `channel`.
 #[cfg(feature = "channel")]
 pub mod channel {
-    pub use homing_transport_channel::{Channel, ChannelInlet, ChannelOutlet, Road, Sender};
+    pub use homing_transport_channel::{
+        Channel, ChannelFactory, ChannelInlet, ChannelOutlet, Sender,
+    };
 }
 
 /// Links from worker processes over OS pipes. Feature `pipe`.
 #[cfg(feature = "pipe")]
 pub mod pipe {
-    pub use homing_transport_pipe::{Pipe, PipeInlet, PipeOutlet, PipeRoad, Sender};
+    pub use homing_transport_pipe::{Pipe, PipeFactory, PipeInlet, PipeOutlet, Sender};
 }
 
 /// Links from microcontrollers over serial lines. Feature `serial`.
 #[cfg(feature = "serial")]
 pub mod serial {
     pub use homing_transport_serial::{
-        Counts, Heard, Port, Serial, SerialInlet, SerialRoad, Tally,
+        Counts, Heard, Port, Serial, SerialFactory, SerialInlet, Tally,
     };
 }
 
@@ -28,7 +30,7 @@ pub mod serial {
 #[cfg(all(feature = "shm", target_os = "linux"))]
 pub mod shm {
     pub use homing_transport_shm::{
-        BytesSender, RawBytes, Reservation, Sender, Shm, ShmInlet, ShmOutlet, ShmRoad,
+        BytesSender, RawBytes, Reservation, Sender, Shm, ShmFactory, ShmInlet, ShmOutlet,
     };
 }
 
@@ -45,12 +47,13 @@ pub use homing_pingee_adapters::winit_031;
 pub use homing_pingee_adapters::{FnPinger, from_fn};
 
 pub use homing_core::{
-    ClosePipeError, ConnectionId, Counters, Disconnected, End, Event, Exit, InvalidTicket, Leaving,
-    LinkId, Outlet, Overflow, Pingee, Pinger, PipeRefused, Reason, Refusal, RouterState, Scope,
-    SendError, Sender, SenderCounters, SenderError, SenderState, Ticket, Transport, WrongState,
+    ClosePipeError, CloseReason, ConnectionId, Counters, Disconnected, End, Event, Exit,
+    InvalidTicket, LinkId, Outlet, Overflow, Pingee, Pinger, PipeErrorKind, ProtocolError,
+    RouterState, Scope, SendError, SendErrorKind, Sender, SenderCounters, SenderError, SenderState,
+    Ticket, Transport, WrongState,
 };
 pub use homing_process::ProcessTransport;
 pub use homing_router::{
-    Bell, Budget, Dispatched, DoorbellSet, Home, Link, LinkError, Mailbox, PipeId, Process,
+    Bell, Budget, Dispatched, DoorbellSet, Link, LinkError, LoopBinding, Mailbox, PipeId, Process,
     RouteError, Router, Spawn, SpawnError, Worker,
 };

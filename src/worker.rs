@@ -21,7 +21,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use homing_core::{Disconnected, Leaving, Outlet, Patience, SendError, SenderCounters, Ticket};
+use homing_core::{Blocking, CloseReason, Disconnected, Outlet, SendError, SenderCounters, Ticket};
 pub use homing_process::InheritError;
 use homing_process::Inherited;
 #[cfg(all(feature = "shm", target_os = "linux"))]
@@ -196,8 +196,8 @@ impl<M: Serialize> Outlet<M> for WorkerOutlet {
     }
 
     #[inline]
-    fn put(&mut self, message: M, patience: Patience) -> Result<u64, SendError<M>> {
-        forward!(&mut self.0, put(message, patience))
+    fn put(&mut self, message: M, blocking: Blocking) -> Result<u64, SendError<M>> {
+        forward!(&mut self.0, put(message, blocking))
     }
 
     fn put_all(
@@ -208,8 +208,8 @@ impl<M: Serialize> Outlet<M> for WorkerOutlet {
         forward!(&mut self.0, put_all(messages, counters))
     }
 
-    fn close(&mut self, leaving: Leaving) -> Result<(), Disconnected> {
-        forward!(&mut self.0, close(leaving))
+    fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
+        forward!(&mut self.0, close(reason))
     }
 
     fn is_panicking(&self) -> bool {

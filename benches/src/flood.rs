@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use calloop::timer::{TimeoutAction, Timer};
-use homing::calloop::CalloopHome;
+use homing::calloop::CalloopBinding;
 use homing::channel::Channel;
 use homing::std_loop::EventLoop;
-use homing::task::TaskHome;
+use homing::task::TaskDriver;
 use homing::{Event, Router};
 
-use crate::measure::Sorted;
+use crate::measure::Routed;
 use crate::memory::Counting;
 use crate::row::{Figure, Goal, Row, Settings};
 
@@ -69,7 +69,7 @@ pub(crate) fn worst_gap(
         ensure!(app.got > 0, "no message came");
         gaps.push(app.worst_gap.as_secs_f64() * 1e3);
     }
-    Ok(Figure::alone(Sorted::new(gaps).quantile(0.5)))
+    Ok(Figure::alone(Routed::new(gaps).quantile(0.5)))
 }
 
 /// What the loop works on.
@@ -160,11 +160,11 @@ fn std_loop(time: Duration) -> anyhow::Result<App> {
 
 fn calloop(time: Duration) -> anyhow::Result<App> {
     let mut event_loop = calloop::EventLoop::<App>::try_new()?;
-    let home = CalloopHome::new()?;
-    let router = Router::new(&home);
+    let binding = CalloopBinding::new()?;
+    let router = Router::new(&binding);
     let handle = event_loop.handle();
     handle
-        .insert_source(home.into_source(&router), |(), router, app| router.dispatch(app))
+        .insert_source(binding.into_source(&router), |(), router, app| router.dispatch(app))
         .map_err(|error| error.error)?;
     handle
         .insert_source(Timer::from_duration(TICK), |_, (), app| {
@@ -210,7 +210,7 @@ fn smol(time: Duration) -> anyhow::Result<App> {
 
 /// What the tasks of one thread share.
 struct Shared {
-    home: TaskHome,
+    binding: TaskDriver,
     router: Router<App>,
     app: RefCell<App>,
 }
@@ -219,16 +219,16 @@ fn by_tasks(
     time: Duration,
     run: impl FnOnce(&Shared, Pin<Box<dyn Future<Output = ()>>>),
 ) -> anyhow::Result<App> {
-    let home = TaskHome::new();
-    let router = Router::new(&home);
+    let binding = TaskDriver::new();
+    let router = Router::new(&binding);
     let workers = flood(&router)?;
     let shared =
-        Rc::new(Shared { home, router: router.clone(), app: RefCell::new(App::new(time)) });
+        Rc::new(Shared { binding, router: router.clone(), app: RefCell::new(App::new(time)) });
     let routing = {
         let shared = Rc::clone(&shared);
         async move {
             loop {
-                shared.home.due(&shared.router).await;
+                shared.binding.due(&shared.router).await;
                 // What it leaves is due in the next turn.
                 let _ = shared.router.dispatch(&mut shared.app.borrow_mut());
             }

@@ -24,7 +24,7 @@ pub(crate) fn side_by_side(
             (ours()?, reference)
         });
     }
-    let sorted = |of: fn(&(f64, f64)) -> f64| Sorted::new(rounds.iter().map(of).collect());
+    let sorted = |of: fn(&(f64, f64)) -> f64| Routed::new(rounds.iter().map(of).collect());
     let ratios = sorted(|(ours, reference)| ours / reference);
     Ok(Figure {
         ours: sorted(|(ours, _)| *ours).quantile(0.5),
@@ -37,9 +37,9 @@ pub(crate) fn side_by_side(
 }
 
 /// Values in order.
-pub(crate) struct Sorted(Vec<f64>);
+pub(crate) struct Routed(Vec<f64>);
 
-impl Sorted {
+impl Routed {
     pub(crate) fn new(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         Self(values)

@@ -63,14 +63,14 @@ fn merged(settings: &Settings, pinger: &dyn Pinger) -> anyhow::Result<Figure> {
 struct TakeBell(Rc<Cell<Option<Bell>>>);
 
 impl Transport<Bell> for TakeBell {
-    type Road = ();
+    type Factory = ();
     type Inlet = Silent;
     type Doorbell = ();
     type Error = Infallible;
 
     fn link(&mut self, bell: Bell) -> Result<NewLink<(), Silent, ()>, Infallible> {
         self.0.set(Some(bell));
-        Ok(NewLink { road: (), inlet: Silent, doorbell: () })
+        Ok(NewLink { factory: (), inlet: Silent, doorbell: () })
     }
 }
 

@@ -131,7 +131,7 @@ impl Role {
                             message.write(payload)?;
                             message.commit()
                         };
-                        write().map_err(|_: homing::Reason| Disconnected)?;
+                        write().map_err(|_: homing::SendErrorKind| Disconnected)?;
                     }
                     Ok(())
                 })

@@ -4,9 +4,9 @@
 use std::thread;
 
 use anyhow::{anyhow, ensure};
-use homing::calloop::CalloopHome;
+use homing::calloop::CalloopBinding;
 use homing::channel::Channel;
-use homing::task::TaskHome;
+use homing::task::TaskDriver;
 use homing::{Router, Sender};
 
 use crate::measure::side_by_side;
@@ -79,11 +79,11 @@ pub(crate) fn pipe(
 
 fn by_calloop(count: u64) -> anyhow::Result<Latencies> {
     let mut event_loop = calloop::EventLoop::<Latencies>::try_new()?;
-    let home = CalloopHome::new()?;
-    let router = Router::new(&home);
+    let binding = CalloopBinding::new()?;
+    let router = Router::new(&binding);
     event_loop
         .handle()
-        .insert_source(home.into_source(&router), |(), router, latencies| {
+        .insert_source(binding.into_source(&router), |(), router, latencies| {
             router.dispatch(latencies)
         })
         .map_err(|error| error.error)?;
@@ -167,15 +167,15 @@ fn by_task(
     count: u64,
     block_on: impl FnOnce(std::pin::Pin<&mut dyn Future<Output = ()>>),
 ) -> anyhow::Result<Latencies> {
-    let home = TaskHome::new();
-    let router = Router::new(&home);
+    let binding = TaskDriver::new();
+    let router = Router::new(&binding);
     let mut sender = pipe(&router)?;
     let send = move |stamp| Ok(sender.send(stamp)?);
     beside(count, send, || {
         let mut latencies = Latencies::default();
         block_on(std::pin::pin!(async {
             while latencies.count() < count {
-                home.due(&router).await;
+                binding.due(&router).await;
                 // What it leaves is due in the next turn.
                 let _ = router.dispatch(&mut latencies);
             }

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-use homing::winit::{self as homing_winit, Joined};
+use homing::winit::{self as homing_winit, WinitRouter};
 use winit::application::ApplicationHandler;
 use winit::event::WindowEvent;
 use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop, EventLoopProxy};
@@ -52,13 +52,13 @@ fn with_loop<T>(run: impl FnOnce(&mut EventLoop<Wake>) -> anyhow::Result<T>) -> 
     })
 }
 
-fn join<C: 'static>(event_loop: &EventLoop<Wake>) -> Joined<C> {
+fn join<C: 'static>(event_loop: &EventLoop<Wake>) -> WinitRouter<C> {
     homing_winit::join(event_loop.create_proxy(), || Wake::Homing)
 }
 
 /// Notes how late messages are, however they come, until there are enough.
 struct Sleeper {
-    homing: Option<Joined<Latencies>>,
+    homing: Option<WinitRouter<Latencies>>,
     latencies: Latencies,
     count: u64,
 }
@@ -116,7 +116,7 @@ fn bare(count: u64) -> anyhow::Result<Latencies> {
 
 /// A window that is redrawn with each tick.
 struct Redrawn {
-    homing: Joined<App>,
+    homing: WinitRouter<App>,
     app: App,
     window: Option<Window>,
 }

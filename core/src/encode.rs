@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 
-use crate::sender::Reason;
+use crate::sender::SendErrorKind;
 
 /// Encodes `message` behind what `buffer` holds already, and returns the length of what was
 /// added. On an error the buffer is as it was.
@@ -14,12 +14,12 @@ use crate::sender::Reason;
 ///
 /// # Errors
 ///
-/// [`Reason::TooLarge`] or [`Reason::Unencodable`].
+/// [`SendErrorKind::TooLarge`] or [`SendErrorKind::Unencodable`].
 pub fn append<M: Serialize + ?Sized>(
     message: &M,
     limit: usize,
     buffer: &mut Vec<u8>,
-) -> Result<usize, Reason> {
+) -> Result<usize, SendErrorKind> {
     let start = buffer.len();
     let mut len = 0;
     let encoder = Limited { buffer, len: &mut len, limit };
@@ -29,8 +29,8 @@ pub fn append<M: Serialize + ?Sized>(
     }
     buffer.truncate(start);
     Err(match result {
-        Ok(()) => Reason::TooLarge { len, max: limit },
-        Err(_) => Reason::Unencodable,
+        Ok(()) => SendErrorKind::TooLarge { len, max: limit },
+        Err(_) => SendErrorKind::Unencodable,
     })
 }
 
@@ -79,7 +79,10 @@ mod tests {
         let message: &[u8] = &[9; 100];
         assert_eq!(append(message, 101, &mut buffer), Ok(101));
         assert_eq!(buffer.len(), 104);
-        assert_eq!(append(message, 100, &mut buffer), Err(Reason::TooLarge { len: 101, max: 100 }));
+        assert_eq!(
+            append(message, 100, &mut buffer),
+            Err(SendErrorKind::TooLarge { len: 101, max: 100 })
+        );
         assert_eq!(buffer.len(), 104);
     }
 }

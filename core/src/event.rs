@@ -46,7 +46,7 @@ pub enum End {
     /// the sender. What it had handed over has arrived.
     Lost(Option<Exit>),
     /// The link was cut off, because something came over it that no honest worker sends.
-    Refused(Refusal),
+    Refused(ProtocolError),
     /// The foreground closed the pipe, or stopped the router.
     Closed,
 }
@@ -58,7 +58,7 @@ impl fmt::Display for End {
             End::Panicked => f.write_str("the worker panicked"),
             End::Lost(None) => f.write_str("the worker is gone"),
             End::Lost(Some(exit)) => write!(f, "the worker is gone ({exit})"),
-            End::Refused(refusal) => write!(f, "the link was cut off: {refusal}"),
+            End::Refused(violation) => write!(f, "the link was cut off: {violation}"),
             End::Closed => f.write_str("closed by the foreground"),
         }
     }
@@ -87,7 +87,7 @@ impl fmt::Display for Exit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum ProtocolError {
     /// The bytes are no frame of this protocol.
     Malformed,
     /// The worker speaks this other version of the protocol.
@@ -109,28 +109,28 @@ pub enum Refusal {
     Broken,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refusal::Malformed => f.write_str("malformed bytes"),
-            Refusal::Version(version) => write!(f, "unknown protocol version {version}"),
-            Refusal::TooLarge { len, max } => {
+            ProtocolError::Malformed => f.write_str("malformed bytes"),
+            ProtocolError::Version(version) => write!(f, "unknown protocol version {version}"),
+            ProtocolError::TooLarge { len, max } => {
                 write!(f, "{len} bytes where at most {max} are allowed")
             }
-            Refusal::Undecodable => f.write_str("a message of another type"),
-            Refusal::NotYours => f.write_str("a pipe that was not given to this worker"),
-            Refusal::OutOfTurn => f.write_str("a pipe that was started twice or not open"),
-            Refusal::Broken => f.write_str("the link could not be read"),
+            ProtocolError::Undecodable => f.write_str("a message of another type"),
+            ProtocolError::NotYours => f.write_str("a pipe that was not given to this worker"),
+            ProtocolError::OutOfTurn => f.write_str("a pipe that was started twice or not open"),
+            ProtocolError::Broken => f.write_str("the link could not be read"),
         }
     }
 }
 
-impl core::error::Error for Refusal {}
+impl core::error::Error for ProtocolError {}
 
 /// How a sender leaves its pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Leaving {
+pub enum CloseReason {
     /// It was stopped, or dropped while open.
     Stopped,
     /// It was dropped while open by a panic.
@@ -139,13 +139,13 @@ pub enum Leaving {
     Abandoned,
 }
 
-impl Leaving {
+impl CloseReason {
     /// What the receiver is told.
     pub fn end(self) -> End {
         match self {
-            Leaving::Stopped => End::Finished,
-            Leaving::Panicked => End::Panicked,
-            Leaving::Abandoned => End::Lost(None),
+            CloseReason::Stopped => End::Finished,
+            CloseReason::Panicked => End::Panicked,
+            CloseReason::Abandoned => End::Lost(None),
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Leaving, Refusal};
+use crate::event::{CloseReason, ProtocolError};
 use crate::id::{ConnectionId, Nonce};
 
 /// The version of the wire format that this crate speaks.
@@ -72,7 +72,7 @@ pub enum Head {
         /// The pipe.
         connection: ConnectionId,
         /// In which way.
-        leaving: Leaving,
+        reason: CloseReason,
     },
     /// The sender has dropped messages.
     Missed {
@@ -158,16 +158,17 @@ fn put_prefix(mut rest: usize, out: &mut [u8]) -> usize {
 /// # Errors
 ///
 /// When it begins with no head, or its first bytes say another version.
-pub fn parse(frame: &[u8]) -> Result<(Head, &[u8]), Refusal> {
-    let (head, body) = postcard::take_from_bytes::<Head>(frame).map_err(|_| Refusal::Malformed)?;
+pub fn parse(frame: &[u8]) -> Result<(Head, &[u8]), ProtocolError> {
+    let (head, body) =
+        postcard::take_from_bytes::<Head>(frame).map_err(|_| ProtocolError::Malformed)?;
     match head {
-        Head::Hello { magic, .. } if magic != Head::MAGIC => Err(Refusal::Malformed),
-        Head::Hello { version, .. } if version != VERSION => Err(Refusal::Version(version)),
+        Head::Hello { magic, .. } if magic != Head::MAGIC => Err(ProtocolError::Malformed),
+        Head::Hello { version, .. } if version != VERSION => Err(ProtocolError::Version(version)),
         Head::Message { .. } | Head::First { .. } | Head::Part { .. } if body.len() > MAX_BODY => {
-            Err(Refusal::TooLarge { len: body.len() as u64, max: MAX_BODY as u64 })
+            Err(ProtocolError::TooLarge { len: body.len() as u64, max: MAX_BODY as u64 })
         }
         Head::Message { .. } | Head::First { .. } | Head::Part { .. } => Ok((head, body)),
-        _ if !body.is_empty() => Err(Refusal::Malformed),
+        _ if !body.is_empty() => Err(ProtocolError::Malformed),
         _ => Ok((head, body)),
     }
 }
@@ -179,18 +180,18 @@ pub fn parse(frame: &[u8]) -> Result<(Head, &[u8]), Refusal> {
 ///
 /// When the length prefix is none, or promises more than [`MAX_FRAME`].
 #[inline]
-pub fn measure(stream: &[u8]) -> Result<Option<usize>, Refusal> {
+pub fn measure(stream: &[u8]) -> Result<Option<usize>, ProtocolError> {
     let mut len = 0usize;
     for (at, byte) in stream.iter().take(MAX_PREFIX).enumerate() {
         len |= usize::from(byte & 0x7f) << (7 * at);
         if byte & 0x80 == 0 {
             if len > MAX_FRAME {
-                return Err(Refusal::TooLarge { len: len as u64, max: MAX_FRAME as u64 });
+                return Err(ProtocolError::TooLarge { len: len as u64, max: MAX_FRAME as u64 });
             }
             return Ok(Some(at + 1 + len));
         }
     }
-    if stream.len() < MAX_PREFIX { Ok(None) } else { Err(Refusal::Malformed) }
+    if stream.len() < MAX_PREFIX { Ok(None) } else { Err(ProtocolError::Malformed) }
 }
 
 /// Takes the first frame off a stream: the frame without its length prefix, and what
@@ -200,7 +201,7 @@ pub fn measure(stream: &[u8]) -> Result<Option<usize>, Refusal> {
 ///
 /// As [`measure`]. Nothing is waited for or set aside for such a frame.
 #[inline]
-pub fn split(stream: &[u8]) -> Result<Option<(&[u8], &[u8])>, Refusal> {
+pub fn split(stream: &[u8]) -> Result<Option<(&[u8], &[u8])>, ProtocolError> {
     let Some(whole) = measure(stream)? else { return Ok(None) };
     let Some((prefixed, rest)) = stream.split_at_checked(whole) else { return Ok(None) };
     // `measure` has found the last byte of the prefix.
@@ -232,7 +233,7 @@ mod tests {
                 4 => Head::Part { connection },
                 5 => Head::Abort { connection },
                 6 => Head::Missed { connection, count: wide },
-                _ => Head::Stop { connection, leaving: Leaving::Panicked },
+                _ => Head::Stop { connection, reason: CloseReason::Panicked },
             },
         )
     }
@@ -280,8 +281,8 @@ mod tests {
 
     #[test]
     fn a_length_that_nobody_agreed_to_is_refused_at_once() {
-        assert_eq!(split(&[0xff, 0xff, 0xff]), Err(Refusal::Malformed));
-        assert!(matches!(split(&[0xff, 0xff, 0x7f]), Err(Refusal::TooLarge { .. })));
+        assert_eq!(split(&[0xff, 0xff, 0xff]), Err(ProtocolError::Malformed));
+        assert!(matches!(split(&[0xff, 0xff, 0x7f]), Err(ProtocolError::TooLarge { .. })));
     }
 
     #[test]
@@ -294,6 +295,6 @@ mod tests {
     #[test]
     fn another_version_is_named() {
         let head = Head::Hello { magic: Head::MAGIC, version: 9 };
-        assert_eq!(parse(head.encode(&mut [0; MAX_HEAD])), Err(Refusal::Version(9)));
+        assert_eq!(parse(head.encode(&mut [0; MAX_HEAD])), Err(ProtocolError::Version(9)));
     }
 }

@@ -1,6 +1,6 @@
 //! The seam between a router and its transports.
 //!
-//! A transport makes *links*. A link is one physical road from one worker; any number of
+//! A transport makes *links*. A link is one physical factory from one worker; any number of
 //! pipes share it. The foreground's end of a link is an [`Inlet`], from which the router
 //! takes one [`Arrival`] after another; the worker's end makes an
 //! [`Outlet`](crate::Outlet) for each pipe.
@@ -21,7 +21,7 @@
 //! /// What travels: a message of any type, or the end of a pipe.
 //! enum Item {
 //!     Message(ConnectionId, Box<dyn std::any::Any>),
-//!     Stopped(ConnectionId, Leaving),
+//!     Stopped(ConnectionId, CloseReason),
 //! }
 //!
 //! type Queue = Rc<RefCell<VecDeque<Item>>>;
@@ -37,12 +37,12 @@
 //!         let next = self.queue.borrow_mut().pop_front();
 //!         Ok(match next {
 //!             None => None,
-//!             Some(Item::Stopped(connection, leaving)) => {
-//!                 Some(Arrival::Stopped { connection, end: leaving.end() })
+//!             Some(Item::Stopped(connection, reason)) => {
+//!                 Some(Arrival::Stopped { connection, end: reason.end() })
 //!             }
 //!             Some(Item::Message(connection, message)) => {
 //!                 let message = &mut **self.current.insert(message);
-//!                 Some(Arrival::Message { connection, parcel: Parcel::Value(message) })
+//!                 Some(Arrival::Message { connection, payload: Payload::Value(message) })
 //!             }
 //!         })
 //!     }
@@ -60,12 +60,12 @@
 //!         self.queue.upgrade().map(drop).ok_or(Disconnected)
 //!     }
 //!
-//!     fn put(&mut self, message: M, _: Patience) -> Result<u64, SendError<M>> {
+//!     fn put(&mut self, message: M, _: Blocking) -> Result<u64, SendError<M>> {
 //!         let Some(queue) = self.queue.upgrade() else {
-//!             return Err(SendError::new(message, Reason::Disconnected));
+//!             return Err(SendError::new(message, SendErrorKind::Disconnected));
 //!         };
 //!         if queue.borrow().len() >= 16 {
-//!             return Err(SendError::new(message, Reason::Full));
+//!             return Err(SendError::new(message, SendErrorKind::Full));
 //!         }
 //!         // Push first, ring second. The receiver takes the `Option`'s content.
 //!         queue.borrow_mut().push_back(Item::Message(self.connection, Box::new(Some(message))));
@@ -73,9 +73,9 @@
 //!         Ok(0)
 //!     }
 //!
-//!     fn close(&mut self, leaving: Leaving) -> Result<(), Disconnected> {
+//!     fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
 //!         let queue = self.queue.upgrade().ok_or(Disconnected)?;
-//!         queue.borrow_mut().push_back(Item::Stopped(self.connection, leaving));
+//!         queue.borrow_mut().push_back(Item::Stopped(self.connection, reason));
 //!         self.bell.ping();
 //!         Ok(())
 //!     }
@@ -86,52 +86,49 @@
 //! }
 //!
 //! /// What the router keeps to make the pipes of this link.
-//! struct LoopbackRoad<P> {
+//! struct LoopbackFactory<P> {
 //!     queue: Weak<RefCell<VecDeque<Item>>>,
 //!     bell: Rc<P>,
 //! }
 //!
-//! impl<M: 'static, P: Pinger> Carries<M> for LoopbackRoad<P> {
-//!     type Far = Sender<M, LoopbackOutlet<P>>;
+//! impl<M: 'static, P: Pinger> MakeSender<M> for LoopbackFactory<P> {
+//!     type Sender = Sender<M, LoopbackOutlet<P>>;
+//!     type Codec = ByValue;
 //!     // Who holds the sender may use it: nothing has to be claimed.
-//!     const CLAIM: Claim = Claim::Granted;
+//!     const AUTHORIZATION: Authorization = Authorization::Trusted;
 //!
-//!     fn far(&self, ticket: Ticket<M>) -> Self::Far {
+//!     fn make_sender(&self, ticket: Ticket<M>) -> Self::Sender {
 //!         let connection = ticket.connection();
 //!         let (queue, bell) = (self.queue.clone(), self.bell.clone());
 //!         Sender::new(connection, LoopbackOutlet { connection, queue, bell })
-//!     }
-//!
-//!     fn open(parcel: Parcel<'_>) -> Result<M, Undecodable> {
-//!         parcel.take()
 //!     }
 //! }
 //!
 //! struct Loopback;
 //!
 //! impl<P: Pinger> Transport<P> for Loopback {
-//!     type Road = LoopbackRoad<P>;
+//!     type Factory = LoopbackFactory<P>;
 //!     type Inlet = LoopbackInlet;
 //!     type Doorbell = (); // it rings the bell that it is given
 //!     type Error = Infallible;
 //!
-//!     fn link(&mut self, bell: P) -> Result<NewLink<Self::Road, LoopbackInlet, ()>, Infallible> {
+//!     fn link(&mut self, bell: P) -> Result<NewLink<Self::Factory, LoopbackInlet, ()>, Infallible> {
 //!         let queue = Queue::default();
-//!         let road = LoopbackRoad { queue: Rc::downgrade(&queue), bell: Rc::new(bell) };
-//!         Ok(NewLink { road, inlet: LoopbackInlet { queue, current: None }, doorbell: () })
+//!         let factory = LoopbackFactory { queue: Rc::downgrade(&queue), bell: Rc::new(bell) };
+//!         Ok(NewLink { factory, inlet: LoopbackInlet { queue, current: None }, doorbell: () })
 //!     }
 //! }
 //!
 //! # struct Silent;
 //! # impl Pinger for Silent { fn ping(&self) {} }
 //! # let link = Loopback.link(Silent).unwrap();
-//! # let (road, mut inlet) = (link.road, link.inlet);
+//! # let (factory, mut inlet) = (link.factory, link.inlet);
 //! # let connection = ConnectionId::from_parts(0, 0);
-//! # let mut sender: Sender<u8, _> = road.far(Ticket::new(connection, Nonce::new(0)));
+//! # let mut sender: Sender<u8, _> = factory.make_sender(Ticket::new(connection, Nonce::new(0)));
 //! # sender.start().unwrap();
 //! # sender.send(7).unwrap();
 //! # match inlet.poll() {
-//! #     Ok(Some(Arrival::Message { parcel, .. })) => assert_eq!(parcel.take(), Ok(7u8)),
+//! #     Ok(Some(Arrival::Message { payload, .. })) => assert_eq!(payload.take(), Ok(7u8)),
 //! #     _ => panic!("the message did not arrive"),
 //! # };
 //! ```
@@ -141,7 +138,7 @@ use core::fmt;
 
 use serde::de::DeserializeOwned;
 
-use crate::event::{End, Exit, Refusal};
+use crate::event::{End, Exit, ProtocolError};
 use crate::id::{ConnectionId, Nonce};
 use crate::ticket::Ticket;
 use crate::wake::Pinger;
@@ -154,7 +151,7 @@ pub trait Inlet {
     /// so is what it allocates.
     ///
     /// After `None`, a link that lets its bell ring calls
-    /// [`Flag::lower`](crate::wake::Flag::lower) and looks once more, as
+    /// [`WakeFlag::clear`](crate::wake::WakeFlag::clear) and looks once more, as
     /// [`wake`](crate::wake) describes; a router does that.
     ///
     /// # Errors
@@ -175,7 +172,7 @@ impl<I: Inlet + ?Sized> Inlet for alloc::boxed::Box<I> {
 /// What arrives over a link.
 #[derive(Debug)]
 pub enum Arrival<'a> {
-    /// A worker claims a pipe. Only on links whose pipes have to be claimed, see [`Claim`].
+    /// A worker claims a pipe. Only on links whose pipes have to be claimed, see [`Authorization`].
     Started {
         /// The pipe.
         connection: ConnectionId,
@@ -187,7 +184,7 @@ pub enum Arrival<'a> {
         /// The pipe it is for.
         connection: ConnectionId,
         /// The message, as it travelled.
-        parcel: Parcel<'a>,
+        payload: Payload<'a>,
     },
     /// A sender left: no message of this pipe follows.
     Stopped {
@@ -211,7 +208,7 @@ pub enum Arrival<'a> {
 
 /// A message as it travelled: bytes between processes, values within one.
 #[derive(Debug)]
-pub enum Parcel<'a> {
+pub enum Payload<'a> {
     /// An encoded message. The bytes are private to the foreground: nobody changes them
     /// while they are decoded.
     Bytes(&'a [u8]),
@@ -219,25 +216,25 @@ pub enum Parcel<'a> {
     Value(&'a mut dyn Any),
 }
 
-impl Parcel<'_> {
-    /// The same parcel, for somebody who may open it in this one's stead.
+impl Payload<'_> {
+    /// The same payload, for somebody who may open it in this one's stead.
     #[inline]
-    pub fn reborrow(&mut self) -> Parcel<'_> {
+    pub fn reborrow(&mut self) -> Payload<'_> {
         match self {
-            Parcel::Bytes(bytes) => Parcel::Bytes(bytes),
-            Parcel::Value(value) => Parcel::Value(&mut **value),
+            Payload::Bytes(bytes) => Payload::Bytes(bytes),
+            Payload::Value(value) => Payload::Value(&mut **value),
         }
     }
 
     /// The length of an encoded message in bytes, 0 for a value.
     pub fn len(&self) -> usize {
         match self {
-            Parcel::Bytes(bytes) => bytes.len(),
-            Parcel::Value(_) => 0,
+            Payload::Bytes(bytes) => bytes.len(),
+            Payload::Value(_) => 0,
         }
     }
 
-    /// Whether [`len`](Parcel::len) is 0.
+    /// Whether [`len`](Payload::len) is 0.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -248,7 +245,7 @@ impl Parcel<'_> {
     ///
     /// [`Undecodable`] when the bytes are no `M`, or more than one, or not bytes at all.
     pub fn decode<M: DeserializeOwned>(self) -> Result<M, Undecodable> {
-        let Parcel::Bytes(bytes) = self else { return Err(Undecodable) };
+        let Payload::Bytes(bytes) = self else { return Err(Undecodable) };
         match postcard::take_from_bytes(bytes) {
             Ok((message, [])) => Ok(message),
             _ => Err(Undecodable),
@@ -262,12 +259,12 @@ impl Parcel<'_> {
     /// [`Undecodable`] when it is of another type, or was taken before, or travelled as
     /// bytes.
     pub fn take<M: 'static>(self) -> Result<M, Undecodable> {
-        let Parcel::Value(value) = self else { return Err(Undecodable) };
+        let Payload::Value(value) = self else { return Err(Undecodable) };
         value.downcast_mut::<Option<M>>().and_then(Option::take).ok_or(Undecodable)
     }
 }
 
-/// A parcel holds no message of the type that its receiver expects.
+/// A payload holds no message of the type that its receiver expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Undecodable;
@@ -287,7 +284,7 @@ pub enum LinkEnd {
     /// The worker is gone, or has let go of its end. Its open pipes are lost.
     Gone(Option<Exit>),
     /// What came is not what an honest worker sends. Its pipes are refused.
-    Refused(Refusal),
+    Refused(ProtocolError),
 }
 
 impl LinkEnd {
@@ -295,14 +292,14 @@ impl LinkEnd {
     pub fn end(self) -> End {
         match self {
             LinkEnd::Gone(exit) => End::Lost(exit),
-            LinkEnd::Refused(refusal) => End::Refused(refusal),
+            LinkEnd::Refused(violation) => End::Refused(violation),
         }
     }
 }
 
-impl From<Refusal> for LinkEnd {
-    fn from(refusal: Refusal) -> Self {
-        LinkEnd::Refused(refusal)
+impl From<ProtocolError> for LinkEnd {
+    fn from(violation: ProtocolError) -> Self {
+        LinkEnd::Refused(violation)
     }
 }
 
@@ -311,9 +308,9 @@ impl From<Refusal> for LinkEnd {
 /// `P` is the bell that the foreground hands over: what the worker's end rings after it has
 /// put something on a sleeping link, from whatever thread.
 pub trait Transport<P: Pinger> {
-    /// What makes the pipes of a link; it implements [`Carries`] for the types of messages
+    /// What makes the pipes of a link; it implements [`MakeSender`] for the types of messages
     /// that this transport can carry.
-    type Road;
+    type Factory;
     /// The foreground's end of a link.
     type Inlet: Inlet;
     /// What the foreground watches instead of being rung, where there is such a thing: a
@@ -331,48 +328,76 @@ pub trait Transport<P: Pinger> {
     fn link(
         &mut self,
         bell: P,
-    ) -> Result<NewLink<Self::Road, Self::Inlet, Self::Doorbell>, Self::Error>;
+    ) -> Result<NewLink<Self::Factory, Self::Inlet, Self::Doorbell>, Self::Error>;
 }
 
 /// The parts of a link that was just made.
 #[derive(Debug)]
 pub struct NewLink<R, I, D> {
     /// Makes its pipes.
-    pub road: R,
+    pub factory: R,
     /// Where its messages arrive.
     pub inlet: I,
     /// What is watched, if anything.
     pub doorbell: D,
 }
 
-/// A road that can carry messages of type `M`.
+/// Makes the worker's ends of pipes that carry messages of type `M`.
 ///
 /// What a transport carries is a property of the pair: a channel carries every
 /// `M: Send + 'static`, a transport of bytes every `M: Serialize + DeserializeOwned`.
-pub trait Carries<M> {
+pub trait MakeSender<M> {
     /// What goes to the worker: a sender, or the ticket for one.
-    type Far;
+    type Sender;
 
-    /// Whether the worker has to claim the pipes of this road.
-    const CLAIM: Claim;
+    /// What the foreground makes messages with, from what arrives.
+    type Codec: Decode<M>;
+
+    /// Whether the worker has to claim the pipes of this link.
+    const AUTHORIZATION: Authorization;
 
     /// Makes the worker's end of a pipe.
-    fn far(&self, ticket: Ticket<M>) -> Self::Far;
+    fn make_sender(&self, ticket: Ticket<M>) -> Self::Sender;
+}
 
-    /// Makes a message of what arrived.
+/// Makes messages of type `M` of what arrived. It has no state.
+pub trait Decode<M> {
+    /// Makes one message.
     ///
     /// # Errors
     ///
-    /// [`Undecodable`] when it is none.
-    fn open(parcel: Parcel<'_>) -> Result<M, Undecodable>;
+    /// [`Undecodable`] when the payload is none.
+    fn decode(payload: Payload<'_>) -> Result<M, Undecodable>;
+}
+
+/// The codec of links of bytes: postcard.
+#[derive(Clone, Copy, Debug)]
+pub struct Postcard;
+
+impl<M: DeserializeOwned> Decode<M> for Postcard {
+    #[inline]
+    fn decode(payload: Payload<'_>) -> Result<M, Undecodable> {
+        payload.decode()
+    }
+}
+
+/// The codec of links within one process: the message itself.
+#[derive(Clone, Copy, Debug)]
+pub struct ByValue;
+
+impl<M: 'static> Decode<M> for ByValue {
+    #[inline]
+    fn decode(payload: Payload<'_>) -> Result<M, Undecodable> {
+        payload.take()
+    }
 }
 
 /// Whether pipes are claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claim {
+pub enum Authorization {
     /// Who holds the sender may use it, on the link that it was made for.
-    Granted,
+    Trusted,
     /// A sender claims its pipe when it starts, with the ticket's nonce, for the link on
     /// which it does.
-    ByNonce,
+    Nonce,
 }

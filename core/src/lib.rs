@@ -4,7 +4,7 @@
 //!
 //! Applications want the crate `homing`. This one is for those who
 //!
-//! * write a **transport**: implement [`Inlet`], [`Outlet`], [`Carries`] and [`Transport`];
+//! * write a **transport**: implement [`Inlet`], [`Outlet`], [`MakeSender`] and [`Transport`];
 //!   the module [`inlet`] holds a complete one;
 //! * write a **pingee** for an event loop: implement [`Pinger`] and [`Pingee`]; see
 //!   [`wake`];
@@ -16,10 +16,10 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `alloc` | tables that grow; [`Assembly`] and [`encode`] for links of bytes |
+//! | `alloc` | tables that grow; [`Reassembler`] and [`encode`] for links of bytes |
 //! | `log` | warnings and debug records through `log` |
 //! | `defmt` | the same through `defmt`, and `defmt::Format` for the public types |
-//! | `task` | a pingee over the wakers of tasks, [`wake::TaskPinged`] |
+//! | `task` | a pingee over the wakers of tasks, [`wake::TaskPingee`] |
 //! | `critical-section` | atomics for cores without compare-and-swap |
 
 #![no_std]
@@ -28,45 +28,50 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
-#[cfg(feature = "alloc")]
-mod assembly;
 mod counters;
 #[cfg(feature = "alloc")]
 pub mod encode;
+mod error;
 mod event;
+#[cfg(feature = "alloc")]
+mod fragment_budget;
 pub mod frame;
 mod id;
 pub mod inlet;
 mod log;
 mod overflow;
-mod pinged;
-mod receive;
-mod refused;
+mod poll_pingee;
+#[cfg(feature = "alloc")]
+mod reassembler;
+mod receiver;
 mod router;
 mod sender;
-#[cfg(feature = "alloc")]
-mod shipping;
 mod state;
 mod table;
 mod ticket;
 pub mod wake;
 
-#[cfg(feature = "alloc")]
-pub use assembly::{Assembly, MAX_PARTIAL};
 pub use counters::{Counters, SenderCounters};
-pub use event::{End, Event, Exit, Leaving, Refusal};
-pub use id::{ConnectionId, LinkId, Nonce};
-pub use inlet::{Arrival, Carries, Claim, Inlet, LinkEnd, NewLink, Parcel, Transport, Undecodable};
-pub use overflow::Overflow;
-pub use receive::{Accepted, Admit, Receive};
-pub use refused::{AttachError, ClosePipeError, PipeError, PipeRefused};
-pub use router::{FixedRouter, Lent, LinkEntry, PipeEntry, Polled, Router};
-pub use sender::{Disconnected, Outlet, Patience, Reason, Scope, SendError, Sender, SenderError};
+pub use error::{AttachError, ClosePipeError, PipeError, PipeErrorKind};
+pub use event::{CloseReason, End, Event, Exit, ProtocolError};
 #[cfg(feature = "alloc")]
-pub use shipping::Shipping;
+pub use fragment_budget::FragmentBudget;
+pub use id::{ConnectionId, LinkId, Nonce};
+pub use inlet::{
+    Arrival, Authorization, ByValue, Decode, Inlet, LinkEnd, MakeSender, NewLink, Payload,
+    Postcard, Transport, Undecodable,
+};
+pub use overflow::Overflow;
+#[cfg(feature = "alloc")]
+pub use reassembler::{MAX_PARTIAL, Reassembler};
+pub use receiver::{Authorize, Delivery, Receive};
+pub use router::{CheckedOut, FixedRouter, LinkEntry, PipeEntry, Polled, Router};
+pub use sender::{
+    Blocking, Disconnected, Outlet, Scope, SendError, SendErrorKind, Sender, SenderError,
+};
 pub use state::{RouterState, SenderState, WrongState};
 #[cfg(feature = "alloc")]
-pub use table::Growing;
+pub use table::GrowableStorage;
 pub use table::{Slot, Storage};
 pub use ticket::{InvalidTicket, Ticket};
 pub use wake::{Pingee, Pinger};

@@ -12,7 +12,7 @@ pub enum Overflow {
     /// `send` waits until there is room. Nothing is lost. The default.
     #[default]
     Wait,
-    /// `send` gives the message back as [`Full`](crate::Reason::Full).
+    /// `send` gives the message back as [`Full`](crate::SendErrorKind::Full).
     GiveBack,
     /// The new message is dropped and counted; `send` returns `Ok`.
     DropNewest,

@@ -27,7 +27,7 @@ use pipes::Pipes;
 /// A receiver on loan, from [`Router::poll`] until [`Router::restore`].
 #[derive(Debug)]
 #[must_use = "a receiver that is not restored never hears of another message"]
-pub struct Lent<R> {
+pub struct CheckedOut<R> {
     /// Its pipe.
     pub connection: ConnectionId,
     /// The receiver.
@@ -40,13 +40,13 @@ pub enum Polled<R> {
     /// The link has nothing now.
     Empty,
     /// Something arrived that no receiver is to be told, or has been told already.
-    Quiet,
+    Handled,
     /// The receiver has accepted a message that waits until the link is drained.
-    Later(ConnectionId),
+    Deferred(ConnectionId),
     /// The receiver has accepted a message: it is to be told now, and restored.
-    Message(Lent<R>),
+    Message(CheckedOut<R>),
     /// A pipe has ended: the receiver is to be told, and dropped.
-    Ended(Lent<R>, End),
+    Ended(CheckedOut<R>, End),
     /// The link has ended, all its pipes have been told, and it is not in the table any
     /// more.
     LinkEnded(LinkEnd),
@@ -58,7 +58,7 @@ pub enum Polled<R> {
 /// tables: arrays, where there is no allocator.
 ///
 /// ```
-/// use homing_core::{Admit, FixedRouter};
+/// use homing_core::{Authorize, FixedRouter};
 /// # use homing_core::*;
 /// # struct Inbox;
 /// # impl Inlet for Inbox {
@@ -67,7 +67,7 @@ pub enum Polled<R> {
 ///
 /// /// The receivers are only names here: the closure that polls knows what they do.
 /// enum To { Led, Log }
-/// impl Admit for To {}
+/// impl Authorize for To {}
 ///
 /// // Room for two links and four pipes, and no allocator anywhere.
 /// let mut router: FixedRouter<Inbox, To, 2, 4> = Router::fixed();
@@ -151,7 +151,7 @@ where
 
     /// Takes the next pipe out of a stopped router's table, and its receiver unless it is
     /// lent or was closed before. `None` when the table is empty.
-    pub fn next_stopped(&mut self) -> Option<Option<Lent<R>>> {
+    pub fn next_stopped(&mut self) -> Option<Option<CheckedOut<R>>> {
         if self.state.is_running() { None } else { self.pipes.take_next() }
     }
 

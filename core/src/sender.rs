@@ -9,7 +9,7 @@ use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 
 use crate::counters::SenderCounters;
-use crate::event::Leaving;
+use crate::event::CloseReason;
 use crate::id::ConnectionId;
 use crate::state::{SenderState, WrongState};
 
@@ -23,7 +23,7 @@ use crate::state::{SenderState, WrongState};
 /// * A message that it returned in an error was not sent, not even in part.
 /// * Order is kept.
 /// * Nothing waits on the foreground's own thread, and nothing waits at all under
-///   [`Patience::None`].
+///   [`Blocking::Never`].
 ///
 /// The state machine above it calls `open` at most once, `put` only between `open` and
 /// `close`, and `close` exactly once, unless `open` failed: then it calls nothing more. A
@@ -42,8 +42,8 @@ pub trait Outlet<M> {
     /// # Errors
     ///
     /// The message comes back, with the reason. The reason is never
-    /// [`Reason::NotOpen`], which is the state machine's.
-    fn put(&mut self, message: M, patience: Patience) -> Result<u64, SendError<M>>;
+    /// [`SendErrorKind::NotOpen`], which is the state machine's.
+    fn put(&mut self, message: M, blocking: Blocking) -> Result<u64, SendError<M>>;
 
     /// Says that no message will come any more. Waits for room if it must, except on the
     /// foreground's own thread; the end is never lost while the foreground lives.
@@ -51,7 +51,7 @@ pub trait Outlet<M> {
     /// # Errors
     ///
     /// [`Disconnected`] when the foreground is gone.
-    fn close(&mut self, leaving: Leaving) -> Result<(), Disconnected>;
+    fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected>;
 
     /// Whether the calling thread is unwinding from a panic. Where there are no threads or
     /// no unwinding, false.
@@ -70,21 +70,21 @@ pub trait Outlet<M> {
         counters: &mut SenderCounters,
     ) -> Result<(), SendError<M>> {
         for message in messages {
-            counters.dropped += self.put(message, Patience::Policy)?;
+            counters.dropped += self.put(message, Blocking::Allowed)?;
             counters.sent += 1;
         }
         Ok(())
     }
 }
 
-/// How long [`Outlet::put`] may take.
+/// Whether [`Outlet::put`] may wait for room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Patience {
+pub enum Blocking {
     /// As the pipe's [`Overflow`](crate::Overflow) policy says.
-    Policy,
+    Allowed,
     /// Not at all: where the policy would wait, the message comes back as
-    /// [`Reason::Full`].
-    None,
+    /// [`SendErrorKind::Full`].
+    Never,
 }
 
 /// The sending half of a pipe: [`Initial`](SenderState::Initial), then
@@ -159,23 +159,23 @@ impl<M, O: Outlet<M>> Sender<M, O> {
     ///
     /// When the link has no room, the pipe's [`Overflow`](crate::Overflow) policy decides;
     /// the default is to wait. On the foreground's own thread nothing ever waits: there the
-    /// message comes back as [`Reason::Full`].
+    /// message comes back as [`SendErrorKind::Full`].
     ///
     /// # Errors
     ///
-    /// The message comes back, with the [`Reason`].
+    /// The message comes back, with the [`SendErrorKind`].
     pub fn send(&mut self, message: M) -> Result<(), SendError<M>> {
-        self.put(message, Patience::Policy)
+        self.put(message, Blocking::Allowed)
     }
 
     /// As [`send`](Sender::send), but never waits: where it would, the message comes back as
-    /// [`Reason::Full`].
+    /// [`SendErrorKind::Full`].
     ///
     /// # Errors
     ///
-    /// The message comes back, with the [`Reason`].
+    /// The message comes back, with the [`SendErrorKind`].
     pub fn try_send(&mut self, message: M) -> Result<(), SendError<M>> {
-        self.put(message, Patience::None)
+        self.put(message, Blocking::Never)
     }
 
     /// Sends everything that `messages` yields, in order. On transports of bytes this is
@@ -194,7 +194,7 @@ impl<M, O: Outlet<M>> Sender<M, O> {
         let mut messages = messages.into_iter();
         if self.state != SenderState::Open {
             return match messages.next() {
-                Some(message) => Err(SendError::new(message, Reason::NotOpen(self.state))),
+                Some(message) => Err(SendError::new(message, SendErrorKind::NotOpen(self.state))),
                 None => Ok(()),
             };
         }
@@ -212,7 +212,7 @@ impl<M, O: Outlet<M>> Sender<M, O> {
     pub fn stop(&mut self) -> Result<(), SenderError> {
         self.expect(SenderState::Open)?;
         self.state = SenderState::Closed;
-        self.outlet.close(Leaving::Stopped)?;
+        self.outlet.close(CloseReason::Stopped)?;
         Ok(())
     }
 
@@ -227,11 +227,11 @@ impl<M, O: Outlet<M>> Sender<M, O> {
         Ok(Scope { sender: self })
     }
 
-    fn put(&mut self, message: M, patience: Patience) -> Result<(), SendError<M>> {
+    fn put(&mut self, message: M, blocking: Blocking) -> Result<(), SendError<M>> {
         if self.state != SenderState::Open {
-            return Err(SendError::new(message, Reason::NotOpen(self.state)));
+            return Err(SendError::new(message, SendErrorKind::NotOpen(self.state)));
         }
-        self.counters.dropped += self.outlet.put(message, patience)?;
+        self.counters.dropped += self.outlet.put(message, blocking)?;
         self.counters.sent += 1;
         Ok(())
     }
@@ -246,15 +246,15 @@ impl<M, O: Outlet<M>> Sender<M, O> {
 
     /// The way out that nobody chose: a drop, or the end of a scope.
     fn leave(&mut self) {
-        let leaving = match self.state {
+        let reason = match self.state {
             SenderState::Closed => return,
-            SenderState::Initial => Leaving::Abandoned,
-            SenderState::Open if self.outlet.is_panicking() => Leaving::Panicked,
-            SenderState::Open => Leaving::Stopped,
+            SenderState::Initial => CloseReason::Abandoned,
+            SenderState::Open if self.outlet.is_panicking() => CloseReason::Panicked,
+            SenderState::Open => CloseReason::Stopped,
         };
         self.state = SenderState::Closed;
         // When the foreground is gone there is nobody to tell.
-        let _ = self.outlet.close(leaving);
+        let _ = self.outlet.close(reason);
     }
 }
 
@@ -346,18 +346,18 @@ impl core::error::Error for SenderError {}
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<M> {
     message: M,
-    reason: Reason,
+    kind: SendErrorKind,
 }
 
 impl<M> SendError<M> {
     /// Gives `message` back with a reason. For transports.
-    pub const fn new(message: M, reason: Reason) -> Self {
-        Self { message, reason }
+    pub const fn new(message: M, kind: SendErrorKind) -> Self {
+        Self { message, kind }
     }
 
     /// Why it was not sent.
-    pub fn reason(&self) -> Reason {
-        self.reason
+    pub fn kind(&self) -> SendErrorKind {
+        self.kind
     }
 
     /// The message.
@@ -367,24 +367,24 @@ impl<M> SendError<M> {
 
     /// Whether there was no room for it.
     pub fn is_full(&self) -> bool {
-        self.reason == Reason::Full
+        self.kind == SendErrorKind::Full
     }
 
     /// Whether the foreground is gone.
     pub fn is_disconnected(&self) -> bool {
-        self.reason == Reason::Disconnected
+        self.kind == SendErrorKind::Disconnected
     }
 }
 
 impl<M> fmt::Debug for SendError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendError").field("reason", &self.reason).finish_non_exhaustive()
+        f.debug_struct("SendError").field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 
 impl<M> fmt::Display for SendError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.reason.fmt(f)
+        self.kind.fmt(f)
     }
 }
 
@@ -394,7 +394,7 @@ impl<M> core::error::Error for SendError<M> {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum Reason {
+pub enum SendErrorKind {
     /// The sender is not open.
     NotOpen(SenderState),
     /// The link has no room for it now.
@@ -412,16 +412,20 @@ pub enum Reason {
     Disconnected,
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for SendErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Reason::NotOpen(state) => write!(f, "the message was not sent: {state}"),
-            Reason::Full => f.write_str("the message was not sent: the link is full"),
-            Reason::TooLarge { len, max } => {
+            SendErrorKind::NotOpen(state) => write!(f, "the message was not sent: {state}"),
+            SendErrorKind::Full => f.write_str("the message was not sent: the link is full"),
+            SendErrorKind::TooLarge { len, max } => {
                 write!(f, "the message was not sent: it has {len} bytes, at most {max} are allowed")
             }
-            Reason::Unencodable => f.write_str("the message was not sent: it cannot be encoded"),
-            Reason::Disconnected => f.write_str("the message was not sent: the foreground is gone"),
+            SendErrorKind::Unencodable => {
+                f.write_str("the message was not sent: it cannot be encoded")
+            }
+            SendErrorKind::Disconnected => {
+                f.write_str("the message was not sent: the foreground is gone")
+            }
         }
     }
 }

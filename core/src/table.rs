@@ -41,7 +41,7 @@ impl<T> Slot<T> {
 
 /// The storage of a table on a host with an allocator: it grows.
 #[cfg(feature = "alloc")]
-pub type Growing<T> = alloc::vec::Vec<Slot<T>>;
+pub type GrowableStorage<T> = alloc::vec::Vec<Slot<T>>;
 
 /// The memory of a table.
 ///
@@ -94,7 +94,7 @@ impl<T> Storage<T> for alloc::vec::Vec<Slot<T>> {
 
 /// What a key says about an entry.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum KeyStatus {
     /// The entry is there.
     Present,
     /// It was there once.
@@ -193,19 +193,19 @@ impl<T, S: Storage<T>> Table<T, S> {
         }
     }
 
-    pub(crate) fn standing(&self, key: Key) -> Standing {
+    pub(crate) fn standing(&self, key: Key) -> KeyStatus {
         if key.index >= self.fresh {
-            return Standing::Unknown;
+            return KeyStatus::Unknown;
         }
         match self.storage.slots().get(key.index as usize) {
-            None => Standing::Unknown,
-            Some(slot) if key.generation > slot.generation => Standing::Unknown,
-            Some(slot) if key.generation < slot.generation => Standing::Gone,
-            Some(Slot { content: Content::Occupied(_), .. }) => Standing::Present,
+            None => KeyStatus::Unknown,
+            Some(slot) if key.generation > slot.generation => KeyStatus::Unknown,
+            Some(slot) if key.generation < slot.generation => KeyStatus::Gone,
+            Some(Slot { content: Content::Occupied(_), .. }) => KeyStatus::Present,
             // The generation that comes next has not been given out; only in a retired slot
             // is it the one that was there last.
-            Some(slot) if slot.generation == u32::MAX => Standing::Gone,
-            Some(_) => Standing::Unknown,
+            Some(slot) if slot.generation == u32::MAX => KeyStatus::Gone,
+            Some(_) => KeyStatus::Unknown,
         }
     }
 
@@ -247,12 +247,12 @@ mod tests {
     fn a_key_is_present_gone_or_was_never_given_out() {
         let mut table: Table<u8, _> = Table::new([const { Slot::VACANT }; 3]);
         let a = table.insert(1, |value| value).unwrap();
-        assert_eq!(table.standing(a), Standing::Present);
+        assert_eq!(table.standing(a), KeyStatus::Present);
         table.remove(a);
-        assert_eq!(table.standing(a), Standing::Gone);
-        assert_eq!(table.standing(Key { generation: 1, ..a }), Standing::Unknown);
-        assert_eq!(table.standing(Key { index: 2, generation: 0 }), Standing::Unknown);
-        assert_eq!(table.standing(Key { index: 99, generation: 0 }), Standing::Unknown);
+        assert_eq!(table.standing(a), KeyStatus::Gone);
+        assert_eq!(table.standing(Key { generation: 1, ..a }), KeyStatus::Unknown);
+        assert_eq!(table.standing(Key { index: 2, generation: 0 }), KeyStatus::Unknown);
+        assert_eq!(table.standing(Key { index: 99, generation: 0 }), KeyStatus::Unknown);
     }
 
     #[test]
@@ -261,7 +261,7 @@ mod tests {
             Table::new([Slot { generation: u32::MAX, content: Content::Vacant { next: NONE } }]);
         let last = table.insert(1, |value| value).unwrap();
         assert_eq!(table.remove(last), Some(1));
-        assert_eq!(table.standing(last), Standing::Gone);
+        assert_eq!(table.standing(last), KeyStatus::Gone);
         assert_eq!(table.insert(2, |value| value), Err(2));
     }
 }

@@ -5,23 +5,23 @@
 //! least one call after the last of them, and to at most n. So `on_ping` drains; it never
 //! assumes one message a ping.
 //!
-//! Between a queue and a pinger stands a [`Flag`], which makes a ping that is still on its
+//! Between a queue and a pinger stands a [`WakeFlag`], which makes a ping that is still on its
 //! way serve for all that follow:
 //!
 //! ```text
 //! producer:  queue.push(message)
-//!            if flag.raise() { pinger.ping() }
+//!            if flag.set() { pinger.ping() }
 //!
 //! consumer:  take at most N messages
-//!            queue empty → flag.lower(), then look once more;
-//!                          found something: flag.raise(), and go on
+//!            queue empty → flag.clear(), then look once more;
+//!                          found something: flag.set(), and go on
 //!            N taken     → leave the flag raised, and come again
 //! ```
 //!
 //! Both sides use an unconditional read-modify-write. Whichever comes second in the flag's
 //! modification order sees what the other did before: either the producer finds the flag
 //! lowered and pings, or the consumer's second look finds the message. A plain store to
-//! lower it, or leaving the second look out, loses wake-ups; `tests/wake_models.rs` shows
+//! lower it, or reason the second look out, loses wake-ups; `tests/wake_models.rs` shows
 //! both to the model checker.
 
 #[cfg(loom)]
@@ -29,9 +29,9 @@ use loom::sync::atomic::{AtomicBool, Ordering};
 #[cfg(not(loom))]
 use portable_atomic::{AtomicBool, Ordering};
 
-pub use crate::pinged::Pinged;
+pub use crate::poll_pingee::PollPingee;
 #[cfg(feature = "task")]
-pub use crate::pinged::TaskPinged;
+pub use crate::poll_pingee::TaskPingee;
 
 /// The any-thread end of a wake-up.
 ///
@@ -83,52 +83,52 @@ pub trait Pingee {
 
 /// Whether a ping is on its way. See the [module](self) for the protocol.
 #[derive(Debug)]
-pub struct Flag(AtomicBool);
+pub struct WakeFlag(AtomicBool);
 
-impl Flag {
-    /// A lowered flag: nobody is on the way.
+impl WakeFlag {
+    /// Makes a cleared flag: no wake-up is pending.
     #[cfg(not(loom))]
     pub const fn new() -> Self {
         Self(AtomicBool::new(false))
     }
 
-    /// A lowered flag: nobody is on the way.
+    /// Makes a cleared flag: no wake-up is pending.
     #[cfg(loom)]
     pub fn new() -> Self {
         Self(AtomicBool::new(false))
     }
 
-    /// Raises the flag, after a push. When it returns true the flag was down, and the
+    /// Sets the flag, after a push. When it returns true it was clear, and the
     /// caller must ping.
-    #[must_use = "whoever raises the flag must ping"]
+    #[must_use = "the caller that sets the flag must ping"]
     #[inline]
-    pub fn raise(&self) -> bool {
-        // Release publishes the push before it to a `lower` that comes after; Acquire pairs
-        // with that `lower`, for a consumer that raises the flag again itself.
+    pub fn set(&self) -> bool {
+        // Release publishes the push before it to a `clear` that comes after; Acquire pairs
+        // with that `clear`, for a consumer that sets the flag again itself.
         !self.0.swap(true, Ordering::AcqRel)
     }
 
-    /// Lowers the flag, when the queue was found empty. The caller must look at the queue
+    /// Clears the flag, when the queue was found empty. The caller must look at the queue
     /// once more.
     #[inline]
-    pub fn lower(&self) {
-        // Acquire pairs with the Release of every earlier `raise`: the second look sees what
+    pub fn clear(&self) {
+        // Acquire pairs with the Release of every earlier `set`: the second look sees what
         // was pushed before it. A plain store would not.
         self.0.swap(false, Ordering::AcqRel);
     }
 }
 
-impl Flag {
-    /// Whether it is raised, for the consumer to ask before it sleeps: should it be raised the
+impl WakeFlag {
+    /// Whether it is set, for the consumer to ask before it sleeps: should it be set the
     /// next instant, its producer pings.
     #[inline]
-    pub fn is_raised(&self) -> bool {
-        // It publishes nothing: `lower` comes before the consumer looks at the queue.
+    pub fn is_set(&self) -> bool {
+        // It publishes nothing: `clear` comes before the consumer looks at the queue.
         self.0.load(Ordering::Relaxed)
     }
 }
 
-impl Default for Flag {
+impl Default for WakeFlag {
     fn default() -> Self {
         Self::new()
     }

@@ -17,16 +17,16 @@ impl Inlet for Silent {
 #[derive(Debug)]
 struct Count(u32);
 
-impl Admit for Count {
-    fn admits(&self, nonce: Nonce) -> bool {
+impl Authorize for Count {
+    fn authorizes(&self, nonce: Nonce) -> bool {
         nonce == Nonce::new(7)
     }
 }
 
 impl Receive for Count {
-    fn accept(&mut self, _: Parcel<'_>) -> Result<Accepted, Undecodable> {
+    fn accept(&mut self, _: Payload<'_>) -> Result<Delivery, Undecodable> {
         self.0 += 1;
-        Ok(Accepted::Now)
+        Ok(Delivery::Immediate)
     }
 }
 
@@ -38,21 +38,21 @@ fn router() -> (FixedRouter<Silent, Count, 1, 2>, LinkId) {
 }
 
 fn message(connection: ConnectionId) -> Result<Option<Arrival<'static>>, LinkEnd> {
-    Ok(Some(Arrival::Message { connection, parcel: Parcel::Bytes(&[]) }))
+    Ok(Some(Arrival::Message { connection, payload: Payload::Bytes(&[]) }))
 }
 
 #[test]
 fn a_link_whose_place_was_taken_speaks_for_no_pipe() {
     let (mut router, old) = router();
-    let inlet = router.lend_inlet(old).unwrap();
+    let inlet = router.take_inlet(old).unwrap();
     router.stop().unwrap();
     router.start().unwrap();
     let new = router.attach(Silent).unwrap();
     assert_eq!(new.index(), old.index());
-    let pipe = router.granted_pipe(new, Count(0)).unwrap();
+    let pipe = router.trusted_pipe(new, Count(0)).unwrap();
 
     assert!(matches!(router.route(old, message(pipe)), Polled::Empty));
-    router.restore_inlet(old, inlet);
+    router.put_inlet(old, inlet);
     match router.route(new, message(pipe)) {
         Polled::Message(lent) => assert_eq!(lent.receiver.0, 1),
         other => panic!("{other:?}"),
@@ -62,23 +62,23 @@ fn a_link_whose_place_was_taken_speaks_for_no_pipe() {
 #[test]
 fn pipes_of_an_earlier_run_belong_to_no_link_of_a_later_one() {
     let (mut router, old) = router();
-    let pipe = router.granted_pipe(old, Count(0)).unwrap();
+    let pipe = router.trusted_pipe(old, Count(0)).unwrap();
     router.stop().unwrap();
     router.start().unwrap();
     let new = router.attach(Silent).unwrap();
     assert!(!router.can_hear());
-    assert!(matches!(router.route(new, message(pipe)), Polled::Quiet));
+    assert!(matches!(router.route(new, message(pipe)), Polled::Handled));
     assert!(router.is_ending(new), "it speaks for a pipe that is not its own");
 }
 
 #[test]
 fn nothing_is_claimed_over_a_link_that_is_ending() {
     let (mut router, link) = router();
-    let _inlet = router.lend_inlet(link).unwrap();
+    let _inlet = router.take_inlet(link).unwrap();
     let pipe = router.pipe(None, Count(0)).unwrap();
     router.end_link(link, LinkEnd::Gone(None));
     let started = Arrival::Started { connection: pipe, nonce: Nonce::new(7) };
-    assert!(matches!(router.route(link, Ok(Some(started))), Polled::Quiet));
+    assert!(matches!(router.route(link, Ok(Some(started))), Polled::Handled));
     assert!(matches!(router.poll(link), Polled::LinkEnded(LinkEnd::Gone(None))));
     assert!(router.has_pipe(pipe), "another worker may claim it");
 }

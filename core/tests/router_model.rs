@@ -21,7 +21,7 @@ enum Item {
     Message(ConnectionId, u32),
     /// A message of another type.
     Undecodable(ConnectionId),
-    Stopped(ConnectionId, Leaving),
+    Stopped(ConnectionId, CloseReason),
     Missed(ConnectionId, u64),
     Partial,
     End(LinkEnd),
@@ -49,14 +49,12 @@ impl Inlet for QueueInlet {
             Item::Message(connection, message) => {
                 self.bytes.clear();
                 encode::append(&message, 16, &mut self.bytes).unwrap();
-                Arrival::Message { connection, parcel: Parcel::Bytes(&self.bytes) }
+                Arrival::Message { connection, payload: Payload::Bytes(&self.bytes) }
             }
             Item::Undecodable(connection) => {
-                Arrival::Message { connection, parcel: Parcel::Bytes(&[0xff; 9]) }
+                Arrival::Message { connection, payload: Payload::Bytes(&[0xff; 9]) }
             }
-            Item::Stopped(connection, leaving) => {
-                Arrival::Stopped { connection, end: leaving.end() }
-            }
+            Item::Stopped(connection, reason) => Arrival::Stopped { connection, end: reason.end() },
             Item::Missed(connection, count) => Arrival::Missed { connection, count },
             Item::Partial => Arrival::Partial,
             Item::End(end) => return Err(end),
@@ -96,19 +94,19 @@ impl Outlet<u32> for QueueOutlet {
         }
     }
 
-    fn put(&mut self, message: u32, _: Patience) -> Result<u64, SendError<u32>> {
+    fn put(&mut self, message: u32, _: Blocking) -> Result<u64, SendError<u32>> {
         match self.push(Item::Message(self.connection, message)) {
             Ok(()) => Ok(0),
-            Err(Disconnected) => Err(SendError::new(message, Reason::Disconnected)),
+            Err(Disconnected) => Err(SendError::new(message, SendErrorKind::Disconnected)),
         }
     }
 
-    fn close(&mut self, leaving: Leaving) -> Result<(), Disconnected> {
+    fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
         // Who abandons a pipe claims it first.
-        if leaving == Leaving::Abandoned {
+        if reason == CloseReason::Abandoned {
             self.open()?;
         }
-        self.push(Item::Stopped(self.connection, leaving))
+        self.push(Item::Stopped(self.connection, reason))
     }
 
     fn is_panicking(&self) -> bool {
@@ -126,16 +124,20 @@ struct Receiver {
     message: Option<u32>,
 }
 
-impl Admit for Receiver {
-    fn admits(&self, nonce: Nonce) -> bool {
+impl Authorize for Receiver {
+    fn authorizes(&self, nonce: Nonce) -> bool {
         nonce.bits() == self.nonce
     }
 }
 
 impl Receive for Receiver {
-    fn accept(&mut self, parcel: Parcel<'_>) -> Result<Accepted, Undecodable> {
-        let replaced = self.message.replace(parcel.decode()?);
-        Ok(if self.later { Accepted::Later(replaced.is_some().into()) } else { Accepted::Now })
+    fn accept(&mut self, payload: Payload<'_>) -> Result<Delivery, Undecodable> {
+        let replaced = self.message.replace(payload.decode()?);
+        Ok(if self.later {
+            Delivery::Deferred { superseded: replaced.is_some().into() }
+        } else {
+            Delivery::Immediate
+        })
     }
 }
 
@@ -152,8 +154,8 @@ enum Phase {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    Home,
-    Lent,
+    LoopBinding,
+    CheckedOut,
     /// Lost to a panic of its handler.
     Lost,
 }
@@ -228,15 +230,19 @@ impl Model {
             .min_by_key(|pipe| self.pipes[*pipe].connection.index())
     }
 
-    fn cut(&mut self, link: usize, refusal: Refusal) -> Seen {
+    fn cut(&mut self, link: usize, violation: ProtocolError) -> Seen {
         self.counters.refused_links += 1;
-        self.links[link].ending = Some(LinkEnd::Refused(refusal));
+        self.links[link].ending = Some(LinkEnd::Refused(violation));
         Seen::Quiet
     }
 
     fn end(&mut self, pipe: usize, end: End) -> Seen {
         self.pipes[pipe].phase = Phase::Gone;
-        if self.pipes[pipe].place == Place::Home { Seen::Ended(pipe, end) } else { Seen::Quiet }
+        if self.pipes[pipe].place == Place::LoopBinding {
+            Seen::Ended(pipe, end)
+        } else {
+            Seen::Quiet
+        }
     }
 
     fn next_end(&mut self, link: usize, end: LinkEnd) -> Seen {
@@ -275,7 +281,7 @@ impl Model {
             | Item::Missed(connection, _) => connection,
         };
         let Some(at) = self.pipe_named(connection) else {
-            return self.cut(link, Refusal::NotYours);
+            return self.cut(link, ProtocolError::NotYours);
         };
         let pipe = &mut self.pipes[at];
         let ours = pipe.link == Some(link);
@@ -286,7 +292,7 @@ impl Model {
                 Seen::Quiet
             }
             (Item::Started(..), Phase::Open | Phase::Closed) if ours => {
-                self.cut(link, Refusal::OutOfTurn)
+                self.cut(link, ProtocolError::OutOfTurn)
             }
             (Item::Started(..) | Item::Stopped(..), Phase::Gone) => Seen::Quiet,
             (Item::Missed(_, count), Phase::Gone) => {
@@ -297,13 +303,13 @@ impl Model {
                 self.counters.discarded_closed += 1;
                 Seen::Quiet
             }
-            (_, Phase::Waiting) => self.cut(link, Refusal::NotYours),
-            (_, Phase::Open | Phase::Closed) if !ours => self.cut(link, Refusal::NotYours),
+            (_, Phase::Waiting) => self.cut(link, ProtocolError::NotYours),
+            (_, Phase::Open | Phase::Closed) if !ours => self.cut(link, ProtocolError::NotYours),
             (Item::Missed(_, count), _) => {
                 self.counters.missed += count;
                 Seen::Quiet
             }
-            (Item::Stopped(_, leaving), Phase::Open) => self.end(at, leaving.end()),
+            (Item::Stopped(_, reason), Phase::Open) => self.end(at, reason.end()),
             (Item::Stopped(..), _) => {
                 pipe.phase = Phase::Gone;
                 Seen::Quiet
@@ -312,7 +318,7 @@ impl Model {
                 self.counters.discarded_closed += 1;
                 Seen::Quiet
             }
-            _ if pipe.place != Place::Home => Seen::Quiet,
+            _ if pipe.place != Place::LoopBinding => Seen::Quiet,
             (Item::Message(_, message), _) => {
                 self.counters.bytes += encoded_len(message);
                 if in_place {
@@ -324,13 +330,13 @@ impl Model {
                     Seen::Later(at)
                 } else {
                     self.counters.routed += 1;
-                    pipe.place = Place::Lent;
+                    pipe.place = Place::CheckedOut;
                     Seen::Message(at, message)
                 }
             }
             _ => {
                 self.counters.bytes += 9;
-                self.cut(link, Refusal::Undecodable)
+                self.cut(link, ProtocolError::Undecodable)
             }
         }
     }
@@ -430,7 +436,7 @@ struct World<LS, PS> {
     /// How many links and pipes there is room for.
     room: (usize, usize),
     senders: Vec<(Sender<u32, QueueOutlet>, SenderState, Rc<Queue>)>,
-    lent: Option<Lent<Receiver>>,
+    lent: Option<CheckedOut<Receiver>>,
     names: HashSet<ConnectionId>,
     link_names: HashSet<LinkId>,
     next_message: u32,
@@ -518,7 +524,7 @@ where
             Op::Granted { link, later } => {
                 let Some(link) = pick(link, links) else { return };
                 let receiver = self.receiver(later);
-                let result = self.router.granted_pipe(self.model.links[link].id, receiver);
+                let result = self.router.trusted_pipe(self.model.links[link].id, receiver);
                 self.made(result, Some(link), later, true);
             }
             Op::Far { pipe, link } => {
@@ -554,12 +560,14 @@ where
                 let message = self.next_message;
                 self.next_message += 1;
                 let expected = match *state {
-                    SenderState::Open if queue.inlet_is_gone.get() => Some(Reason::Disconnected),
+                    SenderState::Open if queue.inlet_is_gone.get() => {
+                        Some(SendErrorKind::Disconnected)
+                    }
                     SenderState::Open => None,
-                    state => Some(Reason::NotOpen(state)),
+                    state => Some(SendErrorKind::NotOpen(state)),
                 };
                 let refused = sender.send(message).err();
-                assert_eq!(refused.map(|error| error.reason()), expected);
+                assert_eq!(refused.map(|error| error.kind()), expected);
                 assert!(refused.is_none_or(|error| error.into_message() == message));
             }
             Op::SenderStop(n) => {
@@ -595,11 +603,11 @@ where
                     0 => Item::Started(connection, nonce ^ 1),
                     1 => Item::Started(connection, nonce),
                     2 => Item::Undecodable(connection),
-                    3 | 4 => Item::Stopped(connection, Leaving::Stopped),
+                    3 | 4 => Item::Stopped(connection, CloseReason::Stopped),
                     5 | 6 => Item::Missed(connection, what.into()),
                     7 => Item::Partial,
                     8 => Item::End(LinkEnd::Gone(None)),
-                    _ => Item::End(LinkEnd::Refused(Refusal::Malformed)),
+                    _ => Item::End(LinkEnd::Refused(ProtocolError::Malformed)),
                 };
                 self.model.links[link].queue.items.borrow_mut().push_back(item);
             }
@@ -671,16 +679,16 @@ where
             !link.present || link.ending.is_some()
         };
         let expected = if !self.model.state.is_running() {
-            Some(PipeRefused::NotRunning)
+            Some(PipeErrorKind::NotRunning)
         } else if link.is_some_and(ended) {
-            Some(PipeRefused::NoSuchLink)
+            Some(PipeErrorKind::NoSuchLink)
         } else {
-            (self.model.in_table() == self.room.1).then_some(PipeRefused::TableFull)
+            (self.model.in_table() == self.room.1).then_some(PipeErrorKind::TableFull)
         };
         let pipe = self.model.pipes.len();
         match result {
             Err(error) => {
-                assert_eq!(Some(error.reason()), expected);
+                assert_eq!(Some(error.kind()), expected);
                 assert_eq!(error.into_receiver().pipe, pipe);
             }
             Ok(connection) => {
@@ -690,7 +698,7 @@ where
                     connection,
                     link,
                     phase: if granted { Phase::Open } else { Phase::Waiting },
-                    place: Place::Home,
+                    place: Place::LoopBinding,
                     later,
                     waiting: None,
                     nonce: 1000 + 2 * pipe as u64,
@@ -712,7 +720,7 @@ where
             Phase::Closed | Phase::Gone => Err(ClosePipeError::NoSuchPipe),
             phase => {
                 pipe.phase = if phase == Phase::Open { Phase::Closed } else { Phase::Gone };
-                Ok(pipe.place == Place::Home)
+                Ok(pipe.place == Place::LoopBinding)
             }
         };
         let result = self.router.close_pipe(pipe.connection);
@@ -729,8 +737,8 @@ where
         let id = self.model.links[link].id;
         let mut told = None;
         let polled = if in_place {
-            self.router.poll_with(id, |receiver, parcel| {
-                told = Some((receiver.pipe, parcel.decode::<u32>()?));
+            self.router.poll_with(id, |receiver, payload| {
+                told = Some((receiver.pipe, payload.decode::<u32>()?));
                 Ok(())
             })
         } else {
@@ -738,7 +746,7 @@ where
         };
         let seen = match (polled, told) {
             (polled, Some((pipe, message))) => {
-                assert!(matches!(polled, Polled::Quiet));
+                assert!(matches!(polled, Polled::Handled));
                 // One that the receiver still holds is older, and its own.
                 if self.model.pipes[pipe].waiting.is_none() {
                     self.model.pipes[pipe].messages.push(message);
@@ -746,8 +754,8 @@ where
                 Seen::Told(pipe, message)
             }
             (Polled::Empty, _) => Seen::Empty,
-            (Polled::Quiet, _) => Seen::Quiet,
-            (Polled::Later(connection), _) => {
+            (Polled::Handled, _) => Seen::Quiet,
+            (Polled::Deferred(connection), _) => {
                 Seen::Later(self.model.pipe_named(connection).unwrap())
             }
             (Polled::LinkEnded(end), _) => Seen::LinkEnded(end),
@@ -783,10 +791,10 @@ where
         // It is called for what `poll` said to be handled later, and may come too late.
         let Some(message) = pipe.waiting.take() else { return };
         let lent = self.router.lend(pipe.connection);
-        assert_eq!(lent.is_some(), pipe.phase == Phase::Open && pipe.place == Place::Home);
+        assert_eq!(lent.is_some(), pipe.phase == Phase::Open && pipe.place == Place::LoopBinding);
         if let Some(mut lent) = lent {
             self.model.counters.routed += 1;
-            pipe.place = Place::Lent;
+            pipe.place = Place::CheckedOut;
             assert_eq!(lent.receiver.message.take(), Some(message));
             pipe.messages.push(message);
             self.lent = Some(lent);
@@ -798,7 +806,7 @@ where
         let pipe = &mut self.model.pipes[lent.receiver.pipe];
         let is_open = pipe.is_open();
         if is_open {
-            pipe.place = Place::Home;
+            pipe.place = Place::LoopBinding;
         }
         let back = self.router.restore(lent);
         assert_eq!(back.is_some(), !is_open);
@@ -817,7 +825,7 @@ where
         assert_eq!(found.is_some(), expected.is_some());
         let (Some(lent), Some(at)) = (found, expected) else { return false };
         let pipe = &mut self.model.pipes[at];
-        assert_eq!(lent.is_some(), pipe.is_open() && pipe.place == Place::Home);
+        assert_eq!(lent.is_some(), pipe.is_open() && pipe.place == Place::LoopBinding);
         pipe.phase = Phase::Gone;
         if let Some(lent) = lent {
             assert_eq!(lent.receiver.pipe, at);
@@ -827,7 +835,7 @@ where
     }
 
     /// The end is told after a message that was still to be handled later.
-    fn tell_end(&mut self, lent: Lent<Receiver>, end: End) {
+    fn tell_end(&mut self, lent: CheckedOut<Receiver>, end: End) {
         let pipe = &mut self.model.pipes[lent.receiver.pipe];
         assert_eq!(lent.connection, pipe.connection);
         pipe.messages.extend(lent.receiver.message);
@@ -907,7 +915,7 @@ proptest! {
     fn a_router_that_grows_does_what_the_model_says(
         ops in prop::collection::vec(op(), 0..150),
     ) {
-        let (links, pipes) = (Growing::new(), Growing::new());
+        let (links, pipes) = (GrowableStorage::new(), GrowableStorage::new());
         check(World::new(links, pipes, (usize::MAX, usize::MAX)), &ops);
     }
 }

@@ -6,16 +6,16 @@ use std::rc::Rc;
 
 use homing_core::SenderState::{Closed, Initial, Open};
 use homing_core::{
-    ConnectionId, Disconnected, Leaving, Outlet, Patience, Reason, SendError, Sender, SenderError,
-    SenderState, WrongState,
+    Blocking, CloseReason, ConnectionId, Disconnected, Outlet, SendError, SendErrorKind, Sender,
+    SenderError, SenderState, WrongState,
 };
 
 /// What an outlet is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
     Open,
-    Put(u8, Patience),
-    Close(Leaving),
+    Put(u8, Blocking),
+    Close(CloseReason),
 }
 
 /// What the outlet was told, and how it is to answer.
@@ -41,18 +41,18 @@ impl Outlet<u8> for Recorder {
         self.tell(Told::Open)
     }
 
-    fn put(&mut self, message: u8, patience: Patience) -> Result<u64, SendError<u8>> {
-        if self.tell(Told::Put(message, patience)).is_err() {
-            return Err(SendError::new(message, Reason::Disconnected));
+    fn put(&mut self, message: u8, blocking: Blocking) -> Result<u64, SendError<u8>> {
+        if self.tell(Told::Put(message, blocking)).is_err() {
+            return Err(SendError::new(message, SendErrorKind::Disconnected));
         }
         if self.0.full.get() {
-            return Err(SendError::new(message, Reason::Full));
+            return Err(SendError::new(message, SendErrorKind::Full));
         }
         Ok(self.0.drops.get())
     }
 
-    fn close(&mut self, leaving: Leaving) -> Result<(), Disconnected> {
-        self.tell(Told::Close(leaving))
+    fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
+        self.tell(Told::Close(reason))
     }
 
     fn is_panicking(&self) -> bool {
@@ -82,7 +82,7 @@ fn sender(state: SenderState) -> (Subject, Rc<Record>) {
 enum Outcome {
     Done,
     Wrong(SenderState),
-    NotSent(u8, Reason),
+    NotSent(u8, SendErrorKind),
     Gone,
 }
 
@@ -100,7 +100,7 @@ impl From<Result<(), SendError<u8>>> for Outcome {
     fn from(result: Result<(), SendError<u8>>) -> Self {
         match result {
             Ok(()) => Outcome::Done,
-            Err(error) => Outcome::NotSent(error.into_message(), error.reason()),
+            Err(error) => Outcome::NotSent(error.into_message(), error.kind()),
         }
     }
 }
@@ -136,8 +136,8 @@ fn scope(sender: &mut Subject) -> Outcome {
     }
 }
 
-const PUT: Told = Told::Put(7, Patience::Policy);
-const STOPPED: Told = Told::Close(Leaving::Stopped);
+const PUT: Told = Told::Put(7, Blocking::Allowed);
+const STOPPED: Told = Told::Close(CloseReason::Stopped);
 
 /// A call, what it comes to, the state after it, and what the outlet was told.
 type Case = (SenderState, fn(&mut Subject) -> Outcome, Outcome, SenderState, &'static [Told]);
@@ -160,15 +160,15 @@ fn every_call_in_every_state() {
             (Initial, start, Done, Open, &[Told::Open]),
             (Open, start, Wrong(Open), Open, &[]),
             (Closed, start, Wrong(Closed), Closed, &[]),
-            (Initial, send, NotSent(7, Reason::NotOpen(Initial)), Initial, &[]),
+            (Initial, send, NotSent(7, SendErrorKind::NotOpen(Initial)), Initial, &[]),
             (Open, send, Done, Open, &[PUT]),
-            (Closed, send, NotSent(7, Reason::NotOpen(Closed)), Closed, &[]),
-            (Initial, try_send, NotSent(7, Reason::NotOpen(Initial)), Initial, &[]),
-            (Open, try_send, Done, Open, &[Told::Put(7, Patience::None)]),
-            (Closed, try_send, NotSent(7, Reason::NotOpen(Closed)), Closed, &[]),
-            (Initial, send_all, NotSent(7, Reason::NotOpen(Initial)), Initial, &[]),
-            (Open, send_all, Done, Open, &[PUT, Told::Put(8, Patience::Policy)]),
-            (Closed, send_all, NotSent(7, Reason::NotOpen(Closed)), Closed, &[]),
+            (Closed, send, NotSent(7, SendErrorKind::NotOpen(Closed)), Closed, &[]),
+            (Initial, try_send, NotSent(7, SendErrorKind::NotOpen(Initial)), Initial, &[]),
+            (Open, try_send, Done, Open, &[Told::Put(7, Blocking::Never)]),
+            (Closed, try_send, NotSent(7, SendErrorKind::NotOpen(Closed)), Closed, &[]),
+            (Initial, send_all, NotSent(7, SendErrorKind::NotOpen(Initial)), Initial, &[]),
+            (Open, send_all, Done, Open, &[PUT, Told::Put(8, Blocking::Allowed)]),
+            (Closed, send_all, NotSent(7, SendErrorKind::NotOpen(Closed)), Closed, &[]),
             (Initial, send_none, Done, Initial, &[]),
             (Open, send_none, Done, Open, &[]),
             (Closed, send_none, Done, Closed, &[]),
@@ -191,8 +191,8 @@ fn every_call_when_the_foreground_is_gone() {
             // It never opened, so there is nothing to close.
             (Initial, start, Gone, Closed, &[Told::Open]),
             (Initial, scope, Gone, Closed, &[Told::Open]),
-            (Open, send, NotSent(7, Reason::Disconnected), Open, &[PUT]),
-            (Open, send_all, NotSent(7, Reason::Disconnected), Open, &[PUT]),
+            (Open, send, NotSent(7, SendErrorKind::Disconnected), Open, &[PUT]),
+            (Open, send_all, NotSent(7, SendErrorKind::Disconnected), Open, &[PUT]),
             (Open, stop, Gone, Closed, &[STOPPED]),
             (Closed, stop, Wrong(Closed), Closed, &[]),
         ],
@@ -202,11 +202,11 @@ fn every_call_when_the_foreground_is_gone() {
 
 #[test]
 fn a_full_link_changes_no_state() {
-    let full = Outcome::NotSent(7, Reason::Full);
+    let full = Outcome::NotSent(7, SendErrorKind::Full);
     run(
         &[
             (Open, send, full, Open, &[PUT]),
-            (Open, try_send, full, Open, &[Told::Put(7, Patience::None)]),
+            (Open, try_send, full, Open, &[Told::Put(7, Blocking::Never)]),
             (Open, send_all, full, Open, &[PUT]),
         ],
         |record| record.full.set(true),
@@ -217,7 +217,7 @@ fn a_full_link_changes_no_state() {
 #[test]
 fn every_state_when_it_is_dropped() {
     let cases: [(SenderState, &[Told]); 3] =
-        [(Initial, &[Told::Close(Leaving::Abandoned)]), (Open, &[STOPPED]), (Closed, &[])];
+        [(Initial, &[Told::Close(CloseReason::Abandoned)]), (Open, &[STOPPED]), (Closed, &[])];
     for (state, told) in cases {
         let (sender, record) = sender(state);
         drop(sender);
@@ -228,8 +228,8 @@ fn every_state_when_it_is_dropped() {
 #[test]
 fn every_state_when_it_is_dropped_by_a_panic() {
     let cases: [(SenderState, &[Told]); 3] = [
-        (Initial, &[Told::Close(Leaving::Abandoned)]),
-        (Open, &[Told::Close(Leaving::Panicked)]),
+        (Initial, &[Told::Close(CloseReason::Abandoned)]),
+        (Open, &[Told::Close(CloseReason::Panicked)]),
         (Closed, &[]),
     ];
     for (state, told) in cases {
@@ -274,7 +274,7 @@ fn a_scope_stops_on_every_way_out() {
     assert!(panicked.is_err());
     assert_eq!(sender.state(), Closed);
     drop(sender);
-    assert_eq!(*record.told.borrow(), [Told::Open, Told::Close(Leaving::Panicked)]);
+    assert_eq!(*record.told.borrow(), [Told::Open, Told::Close(CloseReason::Panicked)]);
 }
 
 #[test]

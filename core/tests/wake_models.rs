@@ -14,7 +14,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use homing_core::wake::Flag;
+use homing_core::wake::WakeFlag;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use loom::sync::{Condvar, Mutex};
 use loom::thread;
@@ -32,17 +32,17 @@ trait Wake: Send + Sync + 'static {
     const SECOND_LOOK: bool = true;
 }
 
-impl Wake for Flag {
+impl Wake for WakeFlag {
     fn new() -> Self {
-        Flag::new()
+        WakeFlag::new()
     }
 
     fn raise(&self) -> bool {
-        Flag::raise(self)
+        WakeFlag::set(self)
     }
 
     fn lower(&self) {
-        Flag::lower(self);
+        WakeFlag::clear(self);
     }
 }
 
@@ -142,7 +142,7 @@ fn one_level<W: Wake>(producers: usize, budget: usize) {
             thread::spawn(move || {
                 for message in 0..MESSAGES {
                     link.queues[producer].push(message);
-                    if link.flag.raise() {
+                    if link.flag.set() {
                         link.pings.ping();
                     }
                 }
@@ -169,11 +169,11 @@ fn drain<W: Wake>(
 ) -> bool {
     for _ in 0..budget {
         if !take() {
-            flag.lower();
+            flag.clear();
             if !W::SECOND_LOOK || !take() {
                 return false;
             }
-            let _ = flag.raise();
+            let _ = flag.set();
         }
         *received += 1;
     }
@@ -183,23 +183,23 @@ fn drain<W: Wake>(
 #[test]
 fn one_producer_loses_no_wake_up() {
     for budget in [1, 2, 8] {
-        one_level::<Flag>(1, budget);
+        one_level::<WakeFlag>(1, budget);
     }
 }
 
 #[test]
 fn two_producers_lose_no_wake_up_with_a_budget_of_1() {
-    one_level::<Flag>(2, 1);
+    one_level::<WakeFlag>(2, 1);
 }
 
 #[test]
 fn two_producers_lose_no_wake_up_with_a_budget_of_2() {
-    one_level::<Flag>(2, 2);
+    one_level::<WakeFlag>(2, 2);
 }
 
 #[test]
 fn two_producers_lose_no_wake_up_with_a_budget_of_8() {
-    one_level::<Flag>(2, 8);
+    one_level::<WakeFlag>(2, 8);
 }
 
 /// Lowered by a plain store, which does not see the pushes before an earlier raise.
@@ -226,19 +226,19 @@ fn a_plain_store_loses_wake_ups() {
 }
 
 /// The consumer goes to sleep without having looked again.
-struct NoSecondLook(Flag);
+struct NoSecondLook(WakeFlag);
 
 impl Wake for NoSecondLook {
     fn new() -> Self {
-        Self(Flag::new())
+        Self(WakeFlag::new())
     }
 
     fn raise(&self) -> bool {
-        self.0.raise()
+        self.0.set()
     }
 
     fn lower(&self) {
-        self.0.lower();
+        self.0.clear();
     }
 
     const SECOND_LOOK: bool = false;
@@ -291,9 +291,9 @@ fn a_fenced_load_would_do() {
 /// links, which has a flag of its own.
 ///
 /// ```text
-/// producer:  push; if link.raise() { ready.push(link); if router.raise() { ping } }
-/// consumer:  link empty    → link.lower(), then look at it once more
-///            no link ready → router.lower(), then look at the ready ones once more
+/// producer:  push; if link.set() { ready.push(link); if router.raise() { ping } }
+/// consumer:  link empty    → link.clear(), then look at it once more
+///            no link ready → router.clear(), then look at the ready ones once more
 /// ```
 fn two_levels<L: Wake, R: Wake>(links: usize, budget: usize) {
     check(links, move || {
@@ -315,9 +315,9 @@ fn two_levels<L: Wake, R: Wake>(links: usize, budget: usize) {
                 let (queue, flag) = &router.links[link];
                 for message in 0..MESSAGES {
                     queue.push(message);
-                    if flag.raise() {
+                    if flag.set() {
                         router.ready.push(link);
-                        if router.flag.raise() {
+                        if router.flag.set() {
                             router.pings.ping();
                         }
                     }
@@ -336,11 +336,11 @@ fn two_levels<L: Wake, R: Wake>(links: usize, budget: usize) {
                     turns.push_back(link);
                 }
                 let Some(link) = turns.pop_front() else {
-                    router.flag.lower();
+                    router.flag.clear();
                     match R::SECOND_LOOK.then(|| router.ready.take(&mut head)).flatten() {
                         None => break,
                         Some(link) => {
-                            let _ = router.flag.raise();
+                            let _ = router.flag.set();
                             turns.push_back(link);
                         }
                     }
@@ -360,39 +360,39 @@ fn two_levels<L: Wake, R: Wake>(links: usize, budget: usize) {
 #[test]
 fn two_levels_with_one_link_lose_no_wake_up() {
     for budget in [1, 2, 8] {
-        two_levels::<Flag, Flag>(1, budget);
+        two_levels::<WakeFlag, WakeFlag>(1, budget);
     }
 }
 
 #[test]
 fn two_levels_with_two_links_lose_no_wake_up_with_a_budget_of_1() {
-    two_levels::<Flag, Flag>(2, 1);
+    two_levels::<WakeFlag, WakeFlag>(2, 1);
 }
 
 #[test]
 fn two_levels_with_two_links_lose_no_wake_up_with_a_budget_of_2() {
-    two_levels::<Flag, Flag>(2, 2);
+    two_levels::<WakeFlag, WakeFlag>(2, 2);
 }
 
 #[test]
 fn two_levels_with_two_links_lose_no_wake_up_with_a_budget_of_8() {
-    two_levels::<Flag, Flag>(2, 8);
+    two_levels::<WakeFlag, WakeFlag>(2, 8);
 }
 
 #[test]
 #[should_panic = "deadlock"]
 fn a_plain_store_at_the_link_loses_wake_ups() {
-    two_levels::<PlainStore, Flag>(1, 8);
+    two_levels::<PlainStore, WakeFlag>(1, 8);
 }
 
 #[test]
 #[should_panic = "deadlock"]
 fn a_plain_store_at_the_router_loses_wake_ups() {
-    two_levels::<Flag, PlainStore>(1, 8);
+    two_levels::<WakeFlag, PlainStore>(1, 8);
 }
 
 #[test]
 #[should_panic = "deadlock"]
 fn no_second_look_at_the_ready_links_loses_wake_ups() {
-    two_levels::<Flag, NoSecondLook>(1, 8);
+    two_levels::<WakeFlag, NoSecondLook>(1, 8);
 }

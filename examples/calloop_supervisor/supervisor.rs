@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use calloop::signals::{Signal, Signals};
 use calloop::timer::{TimeoutAction, Timer};
 use calloop::{EventLoop, InsertError, LoopHandle};
-use homing::calloop::CalloopHome;
+use homing::calloop::CalloopBinding;
 use homing::pipe::Pipe;
 use homing::shm::Shm;
 use homing::{End, Event, Router};
@@ -70,10 +70,10 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
         TimeoutAction::ToDuration(REPORT)
     })?;
 
-    let home = CalloopHome::new()?;
-    let router = Router::new(&home);
+    let binding = CalloopBinding::new()?;
+    let router = Router::new(&binding);
     router.start()?;
-    insert(&handle, home.into_source(&router), |(), router, daemon| router.dispatch(daemon))?;
+    insert(&handle, binding.into_source(&router), |(), router, daemon| router.dispatch(daemon))?;
 
     let place =
         || Place { stdin: None, started: Instant::now(), pause: FIRST_PAUSE, beats: 0, deaths: 0 };

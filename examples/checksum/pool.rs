@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use homing::channel::{Channel, Road};
+use homing::channel::{Channel, ChannelFactory};
 use homing::pipe::Pipe;
 #[cfg(target_os = "linux")]
 use homing::shm::Shm;
@@ -44,7 +44,7 @@ struct App {
     bars: Bars,
     transport: Transport,
     /// The link of worker threads, unless the workers are processes.
-    threads: Option<Link<App, Road>>,
+    threads: Option<Link<App, ChannelFactory>>,
     failure: Option<anyhow::Error>,
 }
 
@@ -148,7 +148,7 @@ impl App {
         Ok(Feed::Process(worker, input))
     }
 
-    fn start_thread(&self, place: usize, link: &Link<App, Road>) -> anyhow::Result<Feed> {
+    fn start_thread(&self, place: usize, link: &Link<App, ChannelFactory>) -> anyhow::Result<Feed> {
         let (reports, _) = link.pipe(move |app: &mut App, event| app.hear(place, event))?;
         let (progress, _) = link.pipe_with(Overflow::LatestWins, move |app: &mut App, event| {
             app.hear_progress(place, event);

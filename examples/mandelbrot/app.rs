@@ -1,7 +1,7 @@
 //! The application: what is on the main thread.
 
 use anyhow::Context as _;
-use homing::winit::{self as homing_winit, Joined};
+use homing::winit::{self as homing_winit, WinitRouter};
 use homing::{End, Event};
 use winit::event_loop::EventLoop;
 
@@ -26,7 +26,7 @@ const HURRY_AFTER: u32 = 8;
 
 /// All of it belongs to the main thread.
 pub struct App {
-    pub homing: Joined<App>,
+    pub homing: WinitRouter<App>,
     pub args: Args,
     pub shown: Option<Shown>,
     pub canvas: Option<Canvas>,

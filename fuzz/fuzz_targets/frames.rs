@@ -6,7 +6,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use homing_core::{Arrival, Assembly, MAX_PARTIAL, frame};
+use homing_core::{Arrival, MAX_PARTIAL, Reassembler, frame};
 use libfuzzer_sys::fuzz_target;
 
 /// What a link of the foreground agreed to.
@@ -43,13 +43,13 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = frame::parse(bytes);
 
     let before = HELD.load(Ordering::Relaxed);
-    let mut assembly = Assembly::new(LIMIT);
+    let mut reassembler = Reassembler::new(LIMIT);
     let mut stream = bytes;
     while let Ok(Some((frame, rest))) = frame::split(stream) {
         assert!(rest.len() < stream.len(), "each frame takes something");
         stream = rest;
-        match assembly.accept(frame) {
-            Ok(Arrival::Message { parcel, .. }) => assert!(parcel.len() <= LIMIT),
+        match reassembler.accept(frame) {
+            Ok(Arrival::Message { payload, .. }) => assert!(payload.len() <= LIMIT),
             Ok(_) => {}
             Err(_) => return,
         }

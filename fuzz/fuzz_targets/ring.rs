@@ -11,7 +11,7 @@ use std::thread;
 
 use arbitrary::Arbitrary;
 use homing_core::frame::{Head, PrefixedHead};
-use homing_core::{Arrival, ConnectionId, Inlet, Leaving};
+use homing_core::{Arrival, CloseReason, ConnectionId, Inlet};
 use homing_process::{Prepared, ProcessTransport as _};
 use homing_transport_shm::Shm;
 use libfuzzer_sys::fuzz_target;
@@ -94,8 +94,8 @@ impl Worker {
 /// Whether the link is still there.
 fn poll(inlet: &mut dyn Inlet) -> Option<bool> {
     match inlet.poll() {
-        Ok(Some(Arrival::Message { parcel, .. })) => {
-            assert!(parcel.len() <= LIMIT);
+        Ok(Some(Arrival::Message { payload, .. })) => {
+            assert!(payload.len() <= LIMIT);
             Some(true)
         }
         Ok(Some(_)) => Some(true),
@@ -134,7 +134,7 @@ fuzz_target!(|run: Run| {
                         let times = (1 + usize::from(*times)).min(MOST / body.len().max(1));
                         let body = &body.repeat(times);
                         let connection = ConnectionId::from_parts((pipe % 3).into(), 0);
-                        let leaving = Leaving::Stopped;
+                        let reason = CloseReason::Stopped;
                         let (head, body) = match kind {
                             Kind::Hello => (Head::HELLO, &[][..]),
                             Kind::Message => (Head::Message { connection }, &body[..]),
@@ -143,7 +143,7 @@ fuzz_target!(|run: Run| {
                             }
                             Kind::Part => (Head::Part { connection }, &body[..]),
                             Kind::Abort => (Head::Abort { connection }, &[][..]),
-                            Kind::Stop => (Head::Stop { connection, leaving }, &[][..]),
+                            Kind::Stop => (Head::Stop { connection, reason }, &[][..]),
                             Kind::Missed(count) => {
                                 (Head::Missed { connection, count: *count }, &[][..])
                             }

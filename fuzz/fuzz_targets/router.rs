@@ -15,7 +15,7 @@ use libfuzzer_sys::fuzz_target;
 enum Item {
     Started { pipe: u8, generation: u8, nonce: u8 },
     Message { pipe: u8, generation: u8, bytes: Vec<u8> },
-    Stopped { pipe: u8, generation: u8, leaving: u8 },
+    Stopped { pipe: u8, generation: u8, reason: u8 },
     Missed { pipe: u8, generation: u8, count: u64 },
     Partial,
     Gone(Option<i32>),
@@ -68,22 +68,22 @@ impl Inlet for Hostile {
             Item::Message { pipe, generation, bytes } => {
                 self.bytes = bytes;
                 let connection = named(pipe, generation);
-                Arrival::Message { connection, parcel: Parcel::Bytes(&self.bytes) }
+                Arrival::Message { connection, payload: Payload::Bytes(&self.bytes) }
             }
-            Item::Stopped { pipe, generation, leaving } => {
-                let leaving = match leaving % 3 {
-                    0 => Leaving::Stopped,
-                    1 => Leaving::Panicked,
-                    _ => Leaving::Abandoned,
+            Item::Stopped { pipe, generation, reason } => {
+                let reason = match reason % 3 {
+                    0 => CloseReason::Stopped,
+                    1 => CloseReason::Panicked,
+                    _ => CloseReason::Abandoned,
                 };
-                Arrival::Stopped { connection: named(pipe, generation), end: leaving.end() }
+                Arrival::Stopped { connection: named(pipe, generation), end: reason.end() }
             }
             Item::Missed { pipe, generation, count } => {
                 Arrival::Missed { connection: named(pipe, generation), count }
             }
             Item::Partial => Arrival::Partial,
             Item::Gone(code) => return Err(LinkEnd::Gone(code.map(Exit::Code))),
-            Item::Refused => return Err(LinkEnd::Refused(Refusal::Malformed)),
+            Item::Refused => return Err(LinkEnd::Refused(ProtocolError::Malformed)),
         }))
     }
 }
@@ -94,18 +94,18 @@ struct Receiver {
     honest: bool,
 }
 
-impl Admit for Receiver {
-    fn admits(&self, nonce: Nonce) -> bool {
+impl Authorize for Receiver {
+    fn authorizes(&self, nonce: Nonce) -> bool {
         assert!(!self.honest, "only who was not granted is asked");
         self.nonce == Some(nonce.bits())
     }
 }
 
 impl Receive for Receiver {
-    fn accept(&mut self, parcel: Parcel<'_>) -> Result<Accepted, Undecodable> {
+    fn accept(&mut self, payload: Payload<'_>) -> Result<Delivery, Undecodable> {
         assert!(!self.honest, "a message from another worker");
-        let _: String = parcel.decode()?;
-        Ok(Accepted::Now)
+        let _: String = payload.decode()?;
+        Ok(Delivery::Immediate)
     }
 }
 
@@ -113,9 +113,9 @@ fuzz_target!(|steps: Vec<Step>| {
     let mut router: Router<
         _,
         Receiver,
-        Growing<LinkEntry<Hostile>>,
+        GrowableStorage<LinkEntry<Hostile>>,
         [Slot<PipeEntry<Receiver>>; 6],
-    > = Router::new(Growing::new(), [const { Slot::VACANT }; 6]);
+    > = Router::new(GrowableStorage::new(), [const { Slot::VACANT }; 6]);
     router.start().expect("it is new");
     let mut attach = || {
         let arrivals = Rc::new(Arrivals::default());
@@ -124,7 +124,7 @@ fuzz_target!(|steps: Vec<Step>| {
     };
     let (links, honest) = ([attach(), attach()], attach());
     let of_another = Receiver { nonce: None, honest: true };
-    let kept = router.granted_pipe(honest.0, of_another).expect("there is room");
+    let kept = router.trusted_pipe(honest.0, of_another).expect("there is room");
 
     // Receivers that were handed to the router, less those that came back.
     let mut out = 1usize;
@@ -140,7 +140,7 @@ fuzz_target!(|steps: Vec<Step>| {
             Step::Granted { fellow } => {
                 let receiver = Receiver { nonce: None, honest: false };
                 let link = links[usize::from(fellow)].0;
-                out += usize::from(router.granted_pipe(link, receiver).is_ok());
+                out += usize::from(router.trusted_pipe(link, receiver).is_ok());
             }
             Step::Close { pipe, generation } => {
                 let pipe = ConnectionId::from_parts((pipe % 8).into(), generation.into());

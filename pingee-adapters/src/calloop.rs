@@ -3,19 +3,19 @@
 //! ```
 //! use calloop::EventLoop;
 //! use homing_core::Event;
-//! use homing_pingee_adapters::calloop::CalloopHome;
+//! use homing_pingee_adapters::calloop::CalloopBinding;
 //! use homing_router::Router;
 //! use homing_transport_channel::Channel;
 //!
 //! struct App { sum: u64, done: bool }
 //!
 //! let mut event_loop: EventLoop<App> = EventLoop::try_new()?;
-//! let home = CalloopHome::new()?;
-//! let router = Router::new(&home);
+//! let binding = CalloopBinding::new()?;
+//! let router = Router::new(&binding);
 //! router.start()?;
 //! event_loop
 //!     .handle()
-//!     .insert_source(home.into_source(&router), |(), router, app| router.dispatch(app))?;
+//!     .insert_source(binding.into_source(&router), |(), router, app| router.dispatch(app))?;
 //!
 //! let link = router.link(Channel::new())?;
 //! let (mut sender, _) = link.pipe(|app: &mut App, event: Event<u64>| match event {
@@ -47,7 +47,7 @@ use std::fmt;
 use std::io;
 
 use ::calloop::{EventSource, Poll, PostAction, Readiness, Token, TokenFactory};
-use homing_router::{Dispatched, Home, Router};
+use homing_router::{Dispatched, LoopBinding, Router};
 
 #[cfg(all(unix, not(homing_fallback)))]
 #[path = "calloop/descriptor.rs"]
@@ -62,9 +62,9 @@ use self::wakeup::Wakeup;
 ///
 /// Make it, make the router from it, and turn it into the [`RouterSource`] of that router.
 /// What workers send before the source is inserted is handed over when it is.
-pub struct CalloopHome(Wakeup);
+pub struct CalloopBinding(Wakeup);
 
-impl CalloopHome {
+impl CalloopBinding {
     /// Makes what one router needs.
     ///
     /// # Errors
@@ -80,15 +80,15 @@ impl CalloopHome {
     }
 }
 
-impl From<&CalloopHome> for Home {
-    fn from(home: &CalloopHome) -> Self {
-        home.0.home()
+impl From<&CalloopBinding> for LoopBinding {
+    fn from(binding: &CalloopBinding) -> Self {
+        binding.0.binding()
     }
 }
 
-impl fmt::Debug for CalloopHome {
+impl fmt::Debug for CalloopBinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CalloopHome")
+        f.write_str("CalloopBinding")
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use homing_core::Pinger;
-use homing_router::Home;
+use homing_router::LoopBinding;
 
 /// A pinger that calls `wake`, for event loops that have no module here.
 ///
@@ -64,7 +64,7 @@ use homing_router::Home;
 /// |---|---|---|---|
 /// | slint | `from_fn(\|\| { let _ = slint::invoke_from_event_loop(dispatch); })` | in `dispatch` | before the platform is set, and after the loop's end, it is an error: set the platform before the router starts |
 /// | eframe, egui | `from_fn(move \|\| ctx.request_repaint())` | in `App::logic` | `App::ui` is not called while the window is hidden |
-/// | iced | `from_fn(move \|\| { let _ = output.clone().try_send(Message::Home); })` | in `update` | `output` is what `iced::stream::channel` gives to a subscription; a full one has a message on its way already. After `Again`, return `Task::done(Message::Home)` |
+/// | iced | `from_fn(move \|\| { let _ = output.clone().try_send(Message::LoopBinding); })` | in `update` | `output` is what `iced::stream::channel` gives to a subscription; a full one has a message on its way already. After `Again`, return `Task::done(Message::LoopBinding)` |
 /// | bevy | `from_fn(move \|\| { let _ = proxy.send_event(WinitUserEvent::WakeUp); })` | in a system with `NonSendMut` of the router | `proxy` is a clone of what `EventLoopProxyWrapper` holds; a game that draws all the time needs no wake-up, and one with `WinitSettings::desktop_app` does |
 /// | tauri | `from_fn(move \|\| { let app = app.clone(); tauri::async_runtime::spawn(async move { let _ = app.run_on_main_thread(dispatch); }); })` | in `dispatch` | on the main thread, `run_on_main_thread` calls at once, which a pinger must not: hence the detour |
 /// | glib, GTK | [`task`](crate::task), by `MainContext::spawn_local_with_priority(Priority::DEFAULT_IDLE, …)` | in the task | at the default priority, a flood keeps GTK from drawing. Not `MainContext::invoke`: while nobody runs the context it calls on the worker's thread |
@@ -74,7 +74,7 @@ use homing_router::Home;
 /// | polling | `from_fn(move \|\| { let _ = poller.notify(); })` | after `wait` | `events.clear()` before each `wait`. On Unix as with mio |
 /// | calloop | `homing::calloop` | in the callback | |
 /// | tokio, smol, any executor | [`task`](crate::task) | in the task | |
-/// | embassy, bare metal | `homing_core::wake::{TaskPinged, Pinged}`, without this crate | in the task, in the main loop | |
+/// | embassy, bare metal | `homing_core::wake::{TaskPingee, PollPingee}`, without this crate | in the task, in the main loop | |
 /// | your own | the crate `homing-conformance` proves it; see `docs/adapters.md` | | |
 pub fn from_fn(wake: impl Fn() + Send + Sync + 'static) -> FnPinger {
     FnPinger(Arc::new(wake))
@@ -90,9 +90,9 @@ impl Pinger for FnPinger {
     }
 }
 
-impl From<FnPinger> for Home {
+impl From<FnPinger> for LoopBinding {
     fn from(pinger: FnPinger) -> Self {
-        Home::pinged(pinger)
+        LoopBinding::pinger(pinger)
     }
 }
 

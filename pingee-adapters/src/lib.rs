@@ -15,8 +15,6 @@
 #[cfg(feature = "calloop")]
 pub mod calloop;
 mod from_fn;
-#[cfg(any(feature = "winit", feature = "winit-031"))]
-mod joined;
 #[cfg(feature = "std-loop")]
 pub mod std_loop;
 #[cfg(feature = "task")]
@@ -25,5 +23,7 @@ pub mod task;
 pub mod winit;
 #[cfg(feature = "winit-031")]
 pub mod winit_031;
+#[cfg(any(feature = "winit", feature = "winit-031"))]
+mod winit_common;
 
 pub use from_fn::{FnPinger, from_fn};

@@ -46,7 +46,7 @@ use std::time::Duration;
 
 use homing_core::{Pingee, Pinger};
 use homing_process::Waker;
-use homing_router::{Dispatched, DoorbellSet, Home, Router};
+use homing_router::{Dispatched, DoorbellSet, LoopBinding, Router};
 
 /// An event loop that waits for doorbells and pings.
 ///
@@ -168,9 +168,9 @@ impl EventLoop {
 }
 
 /// Both loops and routers hold their doorbells; the loop waits for them.
-impl From<&EventLoop> for Home {
+impl From<&EventLoop> for LoopBinding {
     fn from(event_loop: &EventLoop) -> Self {
-        Home::watched(&event_loop.doorbells)
+        LoopBinding::readiness(&event_loop.doorbells)
     }
 }
 

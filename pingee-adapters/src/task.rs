@@ -6,14 +6,14 @@
 //!
 //! ```
 //! use homing_core::Event;
-//! use homing_pingee_adapters::task::TaskHome;
+//! use homing_pingee_adapters::task::TaskDriver;
 //! use homing_router::Router;
 //! use homing_transport_channel::Channel;
 //!
 //! struct App { sum: u64, router: Router<App> }
 //!
-//! let home = TaskHome::new();
-//! let router = Router::new(&home);
+//! let binding = TaskDriver::new();
+//! let router = Router::new(&binding);
 //! router.start()?;
 //! let link = router.link(Channel::new())?;
 //! let (mut sender, _) = link.pipe(|app: &mut App, event: Event<u64>| match event {
@@ -26,27 +26,27 @@
 //! });
 //!
 //! let mut app = App { sum: 0, router: router.clone() };
-//! smol::block_on(home.run(&router, &mut app)); // until a handler stops the router
+//! smol::block_on(binding.run(&router, &mut app)); // until a handler stops the router
 //! assert_eq!(app.sum, 5050);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Beside other work
 //!
-//! [`TaskHome::run`] has the application for as long as it runs. Where several tasks share
-//! it, or one task does several things, wait until a dispatch is [due](TaskHome::due):
+//! [`TaskDriver::run`] has the application for as long as it runs. Where several tasks share
+//! it, or one task does several things, wait until a dispatch is [due](TaskDriver::due):
 //!
 //! ```
 //! use std::cell::RefCell;
 //! use std::rc::Rc;
 //! # use homing_core::Event;
-//! # use homing_pingee_adapters::task::TaskHome;
+//! # use homing_pingee_adapters::task::TaskDriver;
 //! # use homing_router::Router;
 //! # use homing_transport_channel::Channel;
 //!
 //! # struct App { sum: u64 }
-//! # let home = TaskHome::new();
-//! # let router = Router::new(&home);
+//! # let binding = TaskDriver::new();
+//! # let router = Router::new(&binding);
 //! # router.start()?;
 //! # let link = router.link(Channel::new())?;
 //! # let (mut sender, _) = link
@@ -58,7 +58,7 @@
 //! let mut ticks = tokio::time::interval(std::time::Duration::from_millis(1));
 //! while app.borrow().sum < 42 {
 //!     tokio::select! {
-//!         _ = home.due(&router) => {
+//!         _ = binding.due(&router) => {
 //!             // What it leaves is due in the next turn.
 //!             let _ = router.dispatch(&mut app.borrow_mut());
 //!         }
@@ -87,7 +87,7 @@
 //! use tokio::io::unix::AsyncFd;
 //! # use homing_core::Event;
 //! # use homing_pingee_adapters::task::BUDGET;
-//! # use homing_router::Home;
+//! # use homing_router::LoopBinding;
 //! # use homing_transport_channel::Channel;
 //!
 //! async fn run<C>(doorbells: &DoorbellSet, router: &Router<C>, app: &mut C) -> std::io::Result<()> {
@@ -108,7 +108,7 @@
 //! # pub fn test() -> Result<(), Box<dyn std::error::Error>> {
 //! # struct App { sum: u64, router: Router<App> }
 //! # let doorbells = DoorbellSet::new()?;
-//! # let router = Router::new(Home::watched(&doorbells).with_budget(BUDGET));
+//! # let router = Router::new(LoopBinding::readiness(&doorbells).with_budget(BUDGET));
 //! # router.start()?;
 //! # let link = router.link(Channel::new())?;
 //! # let (mut sender, _) = link.pipe(|app: &mut App, event: Event<u64>| match event {
@@ -131,7 +131,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The router's home is `Home::watched(&doorbells).with_budget(BUDGET)` then. With smol it is
+//! The router's binding is `LoopBinding::readiness(&doorbells).with_budget(BUDGET)` then. With smol it is
 //! `smol::Async::new_nonblocking(fd)?`, whose `readable().await?` is all there is to wait
 //! for, and `smol::future::yield_now().await`.
 
@@ -142,8 +142,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use homing_core::RouterState;
-use homing_core::wake::TaskPinged;
-use homing_router::{Budget, Dispatched, Home, Router};
+use homing_core::wake::TaskPingee;
+use homing_router::{Budget, Dispatched, LoopBinding, Router};
 
 /// The budget of a router that a task drives.
 ///
@@ -157,9 +157,9 @@ pub const BUDGET: Budget = Budget { messages: 1024, time: Some(Duration::from_mi
 ///
 /// It wakes the one task that waits. A router that is woken while no task waits is due when
 /// the next one does, so all futures here can be dropped at any time, and lose nothing.
-pub struct TaskHome(Arc<TaskPinged>);
+pub struct TaskDriver(Arc<TaskPingee>);
 
-impl TaskHome {
+impl TaskDriver {
     /// Makes what one router needs.
     pub fn new() -> Self {
         Self(Arc::default())
@@ -205,21 +205,21 @@ impl TaskHome {
     }
 }
 
-impl Default for TaskHome {
+impl Default for TaskDriver {
     fn default() -> Self {
         Self::new()
     }
 }
 
 /// The router begins with [`BUDGET`].
-impl From<&TaskHome> for Home {
-    fn from(home: &TaskHome) -> Self {
-        Home::pinged(Arc::clone(&home.0)).with_budget(BUDGET)
+impl From<&TaskDriver> for LoopBinding {
+    fn from(binding: &TaskDriver) -> Self {
+        LoopBinding::pinger(Arc::clone(&binding.0)).with_budget(BUDGET)
     }
 }
 
-impl fmt::Debug for TaskHome {
+impl fmt::Debug for TaskDriver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TaskHome")
+        f.write_str("TaskDriver")
     }
 }

@@ -5,15 +5,15 @@
 //!
 //! | in | call | why |
 //! |---|---|---|
-//! | `user_event` | [`poll`](Joined::poll) | the loop was woken: messages are handed over |
-//! | `about_to_wait` | [`about_to_wait`](Joined::about_to_wait) | what the budget has left is handed over in the next turn, after the windows were redrawn |
+//! | `user_event` | [`poll`](WinitRouter::poll) | the loop was woken: messages are handed over |
+//! | `about_to_wait` | [`about_to_wait`](WinitRouter::about_to_wait) | what the budget has left is handed over in the next turn, after the windows were redrawn |
 //!
 //! The application is usually both the `ApplicationHandler` and the context of the handlers,
-//! and it owns the [`Joined`] router. That is a handle: clone it for the call.
+//! and it owns the [`WinitRouter`] router. That is a handle: clone it for the call.
 //!
 //! ```no_run
 //! use homing_core::Event;
-//! use homing_pingee_adapters::winit::{self as homing_winit, Joined};
+//! use homing_pingee_adapters::winit::{self as homing_winit, WinitRouter};
 //! use homing_transport_channel::Channel;
 //! use winit::application::ApplicationHandler;
 //! use winit::event::WindowEvent;
@@ -24,7 +24,7 @@
 //! enum Wake { Homing }
 //!
 //! struct App {
-//!     homing: Joined<App>,
+//!     homing: WinitRouter<App>,
 //!     window: Option<Window>,
 //!     done: u32,
 //! }
@@ -89,7 +89,7 @@
 //!   no window is redrawn before all such events are handled.
 //! * While a window is moved or resized on Windows, `about_to_wait` does not come, but
 //!   `Resized`, `RedrawRequested` and user events do. To go on then with what a budget has
-//!   left, call [`poll`](Joined::poll) at `RedrawRequested` too, and request a redraw when it
+//!   left, call [`poll`](WinitRouter::poll) at `RedrawRequested` too, and request a redraw when it
 //!   returns true.
 //! * A wake-up can be lost on Windows, whose message queue holds 10 000 messages. The next
 //!   turn of the loop makes up for it, for whatever reason it turns.
@@ -103,7 +103,7 @@
 use homing_router::Router;
 use winit::event_loop::EventLoopProxy;
 
-pub use crate::joined::Joined;
+pub use crate::winit_common::WinitRouter;
 
 use crate::from_fn::{FnPinger, from_fn};
 
@@ -113,9 +113,9 @@ use crate::from_fn::{FnPinger, from_fn};
 pub fn join<T: Send + 'static, C: 'static>(
     proxy: EventLoopProxy<T>,
     event: impl Fn() -> T + Send + Sync + 'static,
-) -> Joined<C> {
+) -> WinitRouter<C> {
     let pinger = pinger(proxy, event);
-    Joined::new(Router::new(pinger.clone()), pinger)
+    WinitRouter::new(Router::new(pinger.clone()), pinger)
 }
 
 /// A pinger that sends the event that `event` makes to the loop of `proxy`. A loop that is

@@ -5,15 +5,15 @@
 //!
 //! | in | call | why |
 //! |---|---|---|
-//! | `proxy_wake_up` | [`poll`](Joined::poll) | the loop was woken: messages are handed over |
-//! | `about_to_wait` | [`about_to_wait`](Joined::about_to_wait) | what the budget has left is handed over in the next turn, after the windows were redrawn |
+//! | `proxy_wake_up` | [`poll`](WinitRouter::poll) | the loop was woken: messages are handed over |
+//! | `about_to_wait` | [`about_to_wait`](WinitRouter::about_to_wait) | what the budget has left is handed over in the next turn, after the windows were redrawn |
 //!
 //! The application is usually both the `ApplicationHandler` and the context of the handlers,
-//! and it owns the [`Joined`] router. That is a handle: clone it for the call.
+//! and it owns the [`WinitRouter`] router. That is a handle: clone it for the call.
 //!
 //! ```
 //! use homing_core::Event;
-//! use homing_pingee_adapters::winit_031::{self as homing_winit, Joined};
+//! use homing_pingee_adapters::winit_031::{self as homing_winit, WinitRouter};
 //! use homing_transport_channel::Channel;
 //! use winit_core::application::ApplicationHandler;
 //! use winit_core::event::WindowEvent;
@@ -21,7 +21,7 @@
 //! use winit_core::window::WindowId;
 //!
 //! struct App {
-//!     homing: Joined<App>,
+//!     homing: WinitRouter<App>,
 //!     done: u32,
 //! }
 //!
@@ -67,16 +67,16 @@
 use homing_router::Router;
 use winit_core::event_loop::EventLoopProxy;
 
-pub use crate::joined::Joined;
+pub use crate::winit_common::WinitRouter;
 
 use crate::from_fn::{FnPinger, from_fn};
 
 /// Makes a stopped router that wakes the loop of `proxy`.
 ///
 /// Several routers may share a loop: `proxy_wake_up` polls each.
-pub fn join<C: 'static>(proxy: EventLoopProxy) -> Joined<C> {
+pub fn join<C: 'static>(proxy: EventLoopProxy) -> WinitRouter<C> {
     let pinger = pinger(proxy);
-    Joined::new(Router::new(pinger.clone()), pinger)
+    WinitRouter::new(Router::new(pinger.clone()), pinger)
 }
 
 /// A pinger that wakes the loop of `proxy`. A loop that is gone is not woken.

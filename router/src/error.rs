@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use homing_core::{PipeRefused, RouterState, WrongState};
+use homing_core::{PipeErrorKind, RouterState, WrongState};
 
 /// Why a link was not made.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub enum SpawnError {
     /// There is no link for it.
     Link(LinkError<io::Error>),
     /// Its first pipe was not made.
-    Pipe(PipeRefused),
+    Pipe(PipeErrorKind),
     /// The process could not be started.
     Process(io::Error),
 }

@@ -6,7 +6,7 @@
 //!
 //! It knows no transport and no event loop. A transport implements the traits of
 //! `homing-core` and, to reach processes, that of `homing-process`. An event loop is joined
-//! by [`Home`]: it either watches a [`DoorbellSet`], or is pinged. Either way it then calls
+//! by [`LoopBinding`]: it either watches a [`DoorbellSet`], or is pinged. Either way it then calls
 //! [`Router::dispatch`].
 //!
 //! Applications get all of it through the crate `homing`.
@@ -17,8 +17,8 @@ mod budget;
 mod dispatch;
 mod error;
 mod gate;
-mod home;
 mod link;
+mod loop_binding;
 mod mailbox;
 mod monitor;
 mod pipe;
@@ -33,8 +33,8 @@ mod worker;
 pub use budget::Budget;
 pub use dispatch::Dispatched;
 pub use error::{LinkError, RouteError, SpawnError};
-pub use home::{DoorbellSet, Home};
 pub use link::Link;
+pub use loop_binding::{DoorbellSet, LoopBinding};
 pub use mailbox::Mailbox;
 pub use pipe::PipeId;
 pub use router::Router;

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use homing_core::{Carries, Event, LinkId, Overflow, PipeRefused};
+use homing_core::{Event, LinkId, MakeSender, Overflow, PipeErrorKind};
 
 use crate::mailbox::{self, Mailbox};
 use crate::pipe::PipeId;
 use crate::router::Router;
 
-/// One road from workers to a router; it makes pipes.
+/// One factory from workers to a router; it makes pipes.
 ///
 /// What a pipe's far end is depends on the link: a sender that moves to another thread, or,
 /// on the link of a [`Worker`](crate::Worker), a ticket for it. `M` may be any message that
@@ -18,12 +18,12 @@ use crate::router::Router;
 pub struct Link<C: 'static, R> {
     router: Router<C>,
     id: LinkId,
-    road: R,
+    factory: R,
 }
 
 impl<C: 'static, R> Link<C, R> {
-    pub(crate) fn new(router: Router<C>, id: LinkId, road: R) -> Self {
-        Self { router, id, road }
+    pub(crate) fn new(router: Router<C>, id: LinkId, factory: R) -> Self {
+        Self { router, id, factory }
     }
 
     /// Makes a pipe whose events are handed to `handler`: any number of messages, then how
@@ -32,9 +32,9 @@ impl<C: 'static, R> Link<C, R> {
     /// # Errors
     ///
     /// When the router does not run, or the link has ended.
-    pub fn pipe<M, F>(&self, handler: F) -> Result<(R::Far, PipeId), PipeRefused>
+    pub fn pipe<M, F>(&self, handler: F) -> Result<(R::Sender, PipeId), PipeErrorKind>
     where
-        R: Carries<M> + 'static,
+        R: MakeSender<M> + 'static,
         M: 'static,
         F: FnMut(&mut C, Event<M>) + 'static,
     {
@@ -50,14 +50,14 @@ impl<C: 'static, R> Link<C, R> {
         &self,
         overflow: Overflow,
         handler: F,
-    ) -> Result<(R::Far, PipeId), PipeRefused>
+    ) -> Result<(R::Sender, PipeId), PipeErrorKind>
     where
-        R: Carries<M> + 'static,
+        R: MakeSender<M> + 'static,
         M: 'static,
         F: FnMut(&mut C, Event<M>) + 'static,
     {
         let (ticket, pipe) = self.router.add_handler::<M, R, F>(self.id, overflow, handler)?;
-        Ok((self.road.far(ticket), pipe))
+        Ok((self.factory.make_sender(ticket), pipe))
     }
 
     /// Makes a pipe that ends in a mailbox for 1024 messages. When there is no room, senders
@@ -66,9 +66,9 @@ impl<C: 'static, R> Link<C, R> {
     /// # Errors
     ///
     /// As [`pipe`](Link::pipe).
-    pub fn mailbox<M>(&self) -> Result<(R::Far, Mailbox<M>), PipeRefused>
+    pub fn mailbox<M>(&self) -> Result<(R::Sender, Mailbox<M>), PipeErrorKind>
     where
-        R: Carries<M> + 'static,
+        R: MakeSender<M> + 'static,
         M: 'static,
     {
         self.mailbox_with(Overflow::Wait, mailbox::DEFAULT_CAPACITY)
@@ -85,17 +85,17 @@ impl<C: 'static, R> Link<C, R> {
         &self,
         overflow: Overflow,
         capacity: usize,
-    ) -> Result<(R::Far, Mailbox<M>), PipeRefused>
+    ) -> Result<(R::Sender, Mailbox<M>), PipeErrorKind>
     where
-        R: Carries<M> + 'static,
+        R: MakeSender<M> + 'static,
         M: 'static,
     {
         let (ticket, mailbox) = self.router.add_mailbox::<M, R>(self.id, overflow, capacity)?;
-        Ok((self.road.far(ticket), mailbox))
+        Ok((self.factory.make_sender(ticket), mailbox))
     }
 
-    pub(crate) fn road(&self) -> &R {
-        &self.road
+    pub(crate) fn factory(&self) -> &R {
+        &self.factory
     }
 
     /// Names the link.
@@ -111,6 +111,6 @@ impl<C: 'static, R> Link<C, R> {
 
 impl<C: 'static, R: fmt::Debug> fmt::Debug for Link<C, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").field("id", &self.id).field("road", &self.road).finish()
+        f.debug_struct("Link").field("id", &self.id).field("factory", &self.factory).finish()
     }
 }

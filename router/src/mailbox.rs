@@ -9,7 +9,7 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use homing_core::{
-    Accepted, Admit, Carries, ConnectionId, End, Event, Nonce, Overflow, Parcel, Receive,
+    Authorize, ConnectionId, Decode, Delivery, End, Event, Nonce, Overflow, Payload, Receive,
     Undecodable,
 };
 
@@ -58,11 +58,11 @@ pub(crate) trait Forget {
 
 impl<M> Mailbox<M> {
     /// Makes both ends, and has `add` put the one that is filled into the routing table.
-    pub(crate) fn add<R, T, E>(
+    pub(crate) fn add<D, T, E>(
         overflow: Overflow,
         capacity: usize,
         router: Weak<dyn Forget>,
-        add: impl FnOnce(Slot<R, M>) -> Result<(T, PipeId), E>,
+        add: impl FnOnce(Slot<D, M>) -> Result<(T, PipeId), E>,
     ) -> Result<(T, Self), E> {
         let capacity = if overflow == Overflow::LatestWins { 1 } else { capacity.max(1) };
         let shared = Rc::new(RefCell::new(Shared {
@@ -76,7 +76,7 @@ impl<M> Mailbox<M> {
             closed: None,
         }));
         let (ticket, pipe) =
-            add(Slot { shared: Rc::clone(&shared), nonce: None, _road: PhantomData })?;
+            add(Slot { shared: Rc::clone(&shared), nonce: None, _codec: PhantomData })?;
         Ok((ticket, Self { pipe, shared, router }))
     }
 
@@ -203,33 +203,33 @@ impl<M> fmt::Debug for Mailbox<M> {
 }
 
 /// The end of a mailbox that the router fills.
-pub(crate) struct Slot<R, M> {
+pub(crate) struct Slot<D, M> {
     nonce: Option<Nonce>,
     shared: Rc<RefCell<Shared<M>>>,
-    _road: PhantomData<fn(R)>,
+    _codec: PhantomData<fn(D)>,
 }
 
-impl<R, M> Slot<R, M> {
+impl<D, M> Slot<D, M> {
     /// Says by which nonce the pipe is claimed.
     pub(crate) fn claimed_by(self, nonce: Nonce) -> Self {
         Self { nonce: Some(nonce), ..self }
     }
 }
 
-impl<R: Carries<M>, M> Admit for Slot<R, M> {
-    fn admits(&self, nonce: Nonce) -> bool {
+impl<D: Decode<M>, M> Authorize for Slot<D, M> {
+    fn authorizes(&self, nonce: Nonce) -> bool {
         self.nonce == Some(nonce)
     }
 }
 
-impl<R: Carries<M>, M> Receive for Slot<R, M> {
-    fn accept(&mut self, parcel: Parcel<'_>) -> Result<Accepted, Undecodable> {
-        self.shared.borrow_mut().push(R::open(parcel)?);
-        Ok(Accepted::Now)
+impl<D: Decode<M>, M> Receive for Slot<D, M> {
+    fn accept(&mut self, payload: Payload<'_>) -> Result<Delivery, Undecodable> {
+        self.shared.borrow_mut().push(D::decode(payload)?);
+        Ok(Delivery::Immediate)
     }
 }
 
-impl<C, R: Carries<M>, M> Deliver<C> for Slot<R, M> {
+impl<C, D: Decode<M>, M> Deliver<C> for Slot<D, M> {
     fn deliver(&mut self, _: &mut C, gate: &Gate) {
         let mut shared = self.shared.borrow_mut();
         if shared.must_close() {
@@ -244,11 +244,11 @@ impl<C, R: Carries<M>, M> Deliver<C> for Slot<R, M> {
 
     fn handle(
         &mut self,
-        parcel: &mut Parcel<'_>,
+        payload: &mut Payload<'_>,
         context: &mut C,
         gate: &Gate,
     ) -> Result<(), Undecodable> {
-        self.accept(parcel.reborrow())?;
+        self.accept(payload.reborrow())?;
         self.deliver(context, gate);
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use homing_core::{
-    Accepted, Admit, Carries, End, Event, Nonce, Overflow, Parcel, Receive, Undecodable,
+    Authorize, Decode, Delivery, End, Event, Nonce, Overflow, Payload, Receive, Undecodable,
 };
 
 use crate::gate::Gate;
@@ -13,14 +13,14 @@ pub(crate) trait Deliver<C>: Receive {
     /// Tells the receiver the message that it has accepted, if it still holds one.
     fn deliver(&mut self, context: &mut C, gate: &Gate);
 
-    /// Takes a message out of its parcel and tells it at once.
+    /// Takes a message out of its payload and tells it at once.
     ///
     /// Only for a receiver that is lent, and whose [`accept`](Receive::accept) says
-    /// [`Now`](Accepted::Now). The parcel stays where it is until its bytes are read: to copy
+    /// [`Now`](Delivery::Immediate). The payload stays where it is until its bytes are read: to copy
     /// it would take as long as to read them.
     fn handle(
         &mut self,
-        parcel: &mut Parcel<'_>,
+        payload: &mut Payload<'_>,
         context: &mut C,
         gate: &Gate,
     ) -> Result<(), Undecodable>;
@@ -35,52 +35,56 @@ pub(crate) trait Deliver<C>: Receive {
 /// A receiver in the routing table.
 pub(crate) type Entry<C> = Box<dyn Deliver<C>>;
 
-impl<C> Admit for Box<dyn Deliver<C>> {
-    fn admits(&self, nonce: Nonce) -> bool {
-        (**self).admits(nonce)
+impl<C> Authorize for Box<dyn Deliver<C>> {
+    fn authorizes(&self, nonce: Nonce) -> bool {
+        (**self).authorizes(nonce)
     }
 }
 
 impl<C> Receive for Box<dyn Deliver<C>> {
     #[inline]
-    fn accept(&mut self, parcel: Parcel<'_>) -> Result<Accepted, Undecodable> {
-        (**self).accept(parcel)
+    fn accept(&mut self, payload: Payload<'_>) -> Result<Delivery, Undecodable> {
+        (**self).accept(payload)
     }
 }
 
 /// Calls a closure.
-pub(crate) struct Handler<R, M, F> {
+pub(crate) struct Handler<D, M, F> {
     nonce: Nonce,
     latest_wins: bool,
     held: Option<M>,
     handle: F,
-    _road: PhantomData<fn(R)>,
+    _codec: PhantomData<fn(D)>,
 }
 
-impl<R, M, F> Handler<R, M, F> {
+impl<D, M, F> Handler<D, M, F> {
     pub(crate) fn new(nonce: Nonce, overflow: Overflow, handle: F) -> Self {
         let latest_wins = overflow == Overflow::LatestWins;
-        Self { nonce, latest_wins, held: None, handle, _road: PhantomData }
+        Self { nonce, latest_wins, held: None, handle, _codec: PhantomData }
     }
 }
 
-impl<R: Carries<M>, M, F> Admit for Handler<R, M, F> {
-    fn admits(&self, nonce: Nonce) -> bool {
+impl<D: Decode<M>, M, F> Authorize for Handler<D, M, F> {
+    fn authorizes(&self, nonce: Nonce) -> bool {
         self.nonce == nonce
     }
 }
 
-impl<R: Carries<M>, M, F> Receive for Handler<R, M, F> {
+impl<D: Decode<M>, M, F> Receive for Handler<D, M, F> {
     #[inline]
-    fn accept(&mut self, parcel: Parcel<'_>) -> Result<Accepted, Undecodable> {
-        let replaced = self.held.replace(R::open(parcel)?).is_some();
-        Ok(if self.latest_wins { Accepted::Later(replaced.into()) } else { Accepted::Now })
+    fn accept(&mut self, payload: Payload<'_>) -> Result<Delivery, Undecodable> {
+        let replaced = self.held.replace(D::decode(payload)?).is_some();
+        Ok(if self.latest_wins {
+            Delivery::Deferred { superseded: replaced.into() }
+        } else {
+            Delivery::Immediate
+        })
     }
 }
 
-impl<C, R, M, F> Deliver<C> for Handler<R, M, F>
+impl<C, D, M, F> Deliver<C> for Handler<D, M, F>
 where
-    R: Carries<M>,
+    D: Decode<M>,
     F: FnMut(&mut C, Event<M>),
 {
     #[inline]
@@ -93,11 +97,11 @@ where
     #[inline]
     fn handle(
         &mut self,
-        parcel: &mut Parcel<'_>,
+        payload: &mut Payload<'_>,
         context: &mut C,
         _: &Gate,
     ) -> Result<(), Undecodable> {
-        (self.handle)(context, Event::Message(R::open(parcel.reborrow())?));
+        (self.handle)(context, Event::Message(D::decode(payload.reborrow())?));
         Ok(())
     }
 

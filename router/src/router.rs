@@ -9,17 +9,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use homing_core::{
-    Carries, Claim, ClosePipeError, ConnectionId, Counters, End, Event, Growing, Inlet, LinkEnd,
-    LinkEntry, LinkId, NewLink, Nonce, Overflow, PipeEntry, PipeRefused, Polled, RouterState,
-    Ticket, Transport, WrongState,
+    Authorization, ClosePipeError, ConnectionId, Counters, End, Event, GrowableStorage, Inlet,
+    LinkEnd, LinkEntry, LinkId, MakeSender, NewLink, Nonce, Overflow, PipeEntry, PipeErrorKind,
+    Polled, RouterState, Ticket, Transport, WrongState,
 };
 use homing_process::{Doorbell, Key};
 
 use crate::budget::Budget;
 use crate::error::LinkError;
 use crate::gate::Gate;
-use crate::home::Home;
 use crate::link::Link;
+use crate::loop_binding::LoopBinding;
 use crate::mailbox::{Forget, Mailbox, Slot};
 use crate::pipe::PipeId;
 use crate::receiver::{Entry, Handler};
@@ -29,8 +29,8 @@ use crate::watch::Watch;
 pub(crate) type Core<C> = homing_core::Router<
     Box<dyn Inlet>,
     Entry<C>,
-    Growing<LinkEntry<Box<dyn Inlet>>>,
-    Growing<PipeEntry<Entry<C>>>,
+    GrowableStorage<LinkEntry<Box<dyn Inlet>>>,
+    GrowableStorage<PipeEntry<Entry<C>>>,
 >;
 
 /// Hands messages from workers to receivers on the foreground's thread.
@@ -89,11 +89,11 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 impl<C: 'static> Router<C> {
     /// Makes a stopped router, to be joined to an event loop: a reference to the loop of an
-    /// adapter, or what [`Home`] makes of a loop of your own.
-    pub fn new(home: impl Into<Home>) -> Self {
-        let home = home.into();
-        let budget = home.budget;
-        let (watch, wake) = Watch::new(home);
+    /// adapter, or what [`LoopBinding`] makes of a loop of your own.
+    pub fn new(binding: impl Into<LoopBinding>) -> Self {
+        let binding = binding.into();
+        let budget = binding.budget;
+        let (watch, wake) = Watch::new(binding);
         Self {
             inner: Rc::new(Inner {
                 state: RefCell::new(State {
@@ -157,7 +157,7 @@ impl<C: 'static> Router<C> {
     /// # Errors
     ///
     /// When the router does not run, or there can be no such link.
-    pub fn link<T>(&self, mut transport: T) -> Result<Link<C, T::Road>, LinkError<T::Error>>
+    pub fn link<T>(&self, mut transport: T) -> Result<Link<C, T::Factory>, LinkError<T::Error>>
     where
         T: Transport<Bell>,
         T::Inlet: 'static,
@@ -165,7 +165,7 @@ impl<C: 'static> Router<C> {
     {
         let mut state = self.inner.state.borrow_mut();
         let bell = state.new_bell(&self.inner.wake)?;
-        let NewLink { road, inlet, doorbell } =
+        let NewLink { factory, inlet, doorbell } =
             transport.link(bell.clone()).map_err(LinkError::Transport)?;
         let id = state.attach(Box::new(inlet), &bell)?;
         if let Err(error) = state.watch_link(&bell, doorbell.into(), None) {
@@ -174,7 +174,7 @@ impl<C: 'static> Router<C> {
             return Err(LinkError::Watch(error));
         }
         drop(state);
-        Ok(Link::new(self.clone(), id, road))
+        Ok(Link::new(self.clone(), id, factory))
     }
 
     /// Closes a pipe: its receiver is told [`Closed`](homing_core::End::Closed), now or, if
@@ -241,14 +241,14 @@ impl<C: 'static> Router<C> {
         link: LinkId,
         overflow: Overflow,
         handler: F,
-    ) -> Result<(Ticket<M>, PipeId), PipeRefused>
+    ) -> Result<(Ticket<M>, PipeId), PipeErrorKind>
     where
-        R: Carries<M> + 'static,
+        R: MakeSender<M> + 'static,
         M: 'static,
         F: FnMut(&mut C, Event<M>) + 'static,
     {
         self.add_pipe::<M, R>(link, overflow, |nonce| {
-            Box::new(Handler::<R, M, F>::new(nonce, overflow, handler))
+            Box::new(Handler::<R::Codec, M, F>::new(nonce, overflow, handler))
         })
     }
 
@@ -258,37 +258,37 @@ impl<C: 'static> Router<C> {
         link: LinkId,
         overflow: Overflow,
         capacity: usize,
-    ) -> Result<(Ticket<M>, Mailbox<M>), PipeRefused>
+    ) -> Result<(Ticket<M>, Mailbox<M>), PipeErrorKind>
     where
-        R: Carries<M> + 'static,
+        R: MakeSender<M> + 'static,
         M: 'static,
     {
         let router = Rc::downgrade(&self.inner);
-        Mailbox::add(overflow, capacity, router, |slot: Slot<R, M>| {
+        Mailbox::add(overflow, capacity, router, |slot: Slot<R::Codec, M>| {
             let receiver = |nonce| -> Entry<C> { Box::new(slot.claimed_by(nonce)) };
             self.add_pipe::<M, R>(link, overflow, receiver)
         })
     }
 
     /// Adds a pipe to a link: its receiver is made with the nonce of its ticket.
-    fn add_pipe<M, R: Carries<M>>(
+    fn add_pipe<M, R: MakeSender<M>>(
         &self,
         link: LinkId,
         overflow: Overflow,
         receiver: impl FnOnce(Nonce) -> Entry<C>,
-    ) -> Result<(Ticket<M>, PipeId), PipeRefused> {
+    ) -> Result<(Ticket<M>, PipeId), PipeErrorKind> {
         let mut state = self.inner.state.borrow_mut();
         let nonce = self.inner.nonces.hash_one(state.next_nonce);
         state.next_nonce += 1;
         let nonce = Nonce::new(nonce);
         let receiver = receiver(nonce);
-        let connection = match R::CLAIM {
-            Claim::Granted => state.core.granted_pipe(link, receiver),
-            Claim::ByNonce => state.core.pipe(Some(link), receiver),
+        let connection = match R::AUTHORIZATION {
+            Authorization::Trusted => state.core.trusted_pipe(link, receiver),
+            Authorization::Nonce => state.core.pipe(Some(link), receiver),
         };
         // A receiver that comes back may own anything of the application's.
         drop(state);
-        let connection = connection.map_err(|error| error.reason())?;
+        let connection = connection.map_err(|error| error.kind())?;
         let ticket = Ticket::new(connection, nonce).with_overflow(overflow);
         Ok((ticket, PipeId::new(connection, self.inner.id)))
     }

@@ -1,7 +1,7 @@
 //! One link's turn: its arrivals, one after another, and whom they concern.
 
 use crossbeam_utils::Backoff;
-use homing_core::{Arrival, End, Inlet, Lent, LinkEnd, LinkId, Polled, Refusal};
+use homing_core::{Arrival, CheckedOut, End, Inlet, LinkEnd, LinkId, Polled, ProtocolError};
 
 use crate::dispatch::Dispatching;
 use crate::gate::Gate;
@@ -55,14 +55,14 @@ impl<'a, C: 'static> Turn<'a, C> {
         let Some(link) = attached.link else {
             // Only its process was left, and that may have ended now. The flag is lowered
             // before the look, so that an end that comes after it rings.
-            attached.bell.flag().lower();
+            attached.bell.flag().clear();
             if attached.worker.as_ref().is_none_or(|worker| worker.exit().is_some()) {
                 state.links.remove(&token);
             }
             return None;
         };
         let (bell, gate) = (attached.bell.clone(), attached.gate.clone());
-        let inlet = state.core.lend_inlet(link);
+        let inlet = state.core.take_inlet(link);
         let (loan, after) = (Loan::none(inner), After::Line);
         Some(Self { dispatching, inner, token, link, bell, gate, inlet, loan, after })
     }
@@ -78,10 +78,10 @@ impl<'a, C: 'static> Turn<'a, C> {
         let mut arrival = inlet.poll();
         match &mut arrival {
             // It is handed on where it lies: to take it apart would be to copy it.
-            Ok(Some(Arrival::Message { connection, parcel })) => {
+            Ok(Some(Arrival::Message { connection, payload })) => {
                 if let Some(receiver) = self.loan.of(*connection) {
-                    let bytes = parcel.len() as u64;
-                    let handled = receiver.handle(parcel, context, &self.gate);
+                    let bytes = payload.len() as u64;
+                    let handled = receiver.handle(payload, context, &self.gate);
                     self.loan.bytes += bytes;
                     if handled.is_err() {
                         return self.refuse(context);
@@ -120,14 +120,14 @@ impl<'a, C: 'static> Turn<'a, C> {
         if let Some(polled) = self.linger() {
             return self.tell(polled, context);
         }
-        self.bell.flag().lower();
+        self.bell.flag().clear();
         let polled = self.look();
         if let Polled::Empty = polled {
             return Step::Waits;
         }
         // It stays in line. Should its bell have rung in between, it is in line twice, which
         // costs a look.
-        let _ = self.bell.flag().raise();
+        let _ = self.bell.flag().set();
         self.tell(polled, context)
     }
 
@@ -169,13 +169,13 @@ impl<'a, C: 'static> Turn<'a, C> {
             self.inlet = None;
         }
         match polled {
-            Polled::Quiet | Polled::Empty => {}
+            Polled::Handled | Polled::Empty => {}
             Polled::Message(lent) => {
                 self.loan.take(lent);
                 self.loan.deliver(context, &self.gate);
                 self.loan.settle(context);
             }
-            Polled::Later(connection) => self.inner.state.borrow_mut().later.push(connection),
+            Polled::Deferred(connection) => self.inner.state.borrow_mut().later.push(connection),
             Polled::Ended(mut lent, end) => {
                 if lent.receiver.holds() {
                     self.inner.state.borrow_mut().core.count_routed(1, 0);
@@ -196,7 +196,7 @@ impl<'a, C: 'static> Turn<'a, C> {
     fn refuse(&mut self, context: &mut C) -> Step {
         self.loan.give_back();
         self.inlet = None;
-        let end = Err(LinkEnd::Refused(Refusal::Undecodable));
+        let end = Err(LinkEnd::Refused(ProtocolError::Undecodable));
         let polled = self.inner.state.borrow_mut().core.route(self.link, end);
         self.tell(polled, context)
     }
@@ -238,7 +238,7 @@ impl<C: 'static> Drop for Turn<'_, C> {
         let inlet = self.inlet.take();
         let mut state = self.inner.state.borrow_mut();
         if let Some(inlet) = inlet {
-            state.core.restore_inlet(self.link, inlet);
+            state.core.put_inlet(self.link, inlet);
         }
         state.watch.made_room();
         match self.after {
@@ -251,7 +251,7 @@ impl<C: 'static> Drop for Turn<'_, C> {
                 attached.link = None;
                 let key = attached.key;
                 // Lowered before the look, so that an end that comes after it rings.
-                self.bell.flag().lower();
+                self.bell.flag().clear();
                 if attached.worker.as_ref().is_none_or(|worker| worker.exit().is_some()) {
                     state.links.remove(&self.token);
                 }
@@ -267,7 +267,7 @@ impl<C: 'static> Drop for Turn<'_, C> {
 /// it back, also when its handler panics.
 struct Loan<'a, C: 'static> {
     inner: &'a Inner<C>,
-    lent: Option<Lent<Entry<C>>>,
+    lent: Option<CheckedOut<Entry<C>>>,
     /// What the router has counted of pipes that were closed, when the receiver was lent.
     closings: u64,
     /// Messages that it was told beyond the first, and their bytes, to be counted.
@@ -290,7 +290,7 @@ impl<'a, C: 'static> Loan<'a, C> {
     }
 
     #[inline]
-    fn take(&mut self, lent: Lent<Entry<C>>) {
+    fn take(&mut self, lent: CheckedOut<Entry<C>>) {
         self.closings = self.inner.closings.get();
         self.lent = Some(lent);
     }
@@ -315,7 +315,7 @@ impl<'a, C: 'static> Loan<'a, C> {
     /// Gives the receiver back to the routing table. It comes back when its pipe was closed
     /// while it was lent.
     #[inline]
-    fn give_back(&mut self) -> Option<Lent<Entry<C>>> {
+    fn give_back(&mut self) -> Option<CheckedOut<Entry<C>>> {
         let lent = self.lent.take()?;
         let mut state = self.inner.state.borrow_mut();
         let (routed, bytes) = (std::mem::take(&mut self.routed), std::mem::take(&mut self.bytes));

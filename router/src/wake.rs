@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crossbeam_queue::SegQueue;
 use crossbeam_utils::sync::{Parker, Unparker};
 use homing_core::Pinger;
-use homing_core::wake::Flag;
+use homing_core::wake::WakeFlag;
 use homing_process::Waker;
 
 /// Names a link among the bells of one router. Never used again.
@@ -20,7 +20,7 @@ pub(crate) type Token = u64;
 /// been pinged. So a message on a busy link touches its own flag only.
 pub(crate) struct Wake {
     ready: SegQueue<Token>,
-    flag: Flag,
+    flag: WakeFlag,
     target: Target,
 }
 
@@ -44,12 +44,12 @@ impl Wake {
     }
 
     fn new(target: Target) -> Self {
-        Self { ready: SegQueue::new(), flag: Flag::new(), target }
+        Self { ready: SegQueue::new(), flag: WakeFlag::new(), target }
     }
 
     /// Makes the event loop come, unless it was told to already.
     fn raise(&self) {
-        if self.flag.raise() {
+        if self.flag.set() {
             self.ping();
         }
     }
@@ -73,8 +73,8 @@ impl Wake {
     /// As [`raise`](Wake::raise), on the foreground's thread, by its doorbells: an event loop
     /// that waits for them dispatches next, and is not woken to do it.
     #[cfg(unix)]
-    fn raise_at_home(&self) {
-        if self.flag.raise() {
+    fn raise_local(&self) {
+        if self.flag.set() {
             match &self.target {
                 Target::Watched { attended, .. } if attended.load(Ordering::Relaxed) => {}
                 _ => self.ping(),
@@ -84,7 +84,7 @@ impl Wake {
 
     /// Whether the event loop is to come, and has not been here yet.
     pub(crate) fn is_raised(&self) -> bool {
-        self.flag.is_raised()
+        self.flag.is_set()
     }
 
     /// Whether the event loop is pinged at all.
@@ -97,7 +97,7 @@ impl Wake {
     /// Makes the event loop come, whatever the flag said: a run of the router begins.
     pub(crate) fn restart(&self) {
         // The dispatch that follows lowers it.
-        let _ = self.flag.raise();
+        let _ = self.flag.set();
         self.ping();
     }
 
@@ -113,11 +113,11 @@ impl Wake {
 
     /// Lowers the flag, and looks once more.
     pub(crate) fn try_sleep(&self) -> Option<Token> {
-        self.flag.lower();
+        self.flag.clear();
         let found = self.ready.pop();
         if found.is_some() {
             // The foreground is awake; whoever raised it in between has pinged for nothing.
-            let _ = self.flag.raise();
+            let _ = self.flag.set();
         }
         found
     }
@@ -136,17 +136,17 @@ pub struct Bell(Arc<BellInner>);
 #[derive(Debug)]
 struct BellInner {
     token: Token,
-    flag: Flag,
+    flag: WakeFlag,
     wake: Arc<Wake>,
 }
 
 impl Bell {
     pub(crate) fn new(token: Token, wake: Arc<Wake>) -> Self {
-        Self(Arc::new(BellInner { token, flag: Flag::new(), wake }))
+        Self(Arc::new(BellInner { token, flag: WakeFlag::new(), wake }))
     }
 
     /// The link's flag, which the router lowers when it found the link empty.
-    pub(crate) fn flag(&self) -> &Flag {
+    pub(crate) fn flag(&self) -> &WakeFlag {
         &self.0.flag
     }
 
@@ -164,15 +164,15 @@ impl Bell {
 /// The bell of one link, as the foreground's own doorbells ring it: on its thread.
 #[cfg(unix)]
 #[derive(Debug)]
-pub(crate) struct HomeBell(pub(crate) Bell);
+pub(crate) struct LocalWaker(pub(crate) Bell);
 
 #[cfg(unix)]
-impl Pinger for HomeBell {
+impl Pinger for LocalWaker {
     fn ping(&self) {
         let Bell(inner) = &self.0;
-        if inner.flag.raise() {
+        if inner.flag.set() {
             inner.wake.ready.push(inner.token);
-            inner.wake.raise_at_home();
+            inner.wake.raise_local();
         }
     }
 }
@@ -180,7 +180,7 @@ impl Pinger for HomeBell {
 impl Pinger for Bell {
     #[inline]
     fn ping(&self) {
-        if self.0.flag.raise() {
+        if self.0.flag.set() {
             self.requeue();
         }
     }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use crossbeam_utils::sync::Parker;
 use homing_process::{Doorbell, Key, Worker};
 
-use crate::home::{DoorbellSet, Home, Kind};
+use crate::loop_binding::{DoorbellSet, Kind, LoopBinding};
 use crate::monitor::Monitor;
 #[cfg(unix)]
-use crate::wake::HomeBell;
+use crate::wake::LocalWaker;
 use crate::wake::{Bell, Wake};
 
 /// The foreground's way to the doorbells.
@@ -24,8 +24,8 @@ pub(crate) enum Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(home: Home) -> (Self, Arc<Wake>) {
-        match home.kind {
+    pub(crate) fn new(binding: LoopBinding) -> (Self, Arc<Wake>) {
+        match binding.kind {
             Kind::Watched(set) => {
                 let wake = Wake::watched(set.waker(), Arc::clone(&set.attended));
                 (Self::Loop(set), Arc::new(wake))
@@ -51,7 +51,7 @@ impl Watch {
         match self {
             Self::Loop(set) => {
                 #[cfg(unix)]
-                let bell = Arc::new(HomeBell(bell.clone()));
+                let bell = Arc::new(LocalWaker(bell.clone()));
                 // Elsewhere threads ring it.
                 #[cfg(not(unix))]
                 let bell = Arc::new(bell.clone());

@@ -5,8 +5,8 @@ use std::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use std::rc::Rc;
 
 use homing_core::{
-    Arrival, Carries, Claim, Event, Exit, Inlet, LinkEnd, LinkId, Overflow, Parcel, PipeRefused,
-    Ticket, Undecodable,
+    Arrival, Authorization, Event, Exit, Inlet, LinkEnd, LinkId, MakeSender, Overflow,
+    PipeErrorKind, Postcard, Ticket,
 };
 use homing_process::{Prepared, ProcessTransport, Worker as Child};
 use serde::Serialize;
@@ -25,29 +25,25 @@ use crate::router::Router;
 /// presents it first; until then, its pipe is lost with this one.
 pub type Worker<C> = Link<C, Process>;
 
-/// The road from a worker process: carries every message that serde can.
+/// The factory from a worker process: carries every message that serde can.
 #[derive(Clone, Debug)]
 pub struct Process(Child);
 
-impl<M: Serialize + DeserializeOwned> Carries<M> for Process {
-    type Far = Ticket<M>;
+impl<M: Serialize + DeserializeOwned> MakeSender<M> for Process {
+    type Sender = Ticket<M>;
+    type Codec = Postcard;
 
-    const CLAIM: Claim = Claim::ByNonce;
+    const AUTHORIZATION: Authorization = Authorization::Nonce;
 
-    fn far(&self, ticket: Ticket<M>) -> Ticket<M> {
+    fn make_sender(&self, ticket: Ticket<M>) -> Ticket<M> {
         ticket
-    }
-
-    #[inline]
-    fn open(parcel: Parcel<'_>) -> Result<M, Undecodable> {
-        parcel.decode()
     }
 }
 
 impl<C: 'static> Link<C, Process> {
     /// The process id.
     pub fn process_id(&self) -> u32 {
-        self.road().0.id()
+        self.factory().0.id()
     }
 
     /// Kills the process (SIGKILL). What it had handed over still arrives, and its pipes are
@@ -57,30 +53,30 @@ impl<C: 'static> Link<C, Process> {
     ///
     /// When the system refuses.
     pub fn kill(&self) -> std::io::Result<()> {
-        self.road().0.kill()
+        self.factory().0.kill()
     }
 
     /// How the process ended: `None` while it runs, or while that is not known yet.
     pub fn exit(&self) -> Option<Exit> {
-        self.road().0.exit().flatten()
+        self.factory().0.exit().flatten()
     }
 
     /// The writing end of the worker's standard input, where the command asked for one. It
     /// can be taken once.
     pub fn take_stdin(&self) -> Option<ChildStdin> {
-        self.road().0.take_stdin()
+        self.factory().0.take_stdin()
     }
 
     /// The reading end of the worker's standard output, where the command asked for one. It
     /// can be taken once.
     pub fn take_stdout(&self) -> Option<ChildStdout> {
-        self.road().0.take_stdout()
+        self.factory().0.take_stdout()
     }
 
     /// The reading end of the worker's standard error, where the command asked for one. It
     /// can be taken once.
     pub fn take_stderr(&self) -> Option<ChildStderr> {
-        self.road().0.take_stderr()
+        self.factory().0.take_stderr()
     }
 }
 
@@ -180,7 +176,7 @@ impl<C: 'static, T: ProcessTransport> Spawn<C, T> {
 
     fn start<M, P>(
         mut self,
-        first: impl FnOnce(&Router<C>, LinkId) -> Result<(Ticket<M>, P), PipeRefused>,
+        first: impl FnOnce(&Router<C>, LinkId) -> Result<(Ticket<M>, P), PipeErrorKind>,
     ) -> Result<(Worker<C>, P), SpawnError> {
         let inner = &self.router.inner;
         let bell = inner.state.borrow_mut().new_bell(&inner.wake)?;

@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::homes::Nudge;
+use crate::event_loops::Nudge;
 
 /// After this time a check takes a wait for one without end. Nothing is expected to take
 /// anywhere near as long.

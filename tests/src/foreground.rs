@@ -9,7 +9,7 @@ use homing_core::{End, Event, Overflow};
 use homing_router::{Link, PipeId, Router};
 
 use crate::background::{Background, DEADLINE, background_with};
-use crate::homes::HomeRig;
+use crate::event_loops::EventLoopRig;
 use crate::rig::{SenderOf, TransportRig};
 
 /// The application: what each pipe's receiver was told. Pipes go by a number that the check
@@ -70,7 +70,7 @@ impl App {
 }
 
 /// An event loop with a router that runs, on this thread.
-pub struct Foreground<H: HomeRig> {
+pub struct Foreground<H: EventLoopRig> {
     /// The router.
     pub router: Router<App>,
     /// What handlers get.
@@ -79,7 +79,7 @@ pub struct Foreground<H: HomeRig> {
     pub home: H,
 }
 
-impl<H: HomeRig> Foreground<H> {
+impl<H: EventLoopRig> Foreground<H> {
     /// Makes one whose router does not run yet.
     pub fn stopped() -> Self {
         let home = H::new();
@@ -94,12 +94,12 @@ impl<H: HomeRig> Foreground<H> {
     }
 
     /// Makes a link as applications get it.
-    pub fn link<T: TransportRig>(&self) -> Link<App, T::Road> {
+    pub fn link<T: TransportRig>(&self) -> Link<App, T::Factory> {
         self.router.link(T::transport()).expect("there can be a link")
     }
 
     /// Makes a link with as little room as there can be.
-    pub fn small_link<T: TransportRig>(&self) -> Link<App, T::Road> {
+    pub fn small_link<T: TransportRig>(&self) -> Link<App, T::Factory> {
         self.router.link(T::small()).expect("there can be a link")
     }
 
@@ -166,13 +166,16 @@ impl<H: HomeRig> Foreground<H> {
 }
 
 /// Makes a pipe that the application writes down under `number`.
-pub fn record<T: TransportRig>(link: &Link<App, T::Road>, number: usize) -> (SenderOf<T>, PipeId) {
+pub fn record<T: TransportRig>(
+    link: &Link<App, T::Factory>,
+    number: usize,
+) -> (SenderOf<T>, PipeId) {
     record_with::<T>(link, Overflow::Wait, number)
 }
 
 /// As [`record`], with an overflow policy.
 pub fn record_with<T: TransportRig>(
-    link: &Link<App, T::Road>,
+    link: &Link<App, T::Factory>,
     overflow: Overflow,
     number: usize,
 ) -> (SenderOf<T>, PipeId) {
@@ -181,13 +184,13 @@ pub fn record_with<T: TransportRig>(
 }
 
 /// As [`record`], and starts the sender.
-pub fn open<T: TransportRig>(link: &Link<App, T::Road>, number: usize) -> SenderOf<T> {
+pub fn open<T: TransportRig>(link: &Link<App, T::Factory>, number: usize) -> SenderOf<T> {
     open_with::<T>(link, Overflow::Wait, number)
 }
 
 /// As [`record_with`], and starts the sender.
 pub fn open_with<T: TransportRig>(
-    link: &Link<App, T::Road>,
+    link: &Link<App, T::Factory>,
     overflow: Overflow,
     number: usize,
 ) -> SenderOf<T> {
@@ -196,7 +199,7 @@ pub fn open_with<T: TransportRig>(
     sender
 }
 
-impl<H: HomeRig> Drop for Foreground<H> {
+impl<H: EventLoopRig> Drop for Foreground<H> {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             // Handlers may hold the router. It fails when the check has stopped it.
@@ -205,7 +208,7 @@ impl<H: HomeRig> Drop for Foreground<H> {
     }
 }
 
-impl<H: HomeRig> fmt::Debug for Foreground<H> {
+impl<H: EventLoopRig> fmt::Debug for Foreground<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let told: Vec<_> = (self.app.pipes.iter())
             .map(|(pipe, told)| (pipe, told.messages.len(), told.end))

@@ -10,7 +10,7 @@
 //! | a transport between threads | [`TransportRig`] | [`transport_suite!`] | [`sender`], [`router`] |
 //! | a transport to worker processes | [`ProcessRig`] | [`process_suite!`] | [`process`] |
 //! | a pingee | [`PingeeRig`] | [`pingee_suite!`] | [`pingee`] |
-//! | a way to join a router to a loop | [`HomeRig`] | [`home_suite!`], with any transport | [`sender`], [`router`] |
+//! | a way to join a router to a loop | [`EventLoopRig`] | [`event_loop_suite!`], with any transport | [`sender`], [`router`] |
 //!
 //! # A transport in ten minutes
 //!
@@ -21,12 +21,12 @@
 //! use std::ops::RangeInclusive;
 //!
 //! use homing_conformance::TransportRig;
-//! # use homing::channel::{Channel, Road};
+//! # use homing::channel::{Channel, Factory};
 //!
 //! struct MyTransport;
 //!
 //! impl TransportRig for MyTransport {
-//!     type Road = Road;
+//!     type Factory = Factory;
 //!     type Transport = Channel;
 //!
 //!     // So many small messages fit on a link that is as small as can be: exactly four. A
@@ -56,8 +56,8 @@
 //!
 //! `cargo test` then runs each check twice: with a loop that [watches](Watched) doorbells,
 //! and with one that is [pinged](Pinged), by your transport or by the router's monitor thread.
-//! The senders of your road must be `Send`, and the road must carry `u64`, `String` and
-//! `Vec<u8>`; this is what [`SuiteRoad`] says.
+//! The senders of your factory must be `Send`, and the factory must carry `u64`, `String` and
+//! `Vec<u8>`; this is what [`SuiteFactory`] says.
 //!
 //! One check counts the threads and descriptors of the whole process, and wants a test binary
 //! for itself: call [`router::b10_nothing_is_left`] in a single test of another file.
@@ -136,8 +136,8 @@
 
 mod background;
 mod census;
+mod event_loops;
 pub mod foreground;
-mod homes;
 pub mod pingee;
 #[cfg(unix)]
 pub mod process;
@@ -149,11 +149,11 @@ mod warnings;
 
 pub use background::{Background, DEADLINE, background};
 pub use census::Census;
-pub use homes::{HomeRig, Nudge, Pinged, Watched};
+pub use event_loops::{EventLoopRig, Nudge, Pinged, Watched};
 pub use pingee::PingeeRig;
 #[cfg(unix)]
 pub use process::ProcessRig;
-pub use rig::{SenderOf, Sends, SuiteRoad, TransportRig};
+pub use rig::{SenderOf, Sends, SuiteFactory, TransportRig};
 pub use warnings::warnings_of;
 
 /// What the rigs' types come from.

@@ -2,43 +2,45 @@
 
 use std::ops::RangeInclusive;
 
-use homing_core::{Carries, Outlet, Sender, Transport};
+use homing_core::{MakeSender, Outlet, Sender, Transport};
 use homing_process::Doorbell;
 use homing_router::Bell;
 
-/// A road whose pipes for `M` end in a [`Sender`] that may go to another thread.
+/// A factory whose pipes for `M` end in a [`Sender`] that may go to another thread.
 ///
-/// Implemented for every road of which that is true.
-pub trait Sends<M>: Carries<M, Far = Sender<M, <Self as Sends<M>>::Outlet>> + 'static {
+/// Implemented for every factory of which that is true.
+pub trait Sends<M>:
+    MakeSender<M, Sender = Sender<M, <Self as Sends<M>>::Outlet>> + 'static
+{
     /// The worker's end of such a pipe.
     type Outlet: Outlet<M> + Send + 'static;
 }
 
 impl<M, R, O> Sends<M> for R
 where
-    R: Carries<M, Far = Sender<M, O>> + 'static,
+    R: MakeSender<M, Sender = Sender<M, O>> + 'static,
     O: Outlet<M> + Send + 'static,
 {
     type Outlet = O;
 }
 
-/// A road that carries the messages of this suite.
+/// A factory that carries the messages of this suite.
 ///
-/// Implemented for every road of which that is true.
-pub trait SuiteRoad: Sends<u64> + Sends<String> + Sends<Vec<u8>> {}
+/// Implemented for every factory of which that is true.
+pub trait SuiteFactory: Sends<u64> + Sends<String> + Sends<Vec<u8>> {}
 
-impl<R: Sends<u64> + Sends<String> + Sends<Vec<u8>>> SuiteRoad for R {}
+impl<R: Sends<u64> + Sends<String> + Sends<Vec<u8>>> SuiteFactory for R {}
 
-/// The sender of a pipe on the road of a rig.
-pub type SenderOf<T, M = u64> = Sender<M, <<T as TransportRig>::Road as Sends<M>>::Outlet>;
+/// The sender of a pipe on the factory of a rig.
+pub type SenderOf<T, M = u64> = Sender<M, <<T as TransportRig>::Factory as Sends<M>>::Outlet>;
 
 /// A transport of threads, as the suite drives it.
 pub trait TransportRig: 'static {
     /// What makes the pipes of a link.
-    type Road: SuiteRoad;
+    type Factory: SuiteFactory;
 
     /// The transport.
-    type Transport: Transport<Bell, Road = Self::Road, Inlet: 'static, Doorbell: Into<Doorbell>>;
+    type Transport: Transport<Bell, Factory = Self::Factory, Inlet: 'static, Doorbell: Into<Doorbell>>;
 
     /// How many messages of type `u64` fit on a [small](TransportRig::small) link of which
     /// the foreground takes nothing: at least, and at most.

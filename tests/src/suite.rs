@@ -57,16 +57,16 @@ macro_rules! transport_suite {
         mod $name {
             #[allow(unused_imports)]
             use super::*;
-            $crate::home_suite!(watched, $rig, $crate::Watched);
-            $crate::home_suite!(pinged, $rig, $crate::Pinged);
+            $crate::event_loop_suite!(watched, $rig, $crate::Watched);
+            $crate::event_loop_suite!(pinged, $rig, $crate::Pinged);
         }
     };
 }
 
-/// `home_suite!(name, Rig, Home)` makes tests of all checks of senders and of the router with
-/// one [`TransportRig`](crate::TransportRig) and one [`HomeRig`](crate::HomeRig).
+/// `event_loop_suite!(name, Rig, LoopBinding)` makes tests of all checks of senders and of the router with
+/// one [`TransportRig`](crate::TransportRig) and one [`EventLoopRig`](crate::EventLoopRig).
 #[macro_export]
-macro_rules! home_suite {
+macro_rules! event_loop_suite {
     ($name:ident, $rig:ty, $home:ty) => {
         mod $name {
             #[allow(unused_imports)]
@@ -76,7 +76,7 @@ macro_rules! home_suite {
     };
 }
 
-/// `home_checks!(Rig, Home)` is what [`home_suite!`](crate::home_suite) makes tests of: a
+/// `home_checks!(Rig, LoopBinding)` is what [`event_loop_suite!`](crate::event_loop_suite) makes tests of: a
 /// `&[(&str, fn())]`, the name of each check and what runs it. For a loop that must be on the
 /// main thread, in a test binary that has a main function (`harness = false`).
 #[macro_export]

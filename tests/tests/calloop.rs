@@ -7,17 +7,17 @@ mod rigs;
 use std::time::Instant;
 
 use calloop::EventLoop;
-use homing::calloop::CalloopHome;
+use homing::calloop::CalloopBinding;
 use homing::channel::Channel;
 use homing::pipe::Pipe;
 use homing::{Event, Link, Router, Sender};
 use homing_conformance::{DEADLINE, Sends};
 use rigs::calloop::Calloop;
 
-homing_conformance::home_suite!(channel, rigs::Channels, Calloop);
-homing_conformance::home_suite!(pipe, rigs::Pipes, Calloop);
+homing_conformance::event_loop_suite!(channel, rigs::Channels, Calloop);
+homing_conformance::event_loop_suite!(pipe, rigs::Pipes, Calloop);
 #[cfg(target_os = "linux")]
-homing_conformance::home_suite!(shm, rigs::SharedMemory, Calloop);
+homing_conformance::event_loop_suite!(shm, rigs::SharedMemory, Calloop);
 
 /// What comes while the source is disabled, or is registered anew, is handed over after that;
 /// what comes when it is removed, by hand.
@@ -26,7 +26,7 @@ fn the_source_may_be_disabled_updated_and_removed() {
     type Heard = Vec<u32>;
     let mut event_loop: EventLoop<'static, Heard> = EventLoop::try_new().unwrap();
     let handle = event_loop.handle();
-    let home = CalloopHome::new().unwrap();
+    let home = CalloopBinding::new().unwrap();
     let router = Router::new(&home);
     router.start().unwrap();
     let source = home.into_source(&router);

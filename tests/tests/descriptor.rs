@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use homing_conformance::foreground::{Foreground, open};
-use homing_conformance::{HomeRig, Nudge};
-use homing_router::{Dispatched, DoorbellSet, Home, Router};
+use homing_conformance::{EventLoopRig, Nudge};
+use homing_router::{Dispatched, DoorbellSet, LoopBinding, Router};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
@@ -22,7 +22,7 @@ struct Descriptor {
     again: bool,
 }
 
-impl HomeRig for Descriptor {
+impl EventLoopRig for Descriptor {
     fn new() -> Self {
         let doorbells = DoorbellSet::new().unwrap();
         let poll = Poll::new().unwrap();
@@ -33,8 +33,8 @@ impl HomeRig for Descriptor {
         Self { doorbells, poll, events: Events::with_capacity(4), again: false }
     }
 
-    fn home(&self) -> Home {
-        Home::watched(&self.doorbells)
+    fn home(&self) -> LoopBinding {
+        LoopBinding::readiness(&self.doorbells)
     }
 
     fn nudge(&self) -> Nudge {
@@ -57,8 +57,8 @@ impl HomeRig for Descriptor {
     }
 }
 
-homing_conformance::home_suite!(channel, rigs::Channels, Descriptor);
-homing_conformance::home_suite!(pipe, rigs::Pipes, Descriptor);
+homing_conformance::event_loop_suite!(channel, rigs::Channels, Descriptor);
+homing_conformance::event_loop_suite!(pipe, rigs::Pipes, Descriptor);
 
 /// More links ring at once than one look at the doorbells finds: none makes a second edge.
 #[test]

@@ -6,9 +6,9 @@ mod rigs;
 
 use std::time::Duration;
 
-use homing::{ClosePipeError, End, PipeId, Reason, SenderError, SenderState, WrongState};
+use homing::{ClosePipeError, End, PipeId, SendErrorKind, SenderError, SenderState, WrongState};
 use homing_conformance::foreground::{Foreground, record};
-use homing_conformance::{HomeRig, Pinged, SenderOf, TransportRig, Watched};
+use homing_conformance::{EventLoopRig, Pinged, SenderOf, TransportRig, Watched};
 use homing_router::{Link, RouteError};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -49,22 +49,22 @@ struct Pipe<T: TransportRig> {
     /// Sent, and not routed.
     waiting: Vec<u64>,
     /// What the sender's end will be told as, once routed.
-    leaving: Option<End>,
+    reason: Option<End>,
     told: Vec<u64>,
     end: Option<End>,
     /// The run of the router that it belongs to.
     run: usize,
 }
 
-struct World<T: TransportRig, H: HomeRig> {
+struct World<T: TransportRig, H: EventLoopRig> {
     foreground: Foreground<H>,
-    links: Vec<Link<homing_conformance::foreground::App, T::Road>>,
+    links: Vec<Link<homing_conformance::foreground::App, T::Factory>>,
     pipes: Vec<Pipe<T>>,
     run: usize,
     next: u64,
 }
 
-impl<T: TransportRig, H: HomeRig> World<T, H> {
+impl<T: TransportRig, H: EventLoopRig> World<T, H> {
     fn new() -> Self {
         let foreground = Foreground::started();
         let links = vec![foreground.small_link::<T>()];
@@ -84,7 +84,7 @@ impl<T: TransportRig, H: HomeRig> World<T, H> {
                     sender: Some(sender),
                     state: SenderState::Initial,
                     waiting: Vec::new(),
-                    leaving: None,
+                    reason: None,
                     told: Vec::new(),
                     end: None,
                     run,
@@ -109,16 +109,16 @@ impl<T: TransportRig, H: HomeRig> World<T, H> {
                 self.next += 1;
                 let pipe = &mut self.pipes[at];
                 let Some(sender) = &mut pipe.sender else { return };
-                let result = sender.send(message).map_err(|error| error.reason());
+                let result = sender.send(message).map_err(|error| error.kind());
                 match pipe.state {
                     SenderState::Open if pipe.run != run => {
-                        assert_eq!(result, Err(Reason::Disconnected));
+                        assert_eq!(result, Err(SendErrorKind::Disconnected));
                     }
                     SenderState::Open => match result {
                         Ok(()) => pipe.waiting.push(message),
-                        Err(reason) => assert_eq!(reason, Reason::Full),
+                        Err(reason) => assert_eq!(reason, SendErrorKind::Full),
                     },
-                    state => assert_eq!(result, Err(Reason::NotOpen(state))),
+                    state => assert_eq!(result, Err(SendErrorKind::NotOpen(state))),
                 }
             }
             Call::StopSender(index) => {
@@ -133,7 +133,7 @@ impl<T: TransportRig, H: HomeRig> World<T, H> {
                 assert_eq!(sender.stop(), expected);
                 if pipe.state == SenderState::Open {
                     pipe.state = SenderState::Closed;
-                    pipe.leaving = Some(End::Finished);
+                    pipe.reason = Some(End::Finished);
                 }
             }
             Call::DropSender(index) => {
@@ -141,8 +141,8 @@ impl<T: TransportRig, H: HomeRig> World<T, H> {
                 let pipe = &mut self.pipes[at];
                 if pipe.sender.take().is_some() {
                     match pipe.state {
-                        SenderState::Initial => pipe.leaving = Some(End::Lost(None)),
-                        SenderState::Open => pipe.leaving = Some(End::Finished),
+                        SenderState::Initial => pipe.reason = Some(End::Lost(None)),
+                        SenderState::Open => pipe.reason = Some(End::Finished),
                         SenderState::Closed => {}
                     }
                     pipe.state = SenderState::Closed;
@@ -182,7 +182,7 @@ impl<T: TransportRig, H: HomeRig> World<T, H> {
             let waiting = std::mem::take(&mut pipe.waiting);
             if pipe.end.is_none() {
                 pipe.told.extend(waiting);
-                pipe.end = pipe.leaving;
+                pipe.end = pipe.reason;
             }
         }
     }
@@ -200,7 +200,7 @@ impl<T: TransportRig, H: HomeRig> World<T, H> {
     }
 }
 
-fn run<T: TransportRig, H: HomeRig>(calls: &[Call]) {
+fn run<T: TransportRig, H: EventLoopRig>(calls: &[Call]) {
     let mut world = World::<T, H>::new();
     for call in calls {
         world.call(call);

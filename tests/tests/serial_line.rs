@@ -11,9 +11,9 @@ use std::sync::mpsc;
 
 use embedded_io_adapters::std::FromStd;
 use homing::serial::{Heard, Serial, Tally};
-use homing::{End, Event, Link, Refusal};
+use homing::{End, Event, Link, ProtocolError};
 use homing_conformance::foreground::{App, Foreground};
-use homing_conformance::{HomeRig, Pinged, Watched};
+use homing_conformance::{EventLoopRig, Pinged, Watched};
 use homing_transport_serial::{Line, Port};
 use rustix::pty::OpenptFlags;
 
@@ -60,7 +60,7 @@ impl Way {
 }
 
 /// A foreground with one pipe, on port 0 of a line.
-fn listen<H: HomeRig>(serial: Serial) -> (Foreground<H>, Told, Tally, Link<App, impl Sized>) {
+fn listen<H: EventLoopRig>(serial: Serial) -> (Foreground<H>, Told, Tally, Link<App, impl Sized>) {
     let foreground = Foreground::<H>::started();
     let tally = serial.tally();
     let link = foreground.router.link(serial).unwrap();
@@ -73,7 +73,7 @@ fn listen<H: HomeRig>(serial: Serial) -> (Foreground<H>, Told, Tally, Link<App, 
     (foreground, told, tally, link)
 }
 
-fn until_ended<H: HomeRig>(foreground: &mut Foreground<H>, told: &Told) {
+fn until_ended<H: EventLoopRig>(foreground: &mut Foreground<H>, told: &Told) {
     foreground
         .until("the end", |_| told.borrow().last().is_some_and(|event| event.ended().is_some()));
 }
@@ -120,7 +120,7 @@ checks! {
     noise_and_strange_ports_cost_nothing
 }
 
-fn b03_what_is_missing_is_told<H: HomeRig>(way: Way) {
+fn b03_what_is_missing_is_told<H: EventLoopRig>(way: Way) {
     let (port, mut chip) = UnixStream::pair().unwrap();
     let (mut foreground, told, tally, _link) = listen::<H>(way.serial(port));
     let frames = frames(1, 0, 6);
@@ -142,7 +142,7 @@ fn b03_what_is_missing_is_told<H: HomeRig>(way: Way) {
     assert_eq!(foreground.router.counters().missed, 4);
 }
 
-fn b13_a_line_that_ends_loses_its_pipes<H: HomeRig>(way: Way) {
+fn b13_a_line_that_ends_loses_its_pipes<H: EventLoopRig>(way: Way) {
     let (port, mut chip) = UnixStream::pair().unwrap();
     let (mut foreground, told, _, link) = listen::<H>(way.serial(port));
     chip.write_all(&frames(1, 0, 1)[..2].concat()).unwrap();
@@ -155,7 +155,7 @@ fn b13_a_line_that_ends_loses_its_pipes<H: HomeRig>(way: Way) {
     assert!(!link.is_open());
 }
 
-fn b13_a_stop_that_was_lost_leaves_the_pipe_open<H: HomeRig>(way: Way) {
+fn b13_a_stop_that_was_lost_leaves_the_pipe_open<H: EventLoopRig>(way: Way) {
     let (port, mut chip) = UnixStream::pair().unwrap();
     let (mut foreground, told, _, _link) = listen::<H>(way.serial(port));
     chip.write_all(&frames(1, 0, 1)[..2].concat()).unwrap();
@@ -167,7 +167,7 @@ fn b13_a_stop_that_was_lost_leaves_the_pipe_open<H: HomeRig>(way: Way) {
     until_ended(&mut foreground, &told);
 }
 
-fn b18_a_message_of_another_type_is_cut_off<H: HomeRig>(way: Way) {
+fn b18_a_message_of_another_type_is_cut_off<H: EventLoopRig>(way: Way) {
     let (port, chip) = UnixStream::pair().unwrap();
     let (mut foreground, told, _, _link) = listen::<H>(way.serial(port));
     let line: Line<_> = Line::new(FromStd::new(chip), 1);
@@ -175,10 +175,10 @@ fn b18_a_message_of_another_type_is_cut_off<H: HomeRig>(way: Way) {
     sender.start().unwrap();
     sender.send("a text, not a number").unwrap();
     until_ended(&mut foreground, &told);
-    assert_eq!(*told.borrow(), [Event::Ended(End::Refused(Refusal::Undecodable))]);
+    assert_eq!(*told.borrow(), [Event::Ended(End::Refused(ProtocolError::Undecodable))]);
 }
 
-fn a_chip_that_was_reset_is_told<H: HomeRig>(way: Way) {
+fn a_chip_that_was_reset_is_told<H: EventLoopRig>(way: Way) {
     let (port, mut chip) = UnixStream::pair().unwrap();
     let (mut foreground, told, tally, _link) = listen::<H>(way.serial(port));
     let (first, second) = (frames(7, 0, 3), frames(8, 0, 3));
@@ -206,7 +206,7 @@ fn a_chip_that_was_reset_is_told<H: HomeRig>(way: Way) {
     assert_eq!(tally.counts().late, 1 + 3);
 }
 
-fn noise_and_strange_ports_cost_nothing<H: HomeRig>(way: Way) {
+fn noise_and_strange_ports_cost_nothing<H: EventLoopRig>(way: Way) {
     let (port, chip) = UnixStream::pair().unwrap();
     let (mut foreground, told, tally, _link) = listen::<H>(way.serial(port));
     let (frames, strange) = (frames(1, 0, 1), frames(1, 9, 1).concat());
@@ -290,7 +290,7 @@ fn a_reader_that_fails_breaks_the_link() {
         // Otherwise it panics.
         drop(says);
         until_ended(&mut foreground, &told);
-        let broken = Event::Ended(End::Refused(Refusal::Broken));
+        let broken = Event::Ended(End::Refused(ProtocolError::Broken));
         assert_eq!(*told.borrow(), [message(0), broken]);
     }
 }

@@ -7,9 +7,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use homing::task::TaskHome;
-use homing_conformance::{HomeRig, Nudge};
-use homing_router::{Home, Router};
+use homing::task::TaskDriver;
+use homing_conformance::{EventLoopRig, Nudge};
+use homing_router::{LoopBinding, Router};
 use smol::channel::{Receiver, Sender, bounded};
 use smol::future::{or, yield_now};
 
@@ -55,16 +55,16 @@ async fn too_long(most: Duration) -> bool {
 
 struct Task {
     nudged: Nudged,
-    home: TaskHome,
+    home: TaskDriver,
 }
 
-impl HomeRig for Task {
+impl EventLoopRig for Task {
     fn new() -> Self {
-        Self { nudged: Nudged::new(), home: TaskHome::new() }
+        Self { nudged: Nudged::new(), home: TaskDriver::new() }
     }
 
-    fn home(&self) -> Home {
-        Home::from(&self.home)
+    fn home(&self) -> LoopBinding {
+        LoopBinding::from(&self.home)
     }
 
     fn nudge(&self) -> Nudge {
@@ -93,7 +93,7 @@ mod descriptor {
         fd: Async<OwnedFd>,
     }
 
-    impl HomeRig for Descriptor {
+    impl EventLoopRig for Descriptor {
         fn new() -> Self {
             let doorbells = DoorbellSet::new().unwrap();
             let fd = doorbells.with_fd(|fd| fd.try_clone_to_owned()).unwrap();
@@ -101,8 +101,8 @@ mod descriptor {
             Self { nudged: Nudged::new(), doorbells, fd }
         }
 
-        fn home(&self) -> Home {
-            Home::watched(&self.doorbells)
+        fn home(&self) -> LoopBinding {
+            LoopBinding::readiness(&self.doorbells)
         }
 
         fn nudge(&self) -> Nudge {
@@ -128,10 +128,10 @@ mod descriptor {
 mod task {
     use super::*;
 
-    homing_conformance::home_suite!(channel, rigs::Channels, Task);
-    homing_conformance::home_suite!(pipe, rigs::Pipes, Task);
+    homing_conformance::event_loop_suite!(channel, rigs::Channels, Task);
+    homing_conformance::event_loop_suite!(pipe, rigs::Pipes, Task);
     #[cfg(target_os = "linux")]
-    homing_conformance::home_suite!(shm, rigs::SharedMemory, Task);
+    homing_conformance::event_loop_suite!(shm, rigs::SharedMemory, Task);
 }
 
 #[cfg(unix)]
@@ -139,8 +139,8 @@ mod watched {
     use super::descriptor::Descriptor;
     use super::*;
 
-    homing_conformance::home_suite!(channel, rigs::Channels, Descriptor);
-    homing_conformance::home_suite!(pipe, rigs::Pipes, Descriptor);
+    homing_conformance::event_loop_suite!(channel, rigs::Channels, Descriptor);
+    homing_conformance::event_loop_suite!(pipe, rigs::Pipes, Descriptor);
     #[cfg(target_os = "linux")]
-    homing_conformance::home_suite!(shm, rigs::SharedMemory, Descriptor);
+    homing_conformance::event_loop_suite!(shm, rigs::SharedMemory, Descriptor);
 }

@@ -6,10 +6,10 @@ mod task {
     use super::rigs::tokio::Task;
     use super::*;
 
-    homing_conformance::home_suite!(channel, rigs::Channels, Task);
-    homing_conformance::home_suite!(pipe, rigs::Pipes, Task);
+    homing_conformance::event_loop_suite!(channel, rigs::Channels, Task);
+    homing_conformance::event_loop_suite!(pipe, rigs::Pipes, Task);
     #[cfg(target_os = "linux")]
-    homing_conformance::home_suite!(shm, rigs::SharedMemory, Task);
+    homing_conformance::event_loop_suite!(shm, rigs::SharedMemory, Task);
 }
 
 #[cfg(unix)]
@@ -17,8 +17,8 @@ mod watched {
     use super::rigs::tokio::descriptor::Descriptor;
     use super::*;
 
-    homing_conformance::home_suite!(channel, rigs::Channels, Descriptor);
-    homing_conformance::home_suite!(pipe, rigs::Pipes, Descriptor);
+    homing_conformance::event_loop_suite!(channel, rigs::Channels, Descriptor);
+    homing_conformance::event_loop_suite!(pipe, rigs::Pipes, Descriptor);
     #[cfg(target_os = "linux")]
-    homing_conformance::home_suite!(shm, rigs::SharedMemory, Descriptor);
+    homing_conformance::event_loop_suite!(shm, rigs::SharedMemory, Descriptor);
 }

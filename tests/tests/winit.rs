@@ -10,9 +10,9 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use homing::winit::{self as homing_winit, Joined};
-use homing::{Budget, Event, FnPinger, Home, Pingee, Pinger as _, Router};
-use homing_conformance::{DEADLINE, HomeRig, Nudge, PingeeRig};
+use homing::winit::{self as homing_winit, WinitRouter};
+use homing::{Budget, Event, FnPinger, LoopBinding, Pingee, Pinger as _, Router};
+use homing_conformance::{DEADLINE, EventLoopRig, Nudge, PingeeRig};
 use winit::application::ApplicationHandler;
 use winit::event::WindowEvent;
 use winit::event_loop::{ActiveEventLoop, EventLoop, EventLoopProxy};
@@ -71,7 +71,7 @@ struct Homes {
     nudge: Arc<EventLoopProxy<Happening>>,
 }
 
-impl HomeRig for Homes {
+impl EventLoopRig for Homes {
     const ANY_THREAD: bool = false;
 
     fn new() -> Self {
@@ -79,7 +79,7 @@ impl HomeRig for Homes {
         Self { number, pinger: pinger(number), nudge: Arc::new(proxy()) }
     }
 
-    fn home(&self) -> Home {
+    fn home(&self) -> LoopBinding {
         self.pinger.clone().into()
     }
 
@@ -91,14 +91,14 @@ impl HomeRig for Homes {
     }
 
     fn turn<C: 'static>(&mut self, router: &Router<C>, app: &mut C, most: Duration) {
-        let homing = Joined::new(router.clone(), self.pinger.clone());
+        let homing = WinitRouter::new(router.clone(), self.pinger.clone());
         pump(most, &mut Turn { number: self.number, homing, app });
     }
 }
 
 struct Turn<'a, C: 'static> {
     number: u64,
-    homing: Joined<C>,
+    homing: WinitRouter<C>,
     app: &'a mut C,
 }
 
@@ -186,7 +186,7 @@ impl ApplicationHandler<Happening> for Pingees {
 
 /// An application with a window that wants to be drawn all the time.
 struct Drawn {
-    homing: Joined<Drawn>,
+    homing: WinitRouter<Drawn>,
     window: Option<Window>,
     heard: u64,
     /// How much was heard before the window was drawn, in order.
@@ -225,7 +225,7 @@ impl ApplicationHandler<Happening> for Drawn {
 /// Workers that send as fast as they can neither keep windows from being drawn, nor wait
 /// while they are.
 fn is_drawn_during_a_flood() {
-    let homing: Joined<Drawn> = homing_winit::join(proxy(), || Happening::Nudge);
+    let homing: WinitRouter<Drawn> = homing_winit::join(proxy(), || Happening::Nudge);
     let router = homing.router().clone();
     // So small that something is always left.
     router.set_budget(Budget { messages: 4, time: None });

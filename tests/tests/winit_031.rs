@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use homing::winit_031::{self as homing_winit, Joined};
-use homing::{Budget, Event, FnPinger, Home, Pingee, Pinger as _, Router, from_fn};
-use homing_conformance::{DEADLINE, HomeRig, Nudge, PingeeRig};
+use homing::winit_031::{self as homing_winit, WinitRouter};
+use homing::{Budget, Event, FnPinger, LoopBinding, Pingee, Pinger as _, Router, from_fn};
+use homing_conformance::{DEADLINE, EventLoopRig, Nudge, PingeeRig};
 use winit_031::application::ApplicationHandler;
 use winit_031::event::WindowEvent;
 use winit_031::event_loop::pump_events::EventLoopExtPumpEvents as _;
@@ -53,14 +53,14 @@ struct Homes {
     pinger: FnPinger,
 }
 
-impl HomeRig for Homes {
+impl EventLoopRig for Homes {
     const ANY_THREAD: bool = false;
 
     fn new() -> Self {
         Self { pinger: homing_winit::pinger(proxy()) }
     }
 
-    fn home(&self) -> Home {
+    fn home(&self) -> LoopBinding {
         self.pinger.clone().into()
     }
 
@@ -70,12 +70,15 @@ impl HomeRig for Homes {
     }
 
     fn turn<C: 'static>(&mut self, router: &Router<C>, app: &mut C, most: Duration) {
-        pump(most, &mut Turn { homing: Joined::new(router.clone(), self.pinger.clone()), app });
+        pump(
+            most,
+            &mut Turn { homing: WinitRouter::new(router.clone(), self.pinger.clone()), app },
+        );
     }
 }
 
 struct Turn<'a, C: 'static> {
-    homing: Joined<C>,
+    homing: WinitRouter<C>,
     app: &'a mut C,
 }
 
@@ -171,7 +174,7 @@ impl ApplicationHandler for Pingees {
 
 /// An application with a window that wants to be drawn all the time.
 struct Drawn {
-    homing: Joined<Drawn>,
+    homing: WinitRouter<Drawn>,
     window: Option<Box<dyn Window>>,
     heard: u64,
     /// How much was heard before the window was drawn, in order.
@@ -210,7 +213,7 @@ impl ApplicationHandler for Drawn {
 /// Workers that send as fast as they can neither keep windows from being drawn, nor wait
 /// while they are.
 fn is_drawn_during_a_flood() {
-    let homing: Joined<Drawn> = homing_winit::join(proxy());
+    let homing: WinitRouter<Drawn> = homing_winit::join(proxy());
     let router = homing.router().clone();
     // So small that something is always left.
     router.set_budget(Budget { messages: 4, time: None });

@@ -5,9 +5,9 @@ use std::num::NonZeroUsize;
 
 use homing_core::{NewLink, Pinger, Transport};
 
+use crate::factory::ChannelFactory;
 use crate::inlet::ChannelInlet;
 use crate::link;
-use crate::road::Road;
 
 /// What may wait in one lane unless a capacity is chosen, in bytes.
 const DEFAULT_BYTES: usize = 64 * 1024;
@@ -45,14 +45,14 @@ impl Channel {
 }
 
 impl<P: Pinger + Send + Sync + 'static> Transport<P> for Channel {
-    type Road = Road;
+    type Factory = ChannelFactory;
     type Inlet = ChannelInlet;
     type Doorbell = ();
     type Error = Infallible;
 
-    fn link(&mut self, bell: P) -> Result<NewLink<Road, ChannelInlet, ()>, Infallible> {
-        let (road, inlet) = link::make(Box::new(bell), self.capacity);
-        Ok(NewLink { road, inlet, doorbell: () })
+    fn link(&mut self, bell: P) -> Result<NewLink<ChannelFactory, ChannelInlet, ()>, Infallible> {
+        let (factory, inlet) = link::make(Box::new(bell), self.capacity);
+        Ok(NewLink { factory, inlet, doorbell: () })
     }
 }
 

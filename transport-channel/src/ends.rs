@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use homing_core::{ConnectionId, Leaving};
+use homing_core::{CloseReason, ConnectionId};
 
 use crate::lane::Taken;
 
@@ -25,7 +25,7 @@ struct Waiting {
     due: u64,
     connection: ConnectionId,
     missed: u64,
-    leaving: Leaving,
+    reason: CloseReason,
 }
 
 /// No lane lives to see as many messages.
@@ -48,12 +48,12 @@ impl Ends {
         ahead: usize,
         connection: ConnectionId,
         missed: u64,
-        leaving: Leaving,
+        reason: CloseReason,
     ) {
         // Never before an earlier one: the lane's last message is at the same place or
         // further back.
         let due = self.pulled + ahead as u64;
-        self.waiting.push_back(Waiting { due, connection, missed, leaving });
+        self.waiting.push_back(Waiting { due, connection, missed, reason });
         self.next = self.next.min(due);
     }
 
@@ -69,12 +69,12 @@ impl Ends {
     /// be ahead of any end.
     pub(crate) fn take(&mut self) -> Option<Taken> {
         let first = self.waiting.front_mut()?;
-        let (connection, leaving) = (first.connection, first.leaving);
+        let (connection, reason) = (first.connection, first.reason);
         match std::mem::take(&mut first.missed) {
             0 => {
                 self.waiting.pop_front();
                 self.next = self.waiting.front().map_or(NEVER, |next| next.due);
-                Some(Taken::Stopped { connection, end: leaving.end() })
+                Some(Taken::Stopped { connection, end: reason.end() })
             }
             count => Some(Taken::Missed { connection, count }),
         }

@@ -1,6 +1,6 @@
 //! What travels beside the messages.
 
-use homing_core::{ConnectionId, Leaving};
+use homing_core::{CloseReason, ConnectionId};
 
 use crate::lane::SharedFlag;
 use crate::source::Source;
@@ -35,6 +35,6 @@ pub(crate) enum Event {
         /// How many messages its overflow policy dropped.
         missed: u64,
         /// In which way it left.
-        leaving: Leaving,
+        reason: CloseReason,
     },
 }

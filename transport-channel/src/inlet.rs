@@ -23,7 +23,7 @@ const EVENTS: usize = 32;
 /// from then on rings the bell.
 ///
 /// When it is dropped, every send on the link returns
-/// [`Disconnected`](homing_core::Reason::Disconnected), also one that waits. A message that
+/// [`Disconnected`](homing_core::SendErrorKind::Disconnected), also one that waits. A message that
 /// still waits in a lane that pipes share is dropped with the last sender of that lane: to
 /// take it out would make room, and a sender that waits would take that for success.
 pub struct ChannelInlet {
@@ -33,7 +33,7 @@ pub struct ChannelInlet {
     /// Lanes that are awake, in the order of their turns.
     awake: VecDeque<usize>,
     turn: Option<Turn>,
-    /// Slots of lanes that are over go back to the road.
+    /// Slots of lanes that are over go back to the factory.
     freed: Sender<usize>,
     gone: Gone,
 }
@@ -88,7 +88,7 @@ impl ChannelInlet {
     fn end_turn(&mut self) {
         let Some(Turn { slot, lane, .. }) = self.turn.take() else { return };
         if lane.is_over() {
-            // A road that is gone makes no more lanes.
+            // A factory that is gone makes no more lanes.
             let _ = self.freed.send(slot);
             return;
         }
@@ -112,8 +112,8 @@ impl ChannelInlet {
                     }
                 }
                 Ok(Event::Ready { slot }) => self.wake(slot, |_| {}),
-                Ok(Event::Left { slot, connection, missed, leaving }) => {
-                    self.wake(slot, |lane| lane.leave(connection, missed, leaving));
+                Ok(Event::Left { slot, connection, missed, reason }) => {
+                    self.wake(slot, |lane| lane.leave(connection, missed, reason));
                 }
                 Err(TryRecvError::Empty) => return Events::Empty,
                 Err(TryRecvError::Disconnected) => return Events::Gone,
@@ -157,8 +157,8 @@ impl Inlet for ChannelInlet {
                 return Ok(None);
             }
         };
-        let parcel = self.turn.as_mut().map(|turn| turn.lane.front());
-        Ok(parcel.map(|parcel| Arrival::Message { connection, parcel }))
+        let payload = self.turn.as_mut().map(|turn| turn.lane.front());
+        Ok(payload.map(|payload| Arrival::Message { connection, payload }))
     }
 }
 

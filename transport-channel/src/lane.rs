@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
-use homing_core::wake::Flag;
-use homing_core::{Arrival, ConnectionId, End, Leaving, Parcel};
+use homing_core::wake::WakeFlag;
+use homing_core::{Arrival, CloseReason, ConnectionId, End, Payload};
 
 use crate::ends::Ends;
 use crate::source::Source;
@@ -13,7 +13,7 @@ use crate::source::Source;
 ///
 /// Its senders swap it with every message. The padding keeps that off the cache lines of
 /// everybody else.
-pub(crate) type SharedFlag = Arc<CachePadded<Flag>>;
+pub(crate) type SharedFlag = Arc<CachePadded<WakeFlag>>;
 
 /// The foreground's end of a lane.
 pub(crate) struct Lane {
@@ -53,8 +53,8 @@ impl Lane {
 
     /// The message that was [pulled](Lane::pull) last.
     #[inline]
-    pub(crate) fn front(&mut self) -> Parcel<'_> {
-        Parcel::Value(self.source.front())
+    pub(crate) fn front(&mut self) -> Payload<'_> {
+        Payload::Value(self.source.front())
     }
 
     /// Takes what comes next, and returns false when there is nothing: then the lane is
@@ -71,15 +71,15 @@ impl Lane {
     #[inline]
     pub(crate) fn arrival(&mut self) -> Option<Arrival<'_>> {
         Some(match self.taken? {
-            Taken::Message { connection } => Arrival::Message { connection, parcel: self.front() },
+            Taken::Message { connection } => Arrival::Message { connection, payload: self.front() },
             Taken::Missed { connection, count } => Arrival::Missed { connection, count },
             Taken::Stopped { connection, end } => Arrival::Stopped { connection, end },
         })
     }
 
     /// A sender has left.
-    pub(crate) fn leave(&mut self, connection: ConnectionId, missed: u64, leaving: Leaving) {
-        self.ends.push(self.source.waiting(), connection, missed, leaving);
+    pub(crate) fn leave(&mut self, connection: ConnectionId, missed: u64, reason: CloseReason) {
+        self.ends.push(self.source.waiting(), connection, missed, reason);
     }
 
     /// Whether nothing can come any more: it served one pipe, whose end was taken.
@@ -99,11 +99,11 @@ impl Lane {
     /// Lowers the flag, and looks once more.
     #[cold]
     fn try_sleep(&mut self) -> bool {
-        self.flag.lower();
+        self.flag.clear();
         if self.look() {
             // It stays awake. Should a sender have raised the flag in between, the lane
             // becomes ready while it is awake, which changes nothing.
-            let _ = self.flag.raise();
+            let _ = self.flag.set();
             return true;
         }
         self.awake = false;

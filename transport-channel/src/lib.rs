@@ -15,10 +15,10 @@
 //!     fn ping(&self) {}
 //! }
 //!
-//! let Ok(NewLink { road, mut inlet, .. }) = Channel::new().link(Bell);
+//! let Ok(NewLink { factory, mut inlet, .. }) = Channel::new().link(Bell);
 //! // A router would name the pipe.
 //! let ticket = Ticket::new(ConnectionId::from_parts(0, 0), Nonce::new(0));
-//! let mut sender: Sender<String> = road.far(ticket);
+//! let mut sender: Sender<String> = factory.make_sender(ticket);
 //!
 //! std::thread::spawn(move || {
 //!     sender.start()?;
@@ -29,8 +29,8 @@
 //! .unwrap()?;
 //!
 //! match inlet.poll() {
-//!     Ok(Some(Arrival::Message { parcel, .. })) => {
-//!         assert_eq!(parcel.take(), Ok("done".to_string()));
+//!     Ok(Some(Arrival::Message { payload, .. })) => {
+//!         assert_eq!(payload.take(), Ok("done".to_string()));
 //!     }
 //!     other => panic!("{other:?}"),
 //! }
@@ -51,7 +51,7 @@
 //! thread.
 //!
 //! A message costs its sender a push and one swap of the lane's own
-//! [`Flag`](homing_core::wake::Flag). Only the first message after the lane was found empty
+//! [`WakeFlag`](homing_core::wake::WakeFlag). Only the first message after the lane was found empty
 //! costs an event and a ring of the bell.
 
 #![forbid(unsafe_code)]
@@ -59,17 +59,17 @@
 mod channel;
 mod ends;
 mod event;
+mod factory;
 mod inlet;
 mod lane;
 mod link;
 mod outlet;
-mod road;
 mod source;
 
 #[cfg(test)]
 mod tests;
 
 pub use channel::Channel;
+pub use factory::ChannelFactory;
 pub use inlet::ChannelInlet;
 pub use outlet::{ChannelOutlet, Sender};
-pub use road::Road;

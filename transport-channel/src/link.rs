@@ -9,23 +9,26 @@ use homing_core::{Disconnected, Pinger};
 
 use crate::channel::Capacity;
 use crate::event::Event;
+use crate::factory::ChannelFactory;
 use crate::inlet::ChannelInlet;
-use crate::road::Road;
 
 /// Makes both ends of a link.
 pub(crate) fn make(
     bell: Box<dyn Pinger + Send + Sync>,
     capacity: Capacity,
-) -> (Road, ChannelInlet) {
+) -> (ChannelFactory, ChannelInlet) {
     let (events, taken_events) = unbounded();
     let (freed, free) = unbounded();
     let gone = Gone::default();
     let link =
         Link { events, gone: gone.clone(), foreground: thread::current().id(), bell: Bell(bell) };
-    (Road::new(Arc::new(link), capacity, free), ChannelInlet::new(taken_events, freed, gone))
+    (
+        ChannelFactory::new(Arc::new(link), capacity, free),
+        ChannelInlet::new(taken_events, freed, gone),
+    )
 }
 
-/// The worker side of a link. The road and every outlet hold it; the link ends when the
+/// The worker side of a link. The factory and every outlet hold it; the link ends when the
 /// last of them lets go.
 ///
 /// The fields' order matters: `events` is dropped before `bell`, which rings as it is

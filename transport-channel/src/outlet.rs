@@ -7,7 +7,7 @@ use std::thread;
 use crossbeam_channel::TrySendError;
 use crossbeam_queue::ArrayQueue;
 use homing_core::{
-    ConnectionId, Disconnected, Leaving, Outlet, Overflow, Patience, Reason, SendError,
+    Blocking, CloseReason, ConnectionId, Disconnected, Outlet, Overflow, SendError, SendErrorKind,
 };
 
 use crate::event::Event;
@@ -60,7 +60,7 @@ impl<M: Send + 'static> ChannelOutlet<M> {
     /// Makes known that a message was pushed.
     #[inline]
     fn pushed(&self) {
-        if self.flag.raise() {
+        if self.flag.set() {
             // When the inlet is gone, the message is lost with it.
             let _ = self.link.tell(Event::Ready { slot: self.slot });
         }
@@ -71,12 +71,12 @@ impl<M: Send + 'static> ChannelOutlet<M> {
     fn put_later(
         &mut self,
         refused: TrySendError<(ConnectionId, M)>,
-        patience: Patience,
+        blocking: Blocking,
     ) -> Result<u64, SendError<M>> {
         let item = match refused {
             TrySendError::Full(item) => item,
             TrySendError::Disconnected((_, message)) => {
-                return Err(SendError::new(message, Reason::Disconnected));
+                return Err(SendError::new(message, SendErrorKind::Disconnected));
             }
         };
         match (self.overflow, &self.queue) {
@@ -85,7 +85,7 @@ impl<M: Send + 'static> ChannelOutlet<M> {
                 Ok(1)
             }
             (Overflow::Wait, Queue::Shared(queue))
-                if patience == Patience::Policy && !self.link.is_foreground() =>
+                if blocking == Blocking::Allowed && !self.link.is_foreground() =>
             {
                 // Whoever filled the lane has made it ready, so the inlet will make room.
                 leave_alone(queue);
@@ -94,10 +94,12 @@ impl<M: Send + 'static> ChannelOutlet<M> {
                         self.pushed();
                         Ok(0)
                     }
-                    Err(error) => Err(SendError::new(error.into_inner().1, Reason::Disconnected)),
+                    Err(error) => {
+                        Err(SendError::new(error.into_inner().1, SendErrorKind::Disconnected))
+                    }
                 }
             }
-            _ => Err(SendError::new(item.1, Reason::Full)),
+            _ => Err(SendError::new(item.1, SendErrorKind::Full)),
         }
     }
 }
@@ -124,11 +126,11 @@ impl<M: Send + 'static> Outlet<M> for ChannelOutlet<M> {
     }
 
     #[inline]
-    fn put(&mut self, message: M, patience: Patience) -> Result<u64, SendError<M>> {
+    fn put(&mut self, message: M, blocking: Blocking) -> Result<u64, SendError<M>> {
         match &self.queue {
             Queue::Shared(queue) => {
                 if let Err(refused) = queue.try_send((self.connection, message)) {
-                    return self.put_later(refused, patience);
+                    return self.put_later(refused, blocking);
                 }
                 self.pushed();
                 Ok(0)
@@ -136,7 +138,7 @@ impl<M: Send + 'static> Outlet<M> for ChannelOutlet<M> {
             Queue::Own(queue) => {
                 // Both ends hold the queue, so it cannot tell by itself.
                 if self.link.is_gone() {
-                    return Err(SendError::new(message, Reason::Disconnected));
+                    return Err(SendError::new(message, SendErrorKind::Disconnected));
                 }
                 // It goes either to the inlet or comes back here, never both.
                 let dropped = u64::from(queue.force_push(message).is_some());
@@ -147,9 +149,9 @@ impl<M: Send + 'static> Outlet<M> for ChannelOutlet<M> {
         }
     }
 
-    fn close(&mut self, leaving: Leaving) -> Result<(), Disconnected> {
+    fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
         let (slot, connection, missed) = (self.slot, self.connection, self.missed);
-        self.link.tell(Event::Left { slot, connection, missed, leaving })
+        self.link.tell(Event::Left { slot, connection, missed, reason })
     }
 
     fn is_panicking(&self) -> bool {

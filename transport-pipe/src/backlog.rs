@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use homing_core::frame::{Head, MAX_BODY, PrefixedHead};
-use homing_core::{ConnectionId, Disconnected, Leaving, Overflow, Shipping};
+use homing_core::{CloseReason, ConnectionId, Disconnected, FragmentBudget, Overflow};
 
 use crate::message::part;
 use crate::sys::Writer;
@@ -22,7 +22,7 @@ pub(crate) struct Backlog {
     waiting: VecDeque<Vec<u8>>,
     /// The lengths of those that wait.
     bytes: usize,
-    closing: Option<Leaving>,
+    closing: Option<CloseReason>,
 }
 
 /// A message in parts of which at least the first is on the stream. It is not dropped any
@@ -87,8 +87,8 @@ impl Backlog {
     }
 
     /// The pipe's end follows all that waits.
-    pub(crate) fn close(&mut self, leaving: Leaving) {
-        self.closing = Some(leaving);
+    pub(crate) fn close(&mut self, reason: CloseReason) {
+        self.closing = Some(reason);
     }
 
     /// Puts one frame on the stream, whose tail must be empty.
@@ -96,7 +96,7 @@ impl Backlog {
         &mut self,
         writer: &Writer,
         tail: &mut Tail,
-        shipping: &mut Shipping,
+        shipping: &mut FragmentBudget,
     ) -> Result<Step, Disconnected> {
         let connection = self.connection;
         let mut put = |head: Head, body: &[u8]| {
@@ -126,8 +126,8 @@ impl Backlog {
             return Ok(Step::Wrote);
         }
         let Some(message) = self.waiting.front() else {
-            let Some(leaving) = self.closing else { return Ok(Step::Done) };
-            if put(Head::Stop { connection, leaving }, &[])? == Put::Full {
+            let Some(reason) = self.closing else { return Ok(Step::Done) };
+            if put(Head::Stop { connection, reason }, &[])? == Put::Full {
                 return Ok(Step::Full);
             }
             self.closing = None;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use homing_core::frame::{self, MAX_BODY};
-use homing_core::{ConnectionId, Disconnected, Reason, SendError, SenderCounters};
+use homing_core::{ConnectionId, Disconnected, SendError, SendErrorKind, SenderCounters};
 use serde::Serialize;
 
 use crate::link::{Link, Lost};
@@ -38,18 +38,18 @@ pub(crate) fn send<M: Serialize>(
                 batch.write()
             }
             Ok(len) => batch.write_before_large(connection, len),
-            Err(reason) => {
-                let reason = batch.write().map_or(Reason::Disconnected, |()| reason);
-                return Err(SendError::new(message, reason));
+            Err(kind) => {
+                let kind = batch.write().map_or(SendErrorKind::Disconnected, |()| kind);
+                return Err(SendError::new(message, kind));
             }
         };
         if let Err(Disconnected) = sent {
-            return Err(SendError::new(message, Reason::Disconnected));
+            return Err(SendError::new(message, SendErrorKind::Disconnected));
         }
         last = None;
     }
     match (batch.write(), last) {
-        (Err(Disconnected), Some(last)) => Err(SendError::new(last, Reason::Disconnected)),
+        (Err(Disconnected), Some(last)) => Err(SendError::new(last, SendErrorKind::Disconnected)),
         // Without a last message there was nothing to write.
         _ => Ok(()),
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use homing_core::{Arrival, Assembly, Inlet, LinkEnd, Refusal, frame};
+use homing_core::{Arrival, Inlet, LinkEnd, ProtocolError, Reassembler, frame};
 
 use crate::sys::Incoming;
 
@@ -23,7 +23,7 @@ pub struct PipeInlet {
     carry: Vec<u8>,
     /// Whether the frame in `carry` was handed out.
     carried: bool,
-    assembly: Assembly,
+    reassembler: Reassembler,
 }
 
 /// Where the next frame lies, with its length prefix.
@@ -34,13 +34,13 @@ enum Place {
 
 impl PipeInlet {
     pub(crate) fn new(incoming: Incoming, limit: usize) -> Self {
-        let assembly = Assembly::new(limit);
-        Self { incoming, piece: Vec::new(), at: 0, carry: Vec::new(), carried: false, assembly }
+        let reassembler = Reassembler::new(limit);
+        Self { incoming, piece: Vec::new(), at: 0, carry: Vec::new(), carried: false, reassembler }
     }
 
     /// Finds the next frame in what is here, or keeps its beginning.
     #[inline]
-    fn find(&mut self) -> Result<Option<Place>, Refusal> {
+    fn find(&mut self) -> Result<Option<Place>, ProtocolError> {
         if !self.carry.is_empty() {
             return self.complete();
         }
@@ -60,7 +60,7 @@ impl PipeInlet {
     }
 
     /// Adds to the frame that began earlier, no more than belongs to it.
-    fn complete(&mut self) -> Result<Option<Place>, Refusal> {
+    fn complete(&mut self) -> Result<Option<Place>, ProtocolError> {
         loop {
             let whole = frame::measure(&self.carry)?;
             if whole == Some(self.carry.len()) {
@@ -92,7 +92,7 @@ impl PipeInlet {
                 if self.carry.is_empty() {
                     self.carry = Vec::new();
                 }
-                self.assembly.shrink();
+                self.reassembler.shrink();
                 Ok(false)
             }
         }
@@ -120,9 +120,9 @@ impl Inlet for PipeInlet {
             }
         };
         match frame::split(prefixed)? {
-            Some((frame, _)) => Ok(Some(self.assembly.accept(frame)?)),
+            Some((frame, _)) => Ok(Some(self.reassembler.accept(frame)?)),
             // It was measured before.
-            None => Err(LinkEnd::Refused(Refusal::Malformed)),
+            None => Err(LinkEnd::Refused(ProtocolError::Malformed)),
         }
     }
 }

@@ -16,13 +16,13 @@
 //!     fn ping(&self) {}
 //! }
 //!
-//! let NewLink { road, mut inlet, doorbell } = Pipe::new().link(Bell)?;
+//! let NewLink { factory, mut inlet, doorbell } = Pipe::new().link(Bell)?;
 //! let mut doorbells = Doorbells::new()?;
 //! doorbells.add(doorbell, None, std::sync::Arc::new(Bell))?;
 //!
 //! // A router would name the pipe.
 //! let ticket = Ticket::new(ConnectionId::from_parts(0, 0), Nonce::new(0));
-//! let mut sender: Sender<String> = road.far(ticket);
+//! let mut sender: Sender<String> = factory.make_sender(ticket);
 //! let worker = std::thread::spawn(move || {
 //!     sender.start()?;
 //!     sender.send("done".to_string()).map_err(|_| Disconnected)?;
@@ -31,8 +31,8 @@
 //!
 //! loop {
 //!     match inlet.poll() {
-//!         Ok(Some(Arrival::Message { parcel, .. })) => {
-//!             assert_eq!(parcel.decode(), Ok("done".to_string()));
+//!         Ok(Some(Arrival::Message { payload, .. })) => {
+//!             assert_eq!(payload.decode(), Ok("done".to_string()));
 //!         }
 //!         Ok(Some(Arrival::Stopped { end, .. })) => break assert_eq!(end, End::Finished),
 //!         Ok(Some(_)) => {}
@@ -71,13 +71,13 @@
 mod backlog;
 mod batch;
 mod end;
+mod factory;
 mod flush;
 mod inlet;
 mod link;
 mod message;
 mod outlet;
 mod pipe;
-mod road;
 mod stream;
 mod sys;
 mod tail;
@@ -86,7 +86,7 @@ mod tail;
 mod tests;
 
 pub use end::WorkerEnd;
+pub use factory::PipeFactory;
 pub use inlet::PipeInlet;
 pub use outlet::{PipeOutlet, Sender};
 pub use pipe::{NAME, Pipe};
-pub use road::PipeRoad;

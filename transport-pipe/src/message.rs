@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 
 use homing_core::frame::{self, Head, MAX_BODY, MAX_HEAD, MAX_PREFIX};
-use homing_core::{ConnectionId, Reason, encode};
+use homing_core::{ConnectionId, SendErrorKind, encode};
 use serde::Serialize;
 
 use crate::sys::ATOMIC;
@@ -37,7 +37,7 @@ impl MessageHead {
         message: &M,
         limit: usize,
         buffer: &mut Vec<u8>,
-    ) -> Result<usize, Reason> {
+    ) -> Result<usize, SendErrorKind> {
         let start = buffer.len();
         let head = self.bytes.get(..self.len.into()).unwrap_or(&[]);
         // Room for the prefix of a short frame; a longer one moves what follows.
@@ -45,9 +45,9 @@ impl MessageHead {
         buffer.extend_from_slice(head);
         let len = match encode::append(message, limit, buffer) {
             Ok(len) => len,
-            Err(reason) => {
+            Err(kind) => {
                 buffer.truncate(start);
-                return Err(reason);
+                return Err(kind);
             }
         };
         if len <= MAX_BODY {

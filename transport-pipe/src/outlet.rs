@@ -6,8 +6,8 @@ use std::thread;
 
 use homing_core::frame::{Head, MAX_BODY, PrefixedHead};
 use homing_core::{
-    ConnectionId, Disconnected, Leaving, Nonce, Outlet, Overflow, Patience, Reason, SendError,
-    SenderCounters, Ticket,
+    Blocking, CloseReason, ConnectionId, Disconnected, Nonce, Outlet, Overflow, SendError,
+    SendErrorKind, SenderCounters, Ticket,
 };
 use serde::Serialize;
 
@@ -29,7 +29,7 @@ pub type Sender<M> = homing_core::Sender<M, PipeOutlet>;
 ///
 /// Where nothing may wait (a [`try_send`](homing_core::Sender::try_send), a pipe that gives
 /// back, the foreground's own thread), a message that the OS pipe cannot take as it is at
-/// that moment comes back as [`Reason::Full`]; so one that is larger than the OS pipe nearly
+/// that moment comes back as [`SendErrorKind::Full`]; so one that is larger than the OS pipe nearly
 /// always does.
 ///
 /// Under a policy that drops messages, `send` never waits. When there is no room:
@@ -90,9 +90,9 @@ impl PipeOutlet {
     }
 
     /// Whether a message may wait for room.
-    fn waits(&self, patience: Patience) -> bool {
+    fn waits(&self, blocking: Blocking) -> bool {
         self.overflow == Overflow::Wait
-            && patience == Patience::Policy
+            && blocking == Blocking::Allowed
             && !self.link.is_foreground()
     }
 
@@ -104,7 +104,7 @@ impl PipeOutlet {
         &mut self,
         frame: &[u8],
         len: usize,
-        patience: Patience,
+        blocking: Blocking,
     ) -> Result<Option<u64>, Disconnected> {
         let body = frame.get(frame.len() - len..).unwrap_or(&[]);
         if self.overflow.is_lossy() {
@@ -117,7 +117,7 @@ impl PipeOutlet {
             }
             return Ok(Some(dropped));
         }
-        let sent = if self.waits(patience) {
+        let sent = if self.waits(blocking) {
             if len <= MAX_BODY {
                 self.link.send(frame, &[]).map_err(|_| Disconnected)?;
             } else {
@@ -132,7 +132,11 @@ impl PipeOutlet {
         Ok(sent.then_some(0))
     }
 
-    fn try_put<M: Serialize>(&mut self, message: &M, patience: Patience) -> Result<u64, Reason> {
+    fn try_put<M: Serialize>(
+        &mut self,
+        message: &M,
+        blocking: Blocking,
+    ) -> Result<u64, SendErrorKind> {
         let mut frame = Scratch::take();
         let len = self.head.append(message, self.link.limit, &mut frame)?;
         let put = if frame.len() <= ATOMIC && self.missed == 0 {
@@ -143,12 +147,12 @@ impl PipeOutlet {
         match put {
             Ok(true) => return Ok(0),
             Ok(false) => {}
-            Err(Disconnected) => return Err(Reason::Disconnected),
+            Err(Disconnected) => return Err(SendErrorKind::Disconnected),
         }
-        match self.put_later(&frame, len, patience) {
+        match self.put_later(&frame, len, blocking) {
             Ok(Some(dropped)) => Ok(dropped),
-            Ok(None) => Err(Reason::Full),
-            Err(Disconnected) => Err(Reason::Disconnected),
+            Ok(None) => Err(SendErrorKind::Full),
+            Err(Disconnected) => Err(SendErrorKind::Disconnected),
         }
     }
 }
@@ -160,13 +164,13 @@ impl<M: Serialize> Outlet<M> for PipeOutlet {
     }
 
     #[inline]
-    fn put(&mut self, message: M, patience: Patience) -> Result<u64, SendError<M>> {
-        self.try_put(&message, patience).map_err(|reason| SendError::new(message, reason))
+    fn put(&mut self, message: M, blocking: Blocking) -> Result<u64, SendError<M>> {
+        self.try_put(&message, blocking).map_err(|kind| SendError::new(message, kind))
     }
 
-    fn close(&mut self, leaving: Leaving) -> Result<(), Disconnected> {
+    fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
         let connection = self.connection;
-        let behind = self.link.with(|stream, _| Ok(stream.close_behind(connection, leaving)))?;
+        let behind = self.link.with(|stream, _| Ok(stream.close_behind(connection, reason)))?;
         if behind {
             self.link.flush_later();
             return match self.link.is_foreground() {
@@ -174,7 +178,7 @@ impl<M: Serialize> Outlet<M> for PipeOutlet {
                 false => self.link.wait_flushed(connection),
             };
         }
-        let stop = Head::Stop { connection, leaving };
+        let stop = Head::Stop { connection, reason };
         let missed = Head::Missed { connection, count: self.missed };
         match (self.claimed, self.missed) {
             // Only who has claimed a pipe can end it.
@@ -195,11 +199,11 @@ impl<M: Serialize> Outlet<M> for PipeOutlet {
         messages: &mut dyn Iterator<Item = M>,
         counters: &mut SenderCounters,
     ) -> Result<(), SendError<M>> {
-        if self.waits(Patience::Policy) {
+        if self.waits(Blocking::Allowed) {
             return batch::send(&self.link, self.connection, &self.head, messages, counters);
         }
         for message in messages {
-            counters.dropped += self.put(message, Patience::Policy)?;
+            counters.dropped += self.put(message, Blocking::Allowed)?;
             counters.sent += 1;
         }
         Ok(())

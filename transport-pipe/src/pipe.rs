@@ -6,8 +6,8 @@ use homing_core::{NewLink, Pinger, Transport, frame};
 use homing_process::{Doorbell, OwnedHandle, Prepared, ProcessTransport};
 
 use crate::end::WorkerEnd;
+use crate::factory::PipeFactory;
 use crate::inlet::PipeInlet;
-use crate::road::PipeRoad;
 use crate::sys;
 
 /// The transport's name, by which a worker process finds the code for its end.
@@ -73,15 +73,15 @@ impl Default for Pipe {
 
 /// Links within this process. They ring no bell: the doorbell is what rings.
 impl<P: Pinger> Transport<P> for Pipe {
-    type Road = PipeRoad;
+    type Factory = PipeFactory;
     type Inlet = PipeInlet;
     type Doorbell = Doorbell;
     type Error = io::Error;
 
-    fn link(&mut self, _bell: P) -> io::Result<NewLink<PipeRoad, PipeInlet, Doorbell>> {
+    fn link(&mut self, _bell: P) -> io::Result<NewLink<PipeFactory, PipeInlet, Doorbell>> {
         let (inlet, doorbell, writer) = self.make()?;
-        let road = PipeRoad(WorkerEnd::beside_foreground(writer, self.limit)?);
-        Ok(NewLink { road, inlet, doorbell })
+        let factory = PipeFactory(WorkerEnd::beside_foreground(writer, self.limit)?);
+        Ok(NewLink { factory, inlet, doorbell })
     }
 }
 

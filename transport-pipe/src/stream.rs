@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use homing_core::frame::{Head, PrefixedHead};
-use homing_core::{ConnectionId, Disconnected, Leaving, Overflow, Shipping};
+use homing_core::{CloseReason, ConnectionId, Disconnected, FragmentBudget, Overflow};
 
 use crate::backlog::{Backlog, Step};
 use crate::sys::Writer;
@@ -17,7 +17,7 @@ const STEPS: usize = 4;
 /// Nothing here waits.
 pub(crate) struct Stream {
     pub(crate) tail: Tail,
-    pub(crate) shipping: Shipping,
+    pub(crate) shipping: FragmentBudget,
     /// Senders that came to wait for room in `shipping`, and how many of them had their turn.
     pub(crate) came: u64,
     pub(crate) served: u64,
@@ -41,7 +41,7 @@ impl Stream {
         tail.owe(Head::HELLO.encode_prefixed(0, &mut PrefixedHead::new()));
         Self {
             tail,
-            shipping: Shipping::new(limit),
+            shipping: FragmentBudget::new(limit),
             came: 0,
             served: 0,
             backlogs: VecDeque::new(),
@@ -134,9 +134,9 @@ impl Stream {
     }
 
     /// Takes a pipe's end behind its backlog, and returns false when it has none.
-    pub(crate) fn close_behind(&mut self, connection: ConnectionId, leaving: Leaving) -> bool {
+    pub(crate) fn close_behind(&mut self, connection: ConnectionId, reason: CloseReason) -> bool {
         let backlog = self.backlogs.iter_mut().find(|backlog| backlog.connection == connection);
-        let closed = backlog.map(|backlog| backlog.close(leaving)).is_some();
+        let closed = backlog.map(|backlog| backlog.close(reason)).is_some();
         self.changed |= closed;
         closed
     }

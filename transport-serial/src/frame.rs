@@ -4,7 +4,7 @@
 
 use cobs::CobsEncoder;
 use crc::{CRC_32_ISCSI, Crc, Digest, NoTable};
-use homing_core::{Leaving, Reason};
+use homing_core::{CloseReason, SendErrorKind};
 use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +35,7 @@ pub(crate) enum Head {
     /// A message follows. `number` counts the messages of this port in this run, from 0.
     Message { port: u32, run: u32, number: u64 },
     /// The sender of a port has left, after so many messages.
-    Stop { port: u32, run: u32, number: u64, leaving: Leaving },
+    Stop { port: u32, run: u32, number: u64, reason: CloseReason },
 }
 
 /// The most bytes that a message may have so that its frame fits into `frame` bytes, whatever
@@ -59,13 +59,13 @@ pub(crate) const fn max_stretch(message: usize) -> usize {
 ///
 /// # Errors
 ///
-/// [`Reason::TooLarge`] when the message has more than [`max_message`] bytes for this buffer,
-/// and [`Reason::Unencodable`].
+/// [`SendErrorKind::TooLarge`] when the message has more than [`max_message`] bytes for this buffer,
+/// and [`SendErrorKind::Unencodable`].
 pub(crate) fn encode<'a, M: Serialize + ?Sized>(
     head: &Head,
     message: &M,
     buffer: &'a mut [u8],
-) -> Result<&'a [u8], Reason> {
+) -> Result<&'a [u8], SendErrorKind> {
     let max = max_message(buffer.len());
     let len;
     if let Some((first, rest)) = buffer.split_first_mut() {
@@ -77,15 +77,15 @@ pub(crate) fn encode<'a, M: Serialize + ?Sized>(
         encoder.len = 0;
         let encoded = plain.and_then(|()| postcard::serialize_with_flavor(message, &mut encoder));
         if encoder.len > max || !encoder.fits {
-            return Err(Reason::TooLarge { len: encoder.len, max });
+            return Err(SendErrorKind::TooLarge { len: encoder.len, max });
         }
-        encoded.map_err(|_| Reason::Unencodable)?;
-        len = encoder.finish().ok_or(Reason::Unencodable)?;
+        encoded.map_err(|_| SendErrorKind::Unencodable)?;
+        len = encoder.finish().ok_or(SendErrorKind::Unencodable)?;
         if let Some(last) = rest.get_mut(len) {
             *last = DELIMITER;
         }
     } else {
-        return Err(Reason::TooLarge { len: 0, max });
+        return Err(SendErrorKind::TooLarge { len: 0, max });
     }
     Ok(buffer.get(..len + 2).unwrap_or(&[]))
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::rc::Rc;
 
-use homing_core::{Arrival, ConnectionId, End, Inlet, LinkEnd, Parcel};
+use homing_core::{Arrival, ConnectionId, End, Inlet, LinkEnd, Payload};
 
 use crate::counts::Tally;
 use crate::deframer::{Deframer, Found};
@@ -14,7 +14,7 @@ use crate::heard::Heard;
 use crate::intake::Intake;
 use crate::runs::{Runs, Verdict};
 
-/// The pipes of a link, by their ports, as the road makes them and the inlet serves them.
+/// The pipes of a link, by their ports, as the factory makes them and the inlet serves them.
 pub(crate) type Ports = Rc<RefCell<Vec<Listener>>>;
 
 /// The pipe of one port.
@@ -48,7 +48,7 @@ pub struct SerialInlet {
     tally: Tally,
     /// What is left to be told of the last frame.
     news: Option<News>,
-    /// A parcel that is no message of the chip's.
+    /// A payload that is no message of the chip's.
     notice: [u8; NOTICE],
 }
 
@@ -111,8 +111,8 @@ impl SerialInlet {
             Head::Message { number, .. } => {
                 (listener.runs.message(run, number), Some(Last::Message(message)))
             }
-            Head::Stop { number, leaving, .. } => {
-                (listener.runs.stop(run, number), Some(Last::Stopped(leaving.end())))
+            Head::Stop { number, reason, .. } => {
+                (listener.runs.stop(run, number), Some(Last::Stopped(reason.end())))
             }
         };
         let Verdict::New { restarted, missed } = verdict else {
@@ -148,16 +148,16 @@ impl SerialInlet {
             Last::Message(place) => {
                 // A head is longer than the tag that takes its last byte's place.
                 let start = place.start.checked_sub(1)?;
-                let parcel = self.deframer.bytes().get_mut(start..place.end)?;
-                *parcel.first_mut()? = MESSAGE;
-                Some(Arrival::Message { connection, parcel: Parcel::Bytes(parcel) })
+                let payload = self.deframer.bytes().get_mut(start..place.end)?;
+                *payload.first_mut()? = MESSAGE;
+                Some(Arrival::Message { connection, payload: Payload::Bytes(payload) })
             }
         }
     }
 
     fn notice(&mut self, connection: ConnectionId, notice: &Heard<()>) -> Option<Arrival<'_>> {
         let bytes = postcard::to_slice(notice, &mut self.notice).ok()?;
-        Some(Arrival::Message { connection, parcel: Parcel::Bytes(bytes) })
+        Some(Arrival::Message { connection, payload: Payload::Bytes(bytes) })
     }
 }
 

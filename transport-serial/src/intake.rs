@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use homing_core::{LinkEnd, Refusal};
+use homing_core::{LinkEnd, ProtocolError};
 
 /// Bytes that were read and not yet looked at.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ impl Feed {
 impl Drop for Feed {
     fn drop(&mut self) {
         // Unless the end was seen, nobody reads any more what comes.
-        self.end(LinkEnd::Refused(Refusal::Broken));
+        self.end(LinkEnd::Refused(ProtocolError::Broken));
     }
 }
 

@@ -55,12 +55,12 @@
 //! let mut link = Serial::threaded(port).link(Bell)?;
 //! let pipe = ConnectionId::from_parts(0, 0);
 //! let ticket: Ticket<Heard<i16>> = Ticket::new(pipe, Nonce::new(0));
-//! assert_eq!(link.road.far(ticket).0, 0);
+//! assert_eq!(link.factory.make_sender(ticket).0, 0);
 //!
 //! let mut heard: Vec<Heard<i16>> = Vec::new();
 //! loop {
 //!     match link.inlet.poll() {
-//!         Ok(Some(Arrival::Message { parcel, .. })) => heard.push(parcel.decode()?),
+//!         Ok(Some(Arrival::Message { payload, .. })) => heard.push(payload.decode()?),
 //!         Ok(Some(Arrival::Stopped { end, .. })) => break assert_eq!(end, End::Finished),
 //!         Ok(_) => {} // a router would sleep until the bell rings
 //!         Err(end) => panic!("{end:?}"),
@@ -114,13 +114,13 @@ mod counts;
 #[cfg(feature = "std")]
 mod deframer;
 #[cfg(feature = "std")]
+mod factory;
+#[cfg(feature = "std")]
 mod heard;
 #[cfg(feature = "std")]
 mod inlet;
 #[cfg(feature = "std")]
 mod intake;
-#[cfg(feature = "std")]
-mod road;
 #[cfg(feature = "std")]
 mod runs;
 #[cfg(feature = "std")]
@@ -130,18 +130,18 @@ mod thread;
 #[cfg(all(feature = "std", unix))]
 mod watched;
 
-pub use line::{Line, PORTS, PortRefused};
+pub use line::{Line, PORTS, PortError};
 pub use outlet::SerialOutlet;
 pub use port::Port;
 
 #[cfg(feature = "std")]
 pub use counts::{Counts, Tally};
 #[cfg(feature = "std")]
+pub use factory::SerialFactory;
+#[cfg(feature = "std")]
 pub use heard::Heard;
 #[cfg(feature = "std")]
 pub use inlet::SerialInlet;
-#[cfg(feature = "std")]
-pub use road::SerialRoad;
 #[cfg(feature = "std")]
 pub use serial::Serial;
 

@@ -4,7 +4,7 @@ use core::fmt;
 use core::ops::Deref;
 
 use embedded_io::{Error as _, ErrorKind, Write};
-use homing_core::{ConnectionId, Reason, Sender};
+use homing_core::{ConnectionId, SendErrorKind, Sender};
 use serde::Serialize;
 
 use crate::frame::{SPOIL, max_message};
@@ -89,7 +89,7 @@ impl<W: Write, const N: usize> Line<W, N> {
     pub fn sender<M: Serialize>(
         &self,
         port: Port,
-    ) -> Result<Sender<M, SerialOutlet<&Self>>, PortRefused> {
+    ) -> Result<Sender<M, SerialOutlet<&Self>>, PortError> {
         Self::sender_of(self, port)
     }
 
@@ -102,7 +102,7 @@ impl<W: Write, const N: usize> Line<W, N> {
     pub fn sender_of<M: Serialize, L: Deref<Target = Self>>(
         line: L,
         port: Port,
-    ) -> Result<Sender<M, SerialOutlet<L>>, PortRefused> {
+    ) -> Result<Sender<M, SerialOutlet<L>>, PortError> {
         let (word, bit) = (port.0 as usize / 32, 1 << (port.0 % 32));
         let taken = line.state.with(|state| {
             let word = state.taken.get_mut(word)?;
@@ -115,8 +115,8 @@ impl<W: Write, const N: usize> Line<W, N> {
                 let connection = ConnectionId::from_parts(port.0, 0);
                 Ok(Sender::new(connection, SerialOutlet::new(line, port)))
             }
-            Some(true) => Err(PortRefused::Taken),
-            None => Err(PortRefused::NoSuchPort),
+            Some(true) => Err(PortError::Taken),
+            None => Err(PortError::NoSuchPort),
         }
     }
 
@@ -124,9 +124,9 @@ impl<W: Write, const N: usize> Line<W, N> {
     ///
     /// # Errors
     ///
-    /// [`Reason::Full`] when a caller of this one is writing, and [`Reason::Disconnected`] when
+    /// [`SendErrorKind::Full`] when a caller of this one is writing, and [`SendErrorKind::Disconnected`] when
     /// the writer fails. Then the frame is none, however much of it was written.
-    pub(crate) fn write(&self, frame: &[u8]) -> Result<(), Reason> {
+    pub(crate) fn write(&self, frame: &[u8]) -> Result<(), SendErrorKind> {
         let written = self.state.with(|state| {
             if state.torn {
                 write_all(&mut state.writer, &SPOIL)?;
@@ -137,7 +137,7 @@ impl<W: Write, const N: usize> Line<W, N> {
             state.torn = false;
             Ok(())
         });
-        written.unwrap_or(Err(Reason::Full))
+        written.unwrap_or(Err(SendErrorKind::Full))
     }
 
     /// Makes the writer send what it has kept back.
@@ -149,14 +149,14 @@ impl<W: Write, const N: usize> Line<W, N> {
 }
 
 /// Unlike `Write::write_all`, does not panic when a writer takes nothing.
-fn write_all(writer: &mut impl Write, bytes: &[u8]) -> Result<(), Reason> {
+fn write_all(writer: &mut impl Write, bytes: &[u8]) -> Result<(), SendErrorKind> {
     let mut rest = bytes;
     while !rest.is_empty() {
         rest = match writer.write(rest) {
-            Ok(0) => return Err(Reason::Disconnected),
+            Ok(0) => return Err(SendErrorKind::Disconnected),
             Ok(len) => rest.get(len..).unwrap_or(&[]),
             Err(error) if error.kind() == ErrorKind::Interrupted => rest,
-            Err(_) => return Err(Reason::Disconnected),
+            Err(_) => return Err(SendErrorKind::Disconnected),
         };
     }
     Ok(())
@@ -170,23 +170,23 @@ impl<W, const N: usize> fmt::Debug for Line<W, N> {
 
 /// Why a line made no sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PortRefused {
+pub enum PortError {
     /// The port has a sender, or had one in this run.
     Taken,
     /// A line has the ports 0 to 255.
     NoSuchPort,
 }
 
-impl fmt::Display for PortRefused {
+impl fmt::Display for PortError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            PortRefused::Taken => "the port has, or had, a sender",
-            PortRefused::NoSuchPort => "there is no such port",
+            PortError::Taken => "the port has, or had, a sender",
+            PortError::NoSuchPort => "there is no such port",
         })
     }
 }
 
-impl core::error::Error for PortRefused {}
+impl core::error::Error for PortError {}
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,9 @@ use core::fmt;
 use core::ops::Deref;
 
 use embedded_io::Write;
-use homing_core::{Disconnected, Leaving, Outlet, Patience, Reason, SendError, SenderCounters};
+use homing_core::{
+    Blocking, CloseReason, Disconnected, Outlet, SendError, SendErrorKind, SenderCounters,
+};
 use serde::Serialize;
 
 use crate::frame::{Head, encode};
@@ -17,7 +19,7 @@ use crate::port::Port;
 /// as such a writer does not say how much it would take. `send_all` flushes once.
 ///
 /// When the writer fails, the message comes back as
-/// [`Disconnected`](homing_core::Reason::Disconnected). It was not sent then, however much of
+/// [`Disconnected`](homing_core::SendErrorKind::Disconnected). It was not sent then, however much of
 /// it was written, and the sender can be used on: the next frame spoils what was cut off.
 ///
 /// `Ok` says that the writer has taken the message. A line can lose it still; then its
@@ -49,7 +51,7 @@ where
                 self.next += 1;
                 Ok(())
             }
-            Err(reason) => Err(SendError::new(message, reason)),
+            Err(kind) => Err(SendError::new(message, kind)),
         }
     }
 
@@ -57,7 +59,7 @@ where
         let mut buffer = [0; N];
         let written = encode(&head, &(), &mut buffer).and_then(|frame| self.line.write(frame));
         self.line.flush();
-        written.map_err(|_: Reason| Disconnected)
+        written.map_err(|_: SendErrorKind| Disconnected)
     }
 }
 
@@ -72,7 +74,7 @@ where
         self.tell(Head::Start { port, run: self.line.run() })
     }
 
-    fn put(&mut self, message: M, _: Patience) -> Result<u64, SendError<M>> {
+    fn put(&mut self, message: M, _: Blocking) -> Result<u64, SendError<M>> {
         self.write(message)?;
         self.line.flush();
         Ok(0)
@@ -95,9 +97,9 @@ where
         written
     }
 
-    fn close(&mut self, leaving: Leaving) -> Result<(), Disconnected> {
+    fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
         let Port(port) = self.port;
-        self.tell(Head::Stop { port, run: self.line.run(), number: self.next, leaving })
+        self.tell(Head::Stop { port, run: self.line.run(), number: self.next, reason })
     }
 
     fn is_panicking(&self) -> bool {

@@ -8,9 +8,9 @@ use homing_core::{NewLink, Pinger, Transport};
 use homing_process::Doorbell;
 
 use crate::counts::Tally;
+use crate::factory::SerialFactory;
 use crate::inlet::SerialInlet;
 use crate::intake::intake;
-use crate::road::SerialRoad;
 use crate::thread;
 #[cfg(unix)]
 use crate::watched;
@@ -87,13 +87,13 @@ impl Serial {
 }
 
 impl<P: Pinger + Send + Sync + 'static> Transport<P> for Serial {
-    type Road = SerialRoad;
+    type Factory = SerialFactory;
     type Inlet = SerialInlet;
     type Doorbell = Doorbell;
     type Error = io::Error;
 
     /// Makes the link. There is one only: asked again, it returns an error.
-    fn link(&mut self, bell: P) -> io::Result<NewLink<SerialRoad, SerialInlet, Doorbell>> {
+    fn link(&mut self, bell: P) -> io::Result<NewLink<SerialFactory, SerialInlet, Doorbell>> {
         let Some(source) = self.source.take() else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the line is a link already"));
         };
@@ -107,9 +107,9 @@ impl<P: Pinger + Send + Sync + 'static> Transport<P> for Serial {
             }
         };
         let ports = Rc::default();
-        let road = SerialRoad(Rc::clone(&ports));
+        let factory = SerialFactory(Rc::clone(&ports));
         let inlet = SerialInlet::new(intake, self.limit, ports, self.tally.clone());
-        Ok(NewLink { road, inlet, doorbell })
+        Ok(NewLink { factory, inlet, doorbell })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use homing_core::frame::Head;
-use homing_core::{ConnectionId, Disconnected, Leaving, Overflow, Shipping};
+use homing_core::{CloseReason, ConnectionId, Disconnected, FragmentBudget, Overflow};
 
 use crate::message::part;
 use crate::stream::Writer;
@@ -21,7 +21,7 @@ pub(crate) struct Backlog {
     waiting: VecDeque<Vec<u8>>,
     /// The lengths of those that wait.
     bytes: usize,
-    closing: Option<Leaving>,
+    closing: Option<CloseReason>,
 }
 
 /// A message in parts of which at least the first is on the ring. It is not dropped any
@@ -86,15 +86,15 @@ impl Backlog {
     }
 
     /// The pipe's end follows all that waits.
-    pub(crate) fn close(&mut self, leaving: Leaving) {
-        self.closing = Some(leaving);
+    pub(crate) fn close(&mut self, reason: CloseReason) {
+        self.closing = Some(reason);
     }
 
     /// Puts one frame on the ring.
     pub(crate) fn step(
         &mut self,
         writer: &mut Writer,
-        shipping: &mut Shipping,
+        shipping: &mut FragmentBudget,
     ) -> Result<Step, Disconnected> {
         let (connection, most) = (self.connection, writer.most);
         if self.is_idle() {
@@ -120,8 +120,8 @@ impl Backlog {
             return Ok(Step::Wrote);
         }
         let Some(message) = self.waiting.front() else {
-            let Some(leaving) = self.closing else { return Ok(Step::Done) };
-            if !writer.put_frame(Head::Stop { connection, leaving }, &[])? {
+            let Some(reason) = self.closing else { return Ok(Step::Done) };
+            if !writer.put_frame(Head::Stop { connection, reason }, &[])? {
                 return Ok(Step::Full);
             }
             self.closing = None;

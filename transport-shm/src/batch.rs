@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use homing_core::{ConnectionId, Disconnected, Reason, SendError, SenderCounters};
+use homing_core::{ConnectionId, Disconnected, SendError, SendErrorKind, SenderCounters};
 use serde::Serialize;
 
 use crate::link::Link;
@@ -39,18 +39,18 @@ pub(crate) fn send<M: Serialize>(
                 batch.put()
             }
             Ok(Encoded::Long(body)) => batch.put_and_then(connection, &body),
-            Err(reason) => {
-                let reason = batch.put().map_or(Reason::Disconnected, |()| reason);
-                return Err(SendError::new(message, reason));
+            Err(kind) => {
+                let kind = batch.put().map_or(SendErrorKind::Disconnected, |()| kind);
+                return Err(SendError::new(message, kind));
             }
         };
         if let Err(Disconnected) = sent {
-            return Err(SendError::new(message, Reason::Disconnected));
+            return Err(SendError::new(message, SendErrorKind::Disconnected));
         }
         last = None;
     }
     match (batch.put(), last) {
-        (Err(Disconnected), Some(last)) => Err(SendError::new(last, Reason::Disconnected)),
+        (Err(Disconnected), Some(last)) => Err(SendError::new(last, SendErrorKind::Disconnected)),
         // Without a last message there was nothing to put.
         _ => Ok(()),
     }

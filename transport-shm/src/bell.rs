@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use homing_core::{Disconnected, LinkEnd, Refusal};
+use homing_core::{Disconnected, LinkEnd, ProtocolError};
 use homing_process::Pumped;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -134,7 +134,7 @@ impl Bell {
         match self.end.load(Ordering::Acquire) {
             OPEN => None,
             GONE => Some(LinkEnd::Gone(None)),
-            _ => Some(LinkEnd::Refused(Refusal::Broken)),
+            _ => Some(LinkEnd::Refused(ProtocolError::Broken)),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use homing_core::frame::{Head, PrefixedHead};
 use homing_core::{
-    ConnectionId, Disconnected, Overflow, Reason, SenderCounters, SenderState, Ticket,
+    ConnectionId, Disconnected, Overflow, SendErrorKind, SenderCounters, SenderState, Ticket,
 };
 use serde::Serialize;
 
@@ -30,7 +30,7 @@ impl RawBytes for Box<[u8]> {}
 ///
 /// ```
 /// # #[cfg(target_os = "linux")]
-/// fn send(sender: &mut homing_transport_shm::BytesSender<Vec<u8>>) -> Result<(), homing_core::Reason> {
+/// fn send(sender: &mut homing_transport_shm::BytesSender<Vec<u8>>) -> Result<(), homing_core::SendErrorKind> {
 ///     let mut image = sender.reserve(3 * 640 * 480)?;
 ///     for row in 0..480u32 {
 ///         image.write(&[row as u8; 3 * 640])?;
@@ -69,27 +69,27 @@ impl<M: RawBytes> BytesSender<M> {
     /// # Errors
     ///
     /// As [`send`](homing_core::Sender::send).
-    pub fn reserve(&mut self, len: usize) -> Result<Reservation<'_>, Reason> {
+    pub fn reserve(&mut self, len: usize) -> Result<Reservation<'_>, SendErrorKind> {
         let Place { link, connection, overflow } = &self.place;
         let state = self.sender.state();
         if state != SenderState::Open {
-            return Err(Reason::NotOpen(state));
+            return Err(SendErrorKind::NotOpen(state));
         }
         let mut buffer = Vec::with_capacity(BUFFER);
         put_len(len, &mut buffer);
         let total = len.saturating_add(buffer.len());
         if total > link.limit {
-            return Err(Reason::TooLarge { len: total, max: link.limit });
+            return Err(SendErrorKind::TooLarge { len: total, max: link.limit });
         }
         let waits = *overflow == Overflow::Wait && !link.is_foreground();
         if waits {
-            link.begin(total).map_err(|Disconnected| Reason::Disconnected)?;
+            link.begin(total).map_err(|Disconnected| SendErrorKind::Disconnected)?;
         } else {
             let begun = link.with(|stream| Ok(!stream.has_backlog(*connection)));
             match begun.and_then(|may| Ok(may && link.try_begin(total)?)) {
                 Ok(true) => {}
-                Ok(false) => return Err(Reason::Full),
-                Err(Disconnected) => return Err(Reason::Disconnected),
+                Ok(false) => return Err(SendErrorKind::Full),
+                Err(Disconnected) => return Err(SendErrorKind::Disconnected),
             }
         }
         Ok(Reservation {
@@ -162,12 +162,12 @@ impl Reservation<'_> {
     ///
     /// # Errors
     ///
-    /// [`Reason::TooLarge`] when they are more than are missing; nothing is written then.
-    /// [`Reason::Full`] where nothing waits and others have taken the room, and
-    /// [`Reason::Disconnected`]; then the message is over, and was not sent.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Reason> {
+    /// [`SendErrorKind::TooLarge`] when they are more than are missing; nothing is written then.
+    /// [`SendErrorKind::Full`] where nothing waits and others have taken the room, and
+    /// [`SendErrorKind::Disconnected`]; then the message is over, and was not sent.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), SendErrorKind> {
         let Some(missing) = self.missing.checked_sub(bytes.len()) else {
-            return Err(Reason::TooLarge { len: bytes.len(), max: self.missing });
+            return Err(SendErrorKind::TooLarge { len: bytes.len(), max: self.missing });
         };
         self.missing = missing;
         if self.buffer.len() + bytes.len() <= BUFFER {
@@ -188,12 +188,12 @@ impl Reservation<'_> {
     ///
     /// # Errors
     ///
-    /// [`Reason::Unencodable`] when some of it is missing, and as
+    /// [`SendErrorKind::Unencodable`] when some of it is missing, and as
     /// [`write`](Reservation::write). It was not sent then.
-    pub fn commit(mut self) -> Result<(), Reason> {
+    pub fn commit(mut self) -> Result<(), SendErrorKind> {
         self.alive()?;
         if self.missing > 0 {
-            return Err(Reason::Unencodable);
+            return Err(SendErrorKind::Unencodable);
         }
         if self.begun {
             self.put_buffer()?;
@@ -223,7 +223,7 @@ impl Reservation<'_> {
         Ok(true)
     }
 
-    fn put_buffer(&mut self) -> Result<(), Reason> {
+    fn put_buffer(&mut self) -> Result<(), SendErrorKind> {
         let buffer = std::mem::take(&mut self.buffer);
         let put = self.put_all(&buffer);
         self.buffer = buffer;
@@ -231,7 +231,7 @@ impl Reservation<'_> {
         self.check(put)
     }
 
-    fn put(&mut self, piece: &[u8]) -> Result<(), Reason> {
+    fn put(&mut self, piece: &[u8]) -> Result<(), SendErrorKind> {
         let put = self.put_part(piece);
         self.check(put)
     }
@@ -254,20 +254,20 @@ impl Reservation<'_> {
     }
 
     /// Whether it has not failed before.
-    fn alive(&self) -> Result<(), Reason> {
-        if self.over { Err(Reason::Disconnected) } else { Ok(()) }
+    fn alive(&self) -> Result<(), SendErrorKind> {
+        if self.over { Err(SendErrorKind::Disconnected) } else { Ok(()) }
     }
 
     /// After a failure nothing follows: what was put has been taken back by then, or is lost
     /// with the foreground.
-    fn check(&mut self, put: Result<bool, Disconnected>) -> Result<(), Reason> {
-        let reason = match put {
+    fn check(&mut self, put: Result<bool, Disconnected>) -> Result<(), SendErrorKind> {
+        let kind = match put {
             Ok(true) => return Ok(()),
-            Ok(false) => Reason::Full,
-            Err(Disconnected) => Reason::Disconnected,
+            Ok(false) => SendErrorKind::Full,
+            Err(Disconnected) => SendErrorKind::Disconnected,
         };
         self.finish();
-        Err(reason)
+        Err(kind)
     }
 
     fn finish(&mut self) {

@@ -5,7 +5,7 @@ use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use homing_core::frame::{self, Head, MAX_HEAD, MAX_PREFIX};
-use homing_core::{Arrival, Assembly, Inlet, LinkEnd, Parcel, Refusal};
+use homing_core::{Arrival, Inlet, LinkEnd, Payload, ProtocolError, Reassembler};
 
 use crate::bell::Bell;
 use crate::region::Region;
@@ -64,7 +64,7 @@ pub struct ShmInlet {
     gather: u32,
     /// The worker's end is gone, and the last look at the ring has been taken.
     over: Option<LinkEnd>,
-    assembly: Assembly,
+    reassembler: Reassembler,
     usual: Usual,
 }
 
@@ -81,14 +81,14 @@ impl ShmInlet {
             copied: 0,
             gather: *GATHER.start(),
             over: None,
-            assembly: Assembly::new(limit),
+            reassembler: Reassembler::new(limit),
             usual: Usual::new(limit),
         }
     }
 
     /// Finds the next frame in what was copied: where it is, without its length prefix.
     #[inline]
-    fn find(&mut self) -> Result<Option<Range<usize>>, Refusal> {
+    fn find(&mut self) -> Result<Option<Range<usize>>, ProtocolError> {
         let rest = self.run.get(self.rest.clone()).unwrap_or(&[]);
         let (prefix, len) = match rest.first() {
             Some(len @ ..0x80) => (1, 1 + usize::from(*len)),
@@ -154,9 +154,9 @@ impl ShmInlet {
     }
 
     /// Copies such a part from the ring to where the message is put together.
-    fn take_part(&mut self, part: Part) -> Result<Arrival<'_>, Refusal> {
+    fn take_part(&mut self, part: Part) -> Result<Arrival<'_>, ProtocolError> {
         let begin = self.run.get(part.begin).unwrap_or(&[]);
-        let arrival = self.assembly.accept_part(part.head, part.body, |place| {
+        let arrival = self.reassembler.accept_part(part.head, part.body, |place| {
             // The rest of a body is not shorter than its beginning, see `part`.
             if let Some((first, second)) = place.split_at_mut_checked(begin.len()) {
                 first.copy_from_slice(begin);
@@ -200,12 +200,12 @@ impl ShmInlet {
     /// It lets messages gather before it looks, as each look takes the line with the index
     /// away from a worker that is about to put more; and the longer, the denser they come.
     /// Where much has come at once, it is the copying that takes time, not the line.
-    fn linger(&mut self) -> Result<bool, Refusal> {
+    fn linger(&mut self) -> Result<bool, ProtocolError> {
         let copied = std::mem::take(&mut self.copied);
         if copied == 0 {
             return Ok(false);
         }
-        if self.assembly.is_partial() {
+        if self.reassembler.is_partial() {
             return self.linger_for_part();
         }
         if copied < RUN {
@@ -224,7 +224,7 @@ impl ShmInlet {
 
     /// The worker puts the rest of a large message: that takes it some time, and to be woken
     /// for each part would take longer.
-    fn linger_for_part(&mut self) -> Result<bool, Refusal> {
+    fn linger_for_part(&mut self) -> Result<bool, ProtocolError> {
         for _ in 0..PART_LOOKS {
             if self.ring.peek(&*self.region)? {
                 return Ok(true);
@@ -252,7 +252,7 @@ impl ShmInlet {
             self.run = Vec::new();
             self.rest = 0..0;
         }
-        self.assembly.shrink();
+        self.reassembler.shrink();
     }
 }
 
@@ -267,7 +267,7 @@ struct Part {
     on_ring: usize,
 }
 
-/// Does nothing for a while, without leaving the processor.
+/// Does nothing for a while, without reason the processor.
 fn pause(times: u32) {
     for _ in 0..times {
         std::hint::spin_loop();
@@ -293,10 +293,10 @@ impl Inlet for ShmInlet {
         // Whoever puts a frame in bits makes each of them a turn of its own.
         let Some(place) = found else { return Ok(Some(Arrival::Partial)) };
         if let Some((connection, body)) = self.usual.find(&self.run, &place) {
-            let parcel = Parcel::Bytes(self.run.get(body).unwrap_or(&[]));
-            return Ok(Some(Arrival::Message { connection, parcel }));
+            let payload = Payload::Bytes(self.run.get(body).unwrap_or(&[]));
+            return Ok(Some(Arrival::Message { connection, payload }));
         }
-        let arrival = self.assembly.accept(self.run.get(place).unwrap_or(&[]))?;
+        let arrival = self.reassembler.accept(self.run.get(place).unwrap_or(&[]))?;
         if let Arrival::Message { connection, .. } = arrival {
             self.usual.set(connection);
         }

@@ -22,13 +22,13 @@
 //!     fn ping(&self) {}
 //! }
 //!
-//! let NewLink { road, mut inlet, doorbell } = Shm::new().link(Bell)?;
+//! let NewLink { factory, mut inlet, doorbell } = Shm::new().link(Bell)?;
 //! let mut doorbells = Doorbells::new()?;
 //! doorbells.add(doorbell, None, std::sync::Arc::new(Bell))?;
 //!
 //! // A router would name the pipe.
 //! let ticket = Ticket::new(ConnectionId::from_parts(0, 0), Nonce::new(0));
-//! let mut sender: Sender<String> = road.far(ticket);
+//! let mut sender: Sender<String> = factory.make_sender(ticket);
 //! let worker = std::thread::spawn(move || {
 //!     sender.start()?;
 //!     sender.send("done".to_string()).map_err(|_| Disconnected)?;
@@ -37,8 +37,8 @@
 //!
 //! loop {
 //!     match inlet.poll() {
-//!         Ok(Some(Arrival::Message { parcel, .. })) => {
-//!             assert_eq!(parcel.decode(), Ok("done".to_string()));
+//!         Ok(Some(Arrival::Message { payload, .. })) => {
+//!             assert_eq!(payload.decode(), Ok("done".to_string()));
 //!         }
 //!         Ok(Some(Arrival::Stopped { end, .. })) => break assert_eq!(end, End::Finished),
 //!         Ok(Some(_)) => {}
@@ -96,6 +96,8 @@ mod bell;
 #[cfg(not(loom))]
 mod end;
 #[cfg(not(loom))]
+mod factory;
+#[cfg(not(loom))]
 mod flush;
 #[cfg(not(loom))]
 mod in_place;
@@ -113,8 +115,6 @@ mod pass;
 mod region;
 mod ring;
 #[cfg(not(loom))]
-mod road;
-#[cfg(not(loom))]
 mod room;
 #[cfg(not(loom))]
 mod shm;
@@ -130,12 +130,12 @@ mod tests;
 #[cfg(not(loom))]
 pub use end::WorkerEnd;
 #[cfg(not(loom))]
+pub use factory::ShmFactory;
+#[cfg(not(loom))]
 pub use in_place::{BytesSender, RawBytes, Reservation};
 #[cfg(not(loom))]
 pub use inlet::ShmInlet;
 #[cfg(not(loom))]
 pub use outlet::{Sender, ShmOutlet};
-#[cfg(not(loom))]
-pub use road::ShmRoad;
 #[cfg(not(loom))]
 pub use shm::{NAME, Shm};

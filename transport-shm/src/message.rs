@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 
 use homing_core::frame::{Head, MAX_BODY, MAX_HEAD, MAX_PREFIX};
-use homing_core::{ConnectionId, Reason};
+use homing_core::{ConnectionId, SendErrorKind};
 use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 
@@ -85,7 +85,7 @@ impl MessageHead {
         message: &M,
         limit: usize,
         room: &mut [u8],
-    ) -> Result<Encoded, Reason> {
+    ) -> Result<Encoded, SendErrorKind> {
         // All of the room for a head at once; the body goes over the zeroes.
         if let Some(place) = room.first_chunk_mut() {
             *place = self.bytes;
@@ -165,12 +165,12 @@ struct Long {
 impl Encoder<'_> {
     /// What became of a message that is not a short frame.
     #[cold]
-    fn long_or_not(self, encoded: bool) -> Result<Encoded, Reason> {
+    fn long_or_not(self, encoded: bool) -> Result<Encoded, SendErrorKind> {
         let (short, max) = (self.end - self.body, self.limit);
         match self.long {
-            _ if !encoded => Err(Reason::Unencodable),
-            None => Err(Reason::TooLarge { len: short, max }),
-            Some(Long { len, .. }) if len > max => Err(Reason::TooLarge { len, max }),
+            _ if !encoded => Err(SendErrorKind::Unencodable),
+            None => Err(SendErrorKind::TooLarge { len: short, max }),
+            Some(Long { len, .. }) if len > max => Err(SendErrorKind::TooLarge { len, max }),
             Some(Long { body, .. }) => Ok(Encoded::Long(body)),
         }
     }

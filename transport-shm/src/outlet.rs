@@ -7,8 +7,8 @@ use std::thread;
 
 use homing_core::frame::{Head, PrefixedHead};
 use homing_core::{
-    ConnectionId, Disconnected, Leaving, Nonce, Outlet, Overflow, Patience, Reason, SendError,
-    SenderCounters, Ticket,
+    Blocking, CloseReason, ConnectionId, Disconnected, Nonce, Outlet, Overflow, SendError,
+    SendErrorKind, SenderCounters, Ticket,
 };
 use serde::Serialize;
 
@@ -29,7 +29,7 @@ pub type Sender<M> = homing_core::Sender<M, ShmOutlet>;
 ///
 /// Where nothing may wait (a [`try_send`](homing_core::Sender::try_send), a pipe that gives
 /// back, the foreground's own thread), a message for which the ring has no room as it is at
-/// that moment comes back as [`Reason::Full`]; one that is larger than the ring nearly always
+/// that moment comes back as [`SendErrorKind::Full`]; one that is larger than the ring nearly always
 /// does.
 ///
 /// Under a policy that drops messages, `send` never waits. When there is no room:
@@ -97,16 +97,16 @@ impl ShmOutlet {
     }
 
     /// Whether a message may wait for room.
-    fn waits(&self, patience: Patience) -> bool {
+    fn waits(&self, blocking: Blocking) -> bool {
         self.overflow == Overflow::Wait
-            && patience == Patience::Policy
+            && blocking == Blocking::Allowed
             && !self.link.is_foreground()
     }
 
     /// Hands over a message that could not be put at once, whose encoding is `body`. Says how
     /// many were dropped for it, or `None` when there is no room.
     #[cold]
-    fn put_later(&mut self, body: &[u8], patience: Patience) -> Result<Option<u64>, Disconnected> {
+    fn put_later(&mut self, body: &[u8], blocking: Blocking) -> Result<Option<u64>, Disconnected> {
         let connection = self.connection;
         if self.overflow.is_lossy() {
             let (overflow, missed) = (self.overflow, &mut self.missed);
@@ -115,7 +115,7 @@ impl ShmOutlet {
             self.link.flush_later();
             return Ok(Some(dropped));
         }
-        let sent = match (self.waits(patience), body.len() <= self.link.most) {
+        let sent = match (self.waits(blocking), body.len() <= self.link.most) {
             (true, true) => self.link.send_message(connection, body).map(|()| true)?,
             (true, false) => self.link.send_parts(connection, body).map(|()| true)?,
             (false, true) => self.link.try_message(connection, body)?,
@@ -125,25 +125,29 @@ impl ShmOutlet {
     }
 
     #[inline]
-    fn try_put<M: Serialize>(&mut self, message: &M, patience: Patience) -> Result<u64, Reason> {
+    fn try_put<M: Serialize>(
+        &mut self,
+        message: &M,
+        blocking: Blocking,
+    ) -> Result<u64, SendErrorKind> {
         let put = match self.head.encode(message, self.link.limit, &mut self.room)? {
             Encoded::Short(short) => {
                 if self.missed == 0 {
                     match self.link.put_calm(&self.pass, short.frame(&self.room)) {
                         Ok(true) => return Ok(0),
                         Ok(false) => {}
-                        Err(Disconnected) => return Err(Reason::Disconnected),
+                        Err(Disconnected) => return Err(SendErrorKind::Disconnected),
                     }
                 }
                 let room = self.room;
-                self.put_later(short.body(&room), patience)
+                self.put_later(short.body(&room), blocking)
             }
-            Encoded::Long(body) => self.put_later(&body, patience),
+            Encoded::Long(body) => self.put_later(&body, blocking),
         };
         match put {
             Ok(Some(dropped)) => Ok(dropped),
-            Ok(None) => Err(Reason::Full),
-            Err(Disconnected) => Err(Reason::Disconnected),
+            Ok(None) => Err(SendErrorKind::Full),
+            Err(Disconnected) => Err(SendErrorKind::Disconnected),
         }
     }
 }
@@ -155,13 +159,13 @@ impl<M: Serialize> Outlet<M> for ShmOutlet {
     }
 
     #[inline]
-    fn put(&mut self, message: M, patience: Patience) -> Result<u64, SendError<M>> {
-        self.try_put(&message, patience).map_err(|reason| SendError::new(message, reason))
+    fn put(&mut self, message: M, blocking: Blocking) -> Result<u64, SendError<M>> {
+        self.try_put(&message, blocking).map_err(|kind| SendError::new(message, kind))
     }
 
-    fn close(&mut self, leaving: Leaving) -> Result<(), Disconnected> {
+    fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
         let connection = self.connection;
-        let behind = self.link.with(|stream| Ok(stream.close_behind(connection, leaving)))?;
+        let behind = self.link.with(|stream| Ok(stream.close_behind(connection, reason)))?;
         if behind {
             self.link.flush_later();
             return match self.link.is_foreground() {
@@ -169,7 +173,7 @@ impl<M: Serialize> Outlet<M> for ShmOutlet {
                 false => self.link.wait_flushed(connection),
             };
         }
-        let stop = Head::Stop { connection, leaving };
+        let stop = Head::Stop { connection, reason };
         let missed = Head::Missed { connection, count: self.missed };
         match (self.claimed, self.missed) {
             // Only who has claimed a pipe can end it.
@@ -190,11 +194,11 @@ impl<M: Serialize> Outlet<M> for ShmOutlet {
         messages: &mut dyn Iterator<Item = M>,
         counters: &mut SenderCounters,
     ) -> Result<(), SendError<M>> {
-        if self.waits(Patience::Policy) {
+        if self.waits(Blocking::Allowed) {
             return batch::send(&self.link, self.connection, &self.head, messages, counters);
         }
         for message in messages {
-            counters.dropped += self.put(message, Patience::Policy)?;
+            counters.dropped += self.put(message, Blocking::Allowed)?;
             counters.sent += 1;
         }
         Ok(())

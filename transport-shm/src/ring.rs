@@ -6,7 +6,7 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-use homing_core::Refusal;
+use homing_core::ProtocolError;
 
 use crate::words::{ABOUT, ALIGN, RUNG, Seen, Words};
 
@@ -141,7 +141,7 @@ impl Consumer {
 
     /// Looks how far the worker is, when all that was seen has been taken. It goes to sleep
     /// when there is nothing, and stays awake when there is something.
-    pub(crate) fn look<M: Memory>(&mut self, memory: &M) -> Result<Look, Refusal> {
+    pub(crate) fn look<M: Memory>(&mut self, memory: &M) -> Result<Look, ProtocolError> {
         let seen = memory.look();
         if self.accept(seen, memory.len())? {
             if !seen.has(RUNG) {
@@ -162,16 +162,16 @@ impl Consumer {
 
     /// Looks how far the worker is, and says whether there is something to take. It stays as
     /// it is, awake or asleep.
-    pub(crate) fn peek<M: Memory>(&mut self, memory: &M) -> Result<bool, Refusal> {
+    pub(crate) fn peek<M: Memory>(&mut self, memory: &M) -> Result<bool, ProtocolError> {
         self.accept(memory.look(), memory.len())
     }
 
     /// Takes the worker's index, if it can be: it never goes back, and never past what the
     /// ring holds.
-    fn accept(&mut self, seen: Seen, len: usize) -> Result<bool, Refusal> {
+    fn accept(&mut self, seen: Seen, len: usize) -> Result<bool, ProtocolError> {
         let new = seen.index().wrapping_sub(self.head);
         if new > len as u64 || new < self.available() as u64 {
-            return Err(Refusal::Malformed);
+            return Err(ProtocolError::Malformed);
         }
         self.tail = seen.index();
         Ok(new > 0)

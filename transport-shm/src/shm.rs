@@ -9,9 +9,9 @@ use homing_process::{Doorbell, Prepared, ProcessTransport};
 
 use crate::bell::{Bell, Pump, Socket};
 use crate::end::WorkerEnd;
+use crate::factory::ShmFactory;
 use crate::inlet::ShmInlet;
 use crate::region::{self, Region};
-use crate::road::ShmRoad;
 
 /// The transport's name, by which a worker process finds the code for its end.
 pub const NAME: &str = "shm";
@@ -104,15 +104,15 @@ impl Default for Shm {
 
 /// Links within this process. They ring no bell: the doorbell is what rings.
 impl<P: Pinger> Transport<P> for Shm {
-    type Road = ShmRoad;
+    type Factory = ShmFactory;
     type Inlet = ShmInlet;
     type Doorbell = Doorbell;
     type Error = io::Error;
 
-    fn link(&mut self, _bell: P) -> io::Result<NewLink<ShmRoad, ShmInlet, Doorbell>> {
+    fn link(&mut self, _bell: P) -> io::Result<NewLink<ShmFactory, ShmInlet, Doorbell>> {
         let Made { inlet, doorbell, region, socket, .. } = self.make()?;
-        let road = ShmRoad(WorkerEnd::beside_foreground(region, socket, self.limit));
-        Ok(NewLink { road, inlet, doorbell })
+        let factory = ShmFactory(WorkerEnd::beside_foreground(region, socket, self.limit));
+        Ok(NewLink { factory, inlet, doorbell })
     }
 }
 

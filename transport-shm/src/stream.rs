@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use homing_core::frame::{Head, PrefixedHead};
-use homing_core::{ConnectionId, Disconnected, Leaving, Overflow, Shipping};
+use homing_core::{CloseReason, ConnectionId, Disconnected, FragmentBudget, Overflow};
 
 use crate::backlog::{Backlog, Step};
 use crate::message::most_body;
@@ -21,7 +21,7 @@ const STEPS: usize = 4;
 /// Nothing here waits.
 pub(crate) struct Stream {
     pub(crate) writer: Writer,
-    pub(crate) shipping: Shipping,
+    pub(crate) shipping: FragmentBudget,
     /// Senders that came to wait for room in `shipping`, and how many of them had their turn.
     pub(crate) came: u64,
     pub(crate) served: u64,
@@ -92,7 +92,7 @@ impl Stream {
         writer.must_ring = false;
         Self {
             writer,
-            shipping: Shipping::new(limit),
+            shipping: FragmentBudget::new(limit),
             came: 0,
             served: 0,
             owed: VecDeque::new(),
@@ -190,9 +190,9 @@ impl Stream {
     }
 
     /// Takes a pipe's end behind its backlog, and returns false when it has none.
-    pub(crate) fn close_behind(&mut self, connection: ConnectionId, leaving: Leaving) -> bool {
+    pub(crate) fn close_behind(&mut self, connection: ConnectionId, reason: CloseReason) -> bool {
         let backlog = self.backlogs.iter_mut().find(|backlog| backlog.connection == connection);
-        let closed = backlog.map(|backlog| backlog.close(leaving)).is_some();
+        let closed = backlog.map(|backlog| backlog.close(reason)).is_some();
         self.changed |= closed;
         closed
     }

@@ -15,7 +15,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use homing_core::{
-    Arrival, ConnectionId, Inlet, LinkEnd, Nonce, Overflow, Pinger, Reason, SenderError, Ticket,
+    Arrival, ConnectionId, Inlet, LinkEnd, Nonce, Overflow, Pinger, SendErrorKind, SenderError,
+    Ticket,
 };
 use homing_process::{Doorbell, Doorbells, Inherited, Prepared, ProcessTransport as _, Worker};
 use homing_transport_shm::{Shm, WorkerEnd};
@@ -155,8 +156,8 @@ fn what_was_accepted_survives_sigkill() {
         });
         let mut got = 0;
         let end = take_all(inlet, doorbells, |arrival| {
-            if let Arrival::Message { parcel, .. } = arrival {
-                assert_eq!(parcel.decode(), Ok(message(got)));
+            if let Arrival::Message { payload, .. } = arrival {
+                assert_eq!(payload.decode(), Ok(message(got)));
                 got += 1;
             }
         });
@@ -221,8 +222,8 @@ fn a_process_that_scribbles_harms_nobody_but_itself() {
             doorbells.wait(Some(Duration::from_millis(1))).unwrap();
             for _ in 0..1000 {
                 over = over || inlet.poll().is_err();
-                if let Ok(Some(Arrival::Message { parcel, .. })) = good_inlet.poll() {
-                    assert_eq!(parcel.decode(), Ok(message(got)));
+                if let Ok(Some(Arrival::Message { payload, .. })) = good_inlet.poll() {
+                    assert_eq!(payload.decode(), Ok(message(got)));
                     got += 1;
                 }
             }
@@ -260,7 +261,7 @@ fn victim(mode: &str) {
     for n in 0u64.. {
         match (sender.send(n), mode) {
             (Err(error), _) => {
-                assert_eq!(error.reason(), Reason::Disconnected);
+                assert_eq!(error.kind(), SendErrorKind::Disconnected);
                 assert_eq!(sender.stop(), Err(SenderError::Disconnected));
                 println!("disconnected");
                 return;

@@ -1,6 +1,6 @@
 //! What lies in a queue: a message itself, or its bytes.
 
-use homing_core::{Parcel, Reason, SendError, Undecodable};
+use homing_core::{Payload, SendError, SendErrorKind, Undecodable};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -10,7 +10,7 @@ pub trait Cargo: sealed::Sealed + Send + 'static {
     type Hold: Default + Send;
 
     /// Puts it there, for the receiver to take.
-    fn unload(self, hold: &mut Self::Hold) -> Parcel<'_>;
+    fn unload(self, hold: &mut Self::Hold) -> Payload<'_>;
 }
 
 /// A cargo that messages of type `M` can be put into.
@@ -33,7 +33,7 @@ pub trait Carry<M>: Cargo + Sized {
     /// # Errors
     ///
     /// [`Undecodable`] when it is none of this type.
-    fn open(parcel: Parcel<'_>) -> Result<M, Undecodable>;
+    fn open(payload: Payload<'_>) -> Result<M, Undecodable>;
 }
 
 /// A message that moves.
@@ -44,9 +44,9 @@ impl<M: Send + 'static> Cargo for Moved<M> {
     type Hold = Option<M>;
 
     #[inline]
-    fn unload(self, hold: &mut Option<M>) -> Parcel<'_> {
+    fn unload(self, hold: &mut Option<M>) -> Payload<'_> {
         *hold = Some(self.0);
-        Parcel::Value(hold)
+        Payload::Value(hold)
     }
 }
 
@@ -63,8 +63,8 @@ impl<M: Send + 'static> Carry<M> for Moved<M> {
     }
 
     #[inline]
-    fn open(parcel: Parcel<'_>) -> Result<M, Undecodable> {
-        parcel.take()
+    fn open(payload: Payload<'_>) -> Result<M, Undecodable> {
+        payload.take()
     }
 }
 
@@ -79,10 +79,10 @@ impl<const CAPACITY: usize> Cargo for Bytes<CAPACITY> {
     type Hold = Option<Self>;
 
     #[inline]
-    fn unload(self, hold: &mut Option<Self>) -> Parcel<'_> {
+    fn unload(self, hold: &mut Option<Self>) -> Payload<'_> {
         let Self { len, bytes } = hold.insert(self);
         // It is never longer than what it lies in.
-        Parcel::Bytes(bytes.get(..usize::from(*len)).unwrap_or_default())
+        Payload::Bytes(bytes.get(..usize::from(*len)).unwrap_or_default())
     }
 }
 
@@ -92,13 +92,13 @@ impl<M: Serialize + DeserializeOwned, const CAPACITY: usize> Carry<M> for Bytes<
     fn load(message: M) -> Result<(Self, M), SendError<M>> {
         let mut bytes = [0; CAPACITY];
         let encoded = postcard::to_slice(&message, &mut bytes).map(|encoded| encoded.len());
-        let reason = match encoded.map(u16::try_from) {
+        let kind = match encoded.map(u16::try_from) {
             Ok(Ok(len)) => return Ok((Self { len, bytes }, message)),
             Ok(Err(_)) => too_large(&message, u16::MAX.into()),
             Err(postcard::Error::SerializeBufferFull) => too_large(&message, CAPACITY),
-            Err(_) => Reason::Unencodable,
+            Err(_) => SendErrorKind::Unencodable,
         };
-        Err(SendError::new(message, reason))
+        Err(SendError::new(message, kind))
     }
 
     fn restore(self, message: M) -> M {
@@ -106,16 +106,16 @@ impl<M: Serialize + DeserializeOwned, const CAPACITY: usize> Carry<M> for Bytes<
     }
 
     #[inline]
-    fn open(parcel: Parcel<'_>) -> Result<M, Undecodable> {
-        parcel.decode()
+    fn open(payload: Payload<'_>) -> Result<M, Undecodable> {
+        payload.decode()
     }
 }
 
 #[cold]
-fn too_large<M: Serialize>(message: &M, max: usize) -> Reason {
+fn too_large<M: Serialize>(message: &M, max: usize) -> SendErrorKind {
     match postcard::experimental::serialized_size(message) {
-        Ok(len) => Reason::TooLarge { len, max },
-        Err(_) => Reason::Unencodable,
+        Ok(len) => SendErrorKind::TooLarge { len, max },
+        Err(_) => SendErrorKind::Unencodable,
     }
 }
 

@@ -3,46 +3,44 @@
 use core::fmt;
 
 use heapless::spsc::Consumer;
-use homing_core::{Arrival, ConnectionId, Inlet, Leaving, LinkEnd};
+use homing_core::{Arrival, CloseReason, ConnectionId, Inlet, LinkEnd};
 
 use crate::cargo::Cargo;
+use crate::factory::{Shared, has_no_place};
 use crate::item::Item;
-use crate::road::{Far, has_no_place};
 
 /// The foreground's end of a link. When it is dropped, every send on the link returns
-/// [`Disconnected`](homing_core::Reason::Disconnected).
+/// [`Disconnected`](homing_core::SendErrorKind::Disconnected).
 pub struct StaticInlet<C: Cargo> {
     consumer: Consumer<'static, Item<C>>,
-    far: &'static Far<C>,
+    shared: &'static Shared<C>,
     hold: C::Hold,
     /// A sender that has left, when what it missed was told.
-    left: Option<(ConnectionId, Leaving)>,
+    left: Option<(ConnectionId, CloseReason)>,
 }
 
 impl<C: Cargo> StaticInlet<C> {
-    pub(crate) fn new(consumer: Consumer<'static, Item<C>>, far: &'static Far<C>) -> Self {
-        Self { consumer, far, hold: C::Hold::default(), left: None }
+    pub(crate) fn new(consumer: Consumer<'static, Item<C>>, shared: &'static Shared<C>) -> Self {
+        Self { consumer, shared, hold: C::Hold::default(), left: None }
     }
 }
 
 impl<C: Cargo> Inlet for StaticInlet<C> {
     #[inline]
     fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
-        if let Some((connection, leaving)) = self.left.take() {
-            return Ok(Some(Arrival::Stopped { connection, end: leaving.end() }));
+        if let Some((connection, reason)) = self.left.take() {
+            return Ok(Some(Arrival::Stopped { connection, end: reason.end() }));
         }
         if has_no_place(self.consumer.capacity()) {
             return Ok(None);
         }
         Ok(self.consumer.dequeue().map(|item| match item {
             Item::Message(connection, cargo) => {
-                Arrival::Message { connection, parcel: cargo.unload(&mut self.hold) }
+                Arrival::Message { connection, payload: cargo.unload(&mut self.hold) }
             }
-            Item::Left(connection, leaving, 0) => {
-                Arrival::Stopped { connection, end: leaving.end() }
-            }
-            Item::Left(connection, leaving, missed) => {
-                self.left = Some((connection, leaving));
+            Item::Left(connection, reason, 0) => Arrival::Stopped { connection, end: reason.end() },
+            Item::Left(connection, reason, missed) => {
+                self.left = Some((connection, reason));
                 Arrival::Missed { connection, count: missed.into() }
             }
         }))
@@ -51,7 +49,7 @@ impl<C: Cargo> Inlet for StaticInlet<C> {
 
 impl<C: Cargo> Drop for StaticInlet<C> {
     fn drop(&mut self) {
-        self.far.close();
+        self.shared.close();
         // A static is never dropped: what lies in its queue is, here.
         while !has_no_place(self.consumer.capacity()) && self.consumer.dequeue().is_some() {}
     }

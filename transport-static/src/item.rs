@@ -1,9 +1,9 @@
 //! What lies in one place of a queue.
 
-use homing_core::{ConnectionId, Leaving};
+use homing_core::{CloseReason, ConnectionId};
 
 pub(crate) enum Item<C> {
     Message(ConnectionId, C),
     /// A sender left, after its overflow policy had dropped so many messages.
-    Left(ConnectionId, Leaving, u32),
+    Left(ConnectionId, CloseReason, u32),
 }

@@ -5,27 +5,27 @@
 //! A link is a `static`, with one of heapless' single-producer single-consumer queues in it.
 //!
 //! ```
-//! use homing_core::wake::Pinged;
-//! use homing_core::{Admit, FixedRouter, Overflow, Polled, Router};
+//! use homing_core::wake::PollPingee;
+//! use homing_core::{Authorize, FixedRouter, Overflow, Polled, Router};
 //! use homing_transport_static::{StaticSender, ValueInlet, ValueLink};
 //!
 //! struct Reading(u16);
 //!
 //! /// The receivers: names, of which the main loop knows what they do.
 //! enum To { Display }
-//! impl Admit for To {}
+//! impl Authorize for To {}
 //!
-//! static PINGED: Pinged = Pinged::new();
+//! static PINGED: PollPingee = PollPingee::new();
 //! static TIMER: ValueLink<Reading, 8> = ValueLink::new();
 //!
 //! let mut router: FixedRouter<ValueInlet<Reading>, To, 1, 1> = Router::fixed();
 //! router.start()?;
-//! let (road, inlet) = TIMER.split(&PINGED)?;
+//! let (factory, inlet) = TIMER.split(&PINGED)?;
 //! let link = router.attach(inlet)?;
-//! let pipe = router.granted_pipe(link, To::Display)?;
+//! let pipe = router.trusted_pipe(link, To::Display)?;
 //!
 //! // This goes to the interrupt handler.
-//! let mut sender: StaticSender<Reading> = road.sender(pipe, Overflow::GiveBack)?;
+//! let mut sender: StaticSender<Reading> = factory.sender(pipe, Overflow::GiveBack)?;
 //! sender.start()?;
 //! sender.send(Reading(21))?;
 //!
@@ -33,8 +33,8 @@
 //! let mut shown = 0;
 //! while PINGED.take() {
 //!     loop {
-//!         match router.poll_with(link, |To::Display, parcel| {
-//!             let Reading(celsius) = parcel.take()?;
+//!         match router.poll_with(link, |To::Display, payload| {
+//!             let Reading(celsius) = payload.take()?;
 //!             shown = celsius;
 //!             Ok(())
 //!         }) {
@@ -65,7 +65,7 @@
 //! takes none: it never masks an interrupt.
 //!
 //! Nothing ever waits. A [`send`](homing_core::Sender::send) without room returns
-//! [`Full`](homing_core::Reason::Full): an interrupt handler that waited for the main loop,
+//! [`Full`](homing_core::SendErrorKind::Full): an interrupt handler that waited for the main loop,
 //! on the main loop's own core, would wait for ever. Every pipe has one place of the queue
 //! set aside for its end, so that a sender can leave a full link.
 //!
@@ -80,17 +80,17 @@
 #![forbid(unsafe_code)]
 
 mod cargo;
+mod factory;
 mod inlet;
 mod item;
 mod link;
 mod outlet;
-mod road;
 
 pub use cargo::{Bytes, Cargo, Carry, Moved};
+pub use factory::{SenderRefused, StaticFactory};
 pub use inlet::StaticInlet;
 pub use link::{AlreadySplit, StaticLink};
 pub use outlet::{StaticOutlet, StaticSender};
-pub use road::{SenderRefused, StaticRoad};
 
 /// A link whose messages, all of type `M`, move. Its queue has `N - 1` places.
 pub type ValueLink<M, const N: usize> = StaticLink<Moved<M>, N>;

@@ -7,9 +7,9 @@ use homing_core::{NewLink, Pinger, Transport};
 use static_cell::ConstStaticCell;
 
 use crate::cargo::Cargo;
+use crate::factory::{Shared, StaticFactory};
 use crate::inlet::StaticInlet;
 use crate::item::Item;
-use crate::road::{Far, StaticRoad};
 
 /// A link in a `static`: see [`ValueLink`](crate::ValueLink) and
 /// [`BytesLink`](crate::BytesLink).
@@ -18,13 +18,13 @@ use crate::road::{Far, StaticRoad};
 /// two is fastest.
 pub struct StaticLink<C: Cargo, const N: usize> {
     queue: ConstStaticCell<Queue<Item<C>, N>>,
-    far: Far<C>,
+    shared: Shared<C>,
 }
 
 impl<C: Cargo, const N: usize> StaticLink<C, N> {
     /// A link that is not split yet. `N` is at least 2.
     pub const fn new() -> Self {
-        Self { queue: ConstStaticCell::new(Queue::new()), far: Far::new() }
+        Self { queue: ConstStaticCell::new(Queue::new()), shared: Shared::new() }
     }
 
     /// Splits the link, once and for all, into what makes its senders and what the router
@@ -39,10 +39,10 @@ impl<C: Cargo, const N: usize> StaticLink<C, N> {
     pub fn split(
         &'static self,
         bell: &'static (dyn Pinger + Sync),
-    ) -> Result<(StaticRoad<C>, StaticInlet<C>), AlreadySplit> {
+    ) -> Result<(StaticFactory<C>, StaticInlet<C>), AlreadySplit> {
         let (producer, consumer) = self.queue.try_take().ok_or(AlreadySplit)?.split();
-        self.far.open(producer, bell);
-        Ok((StaticRoad::new(&self.far), StaticInlet::new(consumer, &self.far)))
+        self.shared.open(producer, bell);
+        Ok((StaticFactory::new(&self.shared), StaticInlet::new(consumer, &self.shared)))
     }
 }
 
@@ -64,7 +64,7 @@ where
     P: Pinger + Sync,
     C: Cargo,
 {
-    type Road = StaticRoad<C>;
+    type Factory = StaticFactory<C>;
     type Inlet = StaticInlet<C>;
     /// It rings the bell.
     type Doorbell = ();
@@ -73,9 +73,9 @@ where
     fn link(
         &mut self,
         bell: &'static P,
-    ) -> Result<NewLink<StaticRoad<C>, StaticInlet<C>, ()>, AlreadySplit> {
-        let (road, inlet) = self.split(bell)?;
-        Ok(NewLink { road, inlet, doorbell: () })
+    ) -> Result<NewLink<StaticFactory<C>, StaticInlet<C>, ()>, AlreadySplit> {
+        let (factory, inlet) = self.split(bell)?;
+        Ok(NewLink { factory, inlet, doorbell: () })
     }
 }
 

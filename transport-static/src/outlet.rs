@@ -3,11 +3,11 @@
 use core::fmt;
 
 use homing_core::{
-    ConnectionId, Disconnected, Leaving, Outlet, Patience, Reason, SendError, Sender,
+    Blocking, CloseReason, ConnectionId, Disconnected, Outlet, SendError, SendErrorKind, Sender,
 };
 
 use crate::cargo::{Cargo, Carry, Moved};
-use crate::road::Far;
+use crate::factory::Shared;
 
 /// The sender of a pipe on a link: on a [`ValueLink`](crate::ValueLink) of `M`, unless said
 /// otherwise.
@@ -15,7 +15,7 @@ pub type StaticSender<M, C = Moved<M>> = Sender<M, StaticOutlet<C>>;
 
 /// The worker's end of one pipe.
 pub struct StaticOutlet<C: Cargo> {
-    far: &'static Far<C>,
+    shared: &'static Shared<C>,
     connection: ConnectionId,
     /// Whether a message without room is dropped.
     lossy: bool,
@@ -24,31 +24,31 @@ pub struct StaticOutlet<C: Cargo> {
 }
 
 impl<C: Cargo> StaticOutlet<C> {
-    pub(crate) fn new(far: &'static Far<C>, connection: ConnectionId, lossy: bool) -> Self {
-        Self { far, connection, lossy, missed: 0 }
+    pub(crate) fn new(shared: &'static Shared<C>, connection: ConnectionId, lossy: bool) -> Self {
+        Self { shared, connection, lossy, missed: 0 }
     }
 }
 
 impl<M, C: Carry<M>> Outlet<M> for StaticOutlet<C> {
     fn open(&mut self) -> Result<(), Disconnected> {
-        if self.far.is_open() { Ok(()) } else { Err(Disconnected) }
+        if self.shared.is_open() { Ok(()) } else { Err(Disconnected) }
     }
 
     #[inline]
-    fn put(&mut self, message: M, patience: Patience) -> Result<u64, SendError<M>> {
+    fn put(&mut self, message: M, blocking: Blocking) -> Result<u64, SendError<M>> {
         let (cargo, kept) = C::load(message)?;
-        match self.far.push(self.connection, cargo) {
+        match self.shared.push(self.connection, cargo) {
             Ok(()) => Ok(0),
-            Err((_, Reason::Full)) if self.lossy && patience == Patience::Policy => {
+            Err((_, SendErrorKind::Full)) if self.lossy && blocking == Blocking::Allowed => {
                 self.missed = self.missed.saturating_add(1);
                 Ok(1)
             }
-            Err((cargo, reason)) => Err(SendError::new(cargo.restore(kept), reason)),
+            Err((cargo, kind)) => Err(SendError::new(cargo.restore(kept), kind)),
         }
     }
 
-    fn close(&mut self, leaving: Leaving) -> Result<(), Disconnected> {
-        if self.far.leave(self.connection, leaving, self.missed) {
+    fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
+        if self.shared.leave(self.connection, reason, self.missed) {
             Ok(())
         } else {
             Err(Disconnected)

@@ -20,7 +20,7 @@ type Place = Cell<Option<Item>>;
 #[derive(Clone, Copy)]
 enum Item {
     Message(ConnectionId, u8),
-    Stopped(ConnectionId, Leaving),
+    Stopped(ConnectionId, CloseReason),
 }
 
 /// The foreground's end: takes what lies in the place.
@@ -35,10 +35,10 @@ impl Inlet for PlaceInlet<'_> {
             None => None,
             Some(Item::Message(connection, byte)) => {
                 self.bytes = [byte];
-                Some(Arrival::Message { connection, parcel: Parcel::Bytes(&self.bytes) })
+                Some(Arrival::Message { connection, payload: Payload::Bytes(&self.bytes) })
             }
-            Some(Item::Stopped(connection, leaving)) => {
-                Some(Arrival::Stopped { connection, end: leaving.end() })
+            Some(Item::Stopped(connection, reason)) => {
+                Some(Arrival::Stopped { connection, end: reason.end() })
             }
         })
     }
@@ -55,7 +55,7 @@ impl Outlet<u8> for PlaceOutlet<'_> {
         Ok(())
     }
 
-    fn put(&mut self, message: u8, _: Patience) -> Result<u64, SendError<u8>> {
+    fn put(&mut self, message: u8, _: Blocking) -> Result<u64, SendError<u8>> {
         match self.place.take() {
             None => {
                 self.place.set(Some(Item::Message(self.connection, message)));
@@ -63,13 +63,13 @@ impl Outlet<u8> for PlaceOutlet<'_> {
             }
             taken => {
                 self.place.set(taken);
-                Err(SendError::new(message, Reason::Full))
+                Err(SendError::new(message, SendErrorKind::Full))
             }
         }
     }
 
-    fn close(&mut self, leaving: Leaving) -> Result<(), Disconnected> {
-        self.place.set(Some(Item::Stopped(self.connection, leaving)));
+    fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
+        self.place.set(Some(Item::Stopped(self.connection, reason)));
         Ok(())
     }
 
@@ -81,12 +81,12 @@ impl Outlet<u8> for PlaceOutlet<'_> {
 /// Remembers the last message.
 struct Led(u8);
 
-impl Admit for Led {}
+impl Authorize for Led {}
 
 impl Receive for Led {
-    fn accept(&mut self, parcel: Parcel<'_>) -> Result<Accepted, Undecodable> {
-        self.0 = parcel.decode()?;
-        Ok(Accepted::Now)
+    fn accept(&mut self, payload: Payload<'_>) -> Result<Delivery, Undecodable> {
+        self.0 = payload.decode()?;
+        Ok(Delivery::Immediate)
     }
 }
 
@@ -101,7 +101,7 @@ fn run() -> Result<(), i32> {
     expect(1, router.attach(PlaceInlet { place: &place, bytes: [0] }).is_err())?;
     router.start().map_err(|_| 2)?;
     let link = router.attach(PlaceInlet { place: &place, bytes: [0] }).map_err(|_| 3)?;
-    let connection = router.granted_pipe(link, Led(0)).map_err(|_| 4)?;
+    let connection = router.trusted_pipe(link, Led(0)).map_err(|_| 4)?;
 
     let mut sender = Sender::new(connection, PlaceOutlet { place: &place, connection });
     sender.start().map_err(|_| 5)?;
@@ -114,7 +114,7 @@ fn run() -> Result<(), i32> {
         _ => return Err(9),
     }
     drop(sender);
-    expect(10, matches!(router.poll(link), Polled::Ended(Lent { .. }, End::Finished)))?;
+    expect(10, matches!(router.poll(link), Polled::Ended(CheckedOut { .. }, End::Finished)))?;
     expect(11, matches!(router.poll(link), Polled::Empty))?;
     router.stop().map_err(|_| 12)?;
     expect(13, router.next_stopped().is_none() && router.counters().routed == 1)

@@ -3,12 +3,12 @@
 use super::links::LinkEntry;
 use super::pipes::{Owner, Phase, PipeEntry, Pipes};
 use super::{Polled, Router};
-use crate::event::{End, Refusal};
+use crate::event::{End, ProtocolError};
 use crate::id::{ConnectionId, LinkId, Nonce};
-use crate::inlet::{Arrival, Inlet, LinkEnd, Parcel, Undecodable};
+use crate::inlet::{Arrival, Inlet, LinkEnd, Payload, Undecodable};
 use crate::log::{debug, warning};
-use crate::receive::{Accepted, Admit, Receive};
-use crate::table::{Standing, Storage};
+use crate::receiver::{Authorize, Delivery, Receive};
+use crate::table::{KeyStatus, Storage};
 
 /// How often one link may make the router warn of late starts, so that no worker can fill
 /// the log.
@@ -17,7 +17,7 @@ const WARNINGS_PER_LINK: u8 = 16;
 impl<I, R, LS, PS> Router<I, R, LS, PS>
 where
     I: Inlet,
-    R: Admit,
+    R: Authorize,
     LS: Storage<LinkEntry<I>>,
     PS: Storage<PipeEntry<R>>,
 {
@@ -25,7 +25,7 @@ where
     /// handed to `handle` at once, with its receiver in its place in the table.
     ///
     /// It does a bounded amount of work, and calls nobody but `handle`, once at most. It
-    /// never returns [`Polled::Message`] or [`Polled::Later`].
+    /// never returns [`Polled::Message`] or [`Polled::Deferred`].
     ///
     /// For a message that is none of the receiver's type, `handle` returns [`Undecodable`]:
     /// the link is cut off then.
@@ -33,16 +33,16 @@ where
     pub fn poll_with(
         &mut self,
         link: LinkId,
-        handle: impl FnOnce(&mut R, Parcel<'_>) -> Result<(), Undecodable>,
+        handle: impl FnOnce(&mut R, Payload<'_>) -> Result<(), Undecodable>,
     ) -> Polled<R> {
-        self.poll_by(link, |receiver, parcel| handle(receiver, parcel).map(|()| None))
+        self.poll_by(link, |receiver, payload| handle(receiver, payload).map(|()| None))
     }
 
     #[inline]
     fn poll_by(
         &mut self,
         link: LinkId,
-        accept: impl FnOnce(&mut R, Parcel<'_>) -> Result<Option<Accepted>, Undecodable>,
+        accept: impl FnOnce(&mut R, Payload<'_>) -> Result<Option<Delivery>, Undecodable>,
     ) -> Polled<R> {
         if !self.state.is_running() {
             return Polled::Empty;
@@ -53,28 +53,28 @@ where
         let sorted = match inlet.poll() {
             Ok(None) => return Polled::Empty,
             Ok(Some(arrival)) => self.pipes.sort(link, arrival, accept),
-            Err(end) => Err(Amiss::Ended(end)),
+            Err(end) => Err(ArrivalFault::Ended(end)),
         };
         sorted.unwrap_or_else(|amiss| self.amiss(link, amiss))
     }
 
     /// Not the usual case.
     #[cold]
-    fn amiss(&mut self, link: LinkId, amiss: Amiss) -> Polled<R> {
+    fn amiss(&mut self, link: LinkId, amiss: ArrivalFault) -> Polled<R> {
         match amiss {
-            Amiss::Ended(end) => {
+            ArrivalFault::Ended(end) => {
                 if let LinkEnd::Refused(_) = end {
                     self.count_refused(link);
                 }
                 self.end_link(link, end);
                 self.next_end(link)
             }
-            Amiss::Refused(refusal) => {
+            ArrivalFault::Refused(violation) => {
                 self.count_refused(link);
-                self.end_link(link, LinkEnd::Refused(refusal));
-                Polled::Quiet
+                self.end_link(link, LinkEnd::Refused(violation));
+                Polled::Handled
             }
-            Amiss::LateStart(connection) => {
+            ArrivalFault::LateStart(connection) => {
                 if let Some(entry) = self.links.get_mut(link.0)
                     && entry.warnings < WARNINGS_PER_LINK
                 {
@@ -85,7 +85,7 @@ where
                         connection.generation()
                     );
                 }
-                Polled::Quiet
+                Polled::Handled
             }
         }
     }
@@ -131,11 +131,11 @@ where
     /// [`accept`](Receive::accept).
     #[inline]
     pub fn poll(&mut self, link: LinkId) -> Polled<R> {
-        self.poll_by(link, |receiver, parcel| receiver.accept(parcel).map(Some))
+        self.poll_by(link, |receiver, payload| receiver.accept(payload).map(Some))
     }
 
     /// Says what is to be done about what the inlet of `link` has returned, for a caller to
-    /// whom it [is lent](Router::lend_inlet). After an end, or when the link
+    /// whom it [is lent](Router::take_inlet). After an end, or when the link
     /// [is ending](Router::is_ending), the inlet is not to be polled again.
     #[inline]
     pub fn route(
@@ -150,32 +150,32 @@ where
         let sorted = match arrival {
             Ok(None) => return Polled::Empty,
             // It would not be told of the end.
-            Ok(Some(Arrival::Started { .. })) if self.is_ending(link) => return Polled::Quiet,
+            Ok(Some(Arrival::Started { .. })) if self.is_ending(link) => return Polled::Handled,
             Ok(Some(arrival)) => {
                 let accept =
-                    |receiver: &mut R, parcel: Parcel<'_>| receiver.accept(parcel).map(Some);
+                    |receiver: &mut R, payload: Payload<'_>| receiver.accept(payload).map(Some);
                 self.pipes.sort(link, arrival, accept)
             }
-            Err(end) => Err(Amiss::Ended(end)),
+            Err(end) => Err(ArrivalFault::Ended(end)),
         };
         sorted.unwrap_or_else(|amiss| self.amiss(link, amiss))
     }
 }
 
 /// What an arrival can come to beside something [`Polled`].
-enum Amiss {
+enum ArrivalFault {
     /// The link has ended.
     Ended(LinkEnd),
     /// No honest worker sends this.
-    Refused(Refusal),
+    Refused(ProtocolError),
     /// A worker started a pipe that had been closed.
     LateStart(ConnectionId),
 }
 
-type Sorted<R> = Result<Polled<R>, Amiss>;
+type Routed<R> = Result<Polled<R>, ArrivalFault>;
 
-fn ended<R>(lent: Option<super::Lent<R>>, end: End) -> Polled<R> {
-    lent.map_or(Polled::Quiet, |lent| Polled::Ended(lent, end))
+fn ended<R>(lent: Option<super::CheckedOut<R>>, end: End) -> Polled<R> {
+    lent.map_or(Polled::Handled, |lent| Polled::Ended(lent, end))
 }
 
 impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
@@ -184,16 +184,16 @@ impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
         &mut self,
         link: LinkId,
         arrival: Arrival<'_>,
-        accept: impl FnOnce(&mut R, Parcel<'_>) -> Result<Option<Accepted>, Undecodable>,
-    ) -> Sorted<R>
+        accept: impl FnOnce(&mut R, Payload<'_>) -> Result<Option<Delivery>, Undecodable>,
+    ) -> Routed<R>
     where
-        R: Admit,
+        R: Authorize,
     {
         match arrival {
-            Arrival::Message { connection, parcel } => {
-                self.message(link, connection, parcel, accept)
+            Arrival::Message { connection, payload } => {
+                self.message(link, connection, payload, accept)
             }
-            Arrival::Partial => Ok(Polled::Quiet),
+            Arrival::Partial => Ok(Polled::Handled),
             Arrival::Started { connection, nonce } => self.started(link, connection, nonce),
             Arrival::Stopped { connection, end } => self.stopped(link, connection, end),
             Arrival::Missed { connection, count } => self.missed(link, connection, count),
@@ -205,9 +205,9 @@ impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
         &mut self,
         link: LinkId,
         connection: ConnectionId,
-        parcel: Parcel<'_>,
-        accept: impl FnOnce(&mut R, Parcel<'_>) -> Result<Option<Accepted>, Undecodable>,
-    ) -> Sorted<R> {
+        payload: Payload<'_>,
+        accept: impl FnOnce(&mut R, Payload<'_>) -> Result<Option<Delivery>, Undecodable>,
+    ) -> Routed<R> {
         let Some(PipeEntry { owner, phase: Phase::Open, receiver }) =
             self.table.get_mut(connection.0)
         else {
@@ -217,38 +217,39 @@ impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
             return self.stray(link, connection);
         }
         // It is lent only while a handler runs, and no handler routes.
-        let Some(open) = receiver else { return Ok(Polled::Quiet) };
-        self.counters.bytes += parcel.len() as u64;
-        match accept(open, parcel) {
+        let Some(open) = receiver else { return Ok(Polled::Handled) };
+        self.counters.bytes += payload.len() as u64;
+        match accept(open, payload) {
             Ok(None) => {
                 self.counters.routed += 1;
-                Ok(Polled::Quiet)
+                Ok(Polled::Handled)
             }
-            Ok(Some(Accepted::Now)) => {
+            Ok(Some(Delivery::Immediate)) => {
                 self.counters.routed += 1;
-                let lent = receiver.take().map(|receiver| super::Lent { connection, receiver });
-                Ok(lent.map_or(Polled::Quiet, Polled::Message))
+                let lent =
+                    receiver.take().map(|receiver| super::CheckedOut { connection, receiver });
+                Ok(lent.map_or(Polled::Handled, Polled::Message))
             }
-            Ok(Some(Accepted::Later(superseded))) => {
+            Ok(Some(Delivery::Deferred { superseded })) => {
                 self.counters.superseded += superseded;
-                Ok(Polled::Later(connection))
+                Ok(Polled::Deferred(connection))
             }
-            Err(Undecodable) => Err(Amiss::Refused(Refusal::Undecodable)),
+            Err(Undecodable) => Err(ArrivalFault::Refused(ProtocolError::Undecodable)),
         }
     }
 
     /// A message for a pipe that is not open on this link.
     #[cold]
-    fn stray(&mut self, link: LinkId, connection: ConnectionId) -> Sorted<R> {
+    fn stray(&mut self, link: LinkId, connection: ConnectionId) -> Routed<R> {
         match self.table.standing(connection.0) {
-            Standing::Unknown => Err(Amiss::Refused(Refusal::NotYours)),
-            Standing::Gone => {
+            KeyStatus::Unknown => Err(ArrivalFault::Refused(ProtocolError::NotYours)),
+            KeyStatus::Gone => {
                 // Nobody's pipe: there is nobody to deceive. Most likely it was closed
                 // before the worker started it.
                 self.counters.discarded_closed += 1;
-                Ok(Polled::Quiet)
+                Ok(Polled::Handled)
             }
-            Standing::Present => match self.table.get_mut(connection.0) {
+            KeyStatus::Present => match self.table.get_mut(connection.0) {
                 Some(PipeEntry { owner, phase: Phase::Closed { warned }, .. })
                     if *owner == Owner::of(link) =>
                 {
@@ -260,63 +261,63 @@ impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
                             connection.generation()
                         );
                     }
-                    Ok(Polled::Quiet)
+                    Ok(Polled::Handled)
                 }
-                _ => Err(Amiss::Refused(Refusal::NotYours)),
+                _ => Err(ArrivalFault::Refused(ProtocolError::NotYours)),
             },
         }
     }
 
-    fn started(&mut self, link: LinkId, connection: ConnectionId, nonce: Nonce) -> Sorted<R>
+    fn started(&mut self, link: LinkId, connection: ConnectionId, nonce: Nonce) -> Routed<R>
     where
-        R: Admit,
+        R: Authorize,
     {
         let standing = self.table.standing(connection.0);
         match self.table.get_mut(connection.0) {
             Some(entry) if entry.phase == Phase::Waiting => {
                 match &entry.receiver {
-                    Some(receiver) if receiver.admits(nonce) => {}
-                    _ => return Err(Amiss::Refused(Refusal::NotYours)),
+                    Some(receiver) if receiver.authorizes(nonce) => {}
+                    _ => return Err(ArrivalFault::Refused(ProtocolError::NotYours)),
                 }
                 entry.owner = Owner::of(link);
                 entry.phase = Phase::Open;
                 debug!("pipe #{}.{} started", connection.index(), connection.generation());
-                Ok(Polled::Quiet)
+                Ok(Polled::Handled)
             }
             Some(entry) if entry.owner == Owner::of(link) => {
-                Err(Amiss::Refused(Refusal::OutOfTurn))
+                Err(ArrivalFault::Refused(ProtocolError::OutOfTurn))
             }
-            None if standing == Standing::Gone => Err(Amiss::LateStart(connection)),
-            _ => Err(Amiss::Refused(Refusal::NotYours)),
+            None if standing == KeyStatus::Gone => Err(ArrivalFault::LateStart(connection)),
+            _ => Err(ArrivalFault::Refused(ProtocolError::NotYours)),
         }
     }
 
-    fn stopped(&mut self, link: LinkId, connection: ConnectionId, end: End) -> Sorted<R> {
+    fn stopped(&mut self, link: LinkId, connection: ConnectionId, end: End) -> Routed<R> {
         let key = connection.0;
         match self.table.get(key) {
             Some(entry) if entry.owner == Owner::of(link) && entry.phase != Phase::Waiting => {
                 if entry.is_closed() {
                     self.table.remove(key);
-                    Ok(Polled::Quiet)
+                    Ok(Polled::Handled)
                 } else {
                     Ok(ended(self.take_ended(key), end))
                 }
             }
-            None if self.table.standing(key) == Standing::Gone => Ok(Polled::Quiet),
-            _ => Err(Amiss::Refused(Refusal::NotYours)),
+            None if self.table.standing(key) == KeyStatus::Gone => Ok(Polled::Handled),
+            _ => Err(ArrivalFault::Refused(ProtocolError::NotYours)),
         }
     }
 
-    fn missed(&mut self, link: LinkId, connection: ConnectionId, count: u64) -> Sorted<R> {
+    fn missed(&mut self, link: LinkId, connection: ConnectionId, count: u64) -> Routed<R> {
         let missed = match self.table.get(connection.0) {
             Some(entry) => entry.owner == Owner::of(link) && entry.phase != Phase::Waiting,
             // Nobody's pipe, as in `stray`.
-            None => self.table.standing(connection.0) == Standing::Gone,
+            None => self.table.standing(connection.0) == KeyStatus::Gone,
         };
         if !missed {
-            return Err(Amiss::Refused(Refusal::NotYours));
+            return Err(ArrivalFault::Refused(ProtocolError::NotYours));
         }
         self.counters.missed = self.counters.missed.saturating_add(count);
-        Ok(Polled::Quiet)
+        Ok(Polled::Handled)
     }
 }

@@ -2,9 +2,9 @@
 
 use super::Router;
 use super::pipes::PipeEntry;
+use crate::error::AttachError;
 use crate::id::LinkId;
 use crate::inlet::{Inlet, LinkEnd};
-use crate::refused::AttachError;
 use crate::table::Storage;
 
 /// One link in the table of links.
@@ -66,7 +66,7 @@ where
     /// Lends out the inlet of a link, for a caller that polls it several times and
     /// [routes](Router::route) what it gets. `None` when the link has ended, its inlet is
     /// lent, or the router does not run; [`poll`](Router::poll) says more then.
-    pub fn lend_inlet(&mut self, link: LinkId) -> Option<I> {
+    pub fn take_inlet(&mut self, link: LinkId) -> Option<I> {
         if !self.state.is_running() {
             return None;
         }
@@ -74,7 +74,7 @@ where
     }
 
     /// Takes back an inlet. It is dropped when the link has ended meanwhile.
-    pub fn restore_inlet(&mut self, link: LinkId, inlet: I) {
+    pub fn put_inlet(&mut self, link: LinkId, inlet: I) {
         if let Some(entry) = self.links.get_mut(link.0)
             && entry.ending.is_none()
         {

@@ -1,11 +1,11 @@
 //! The router's pipes: the routing table, and what the foreground does to it.
 
 use super::links::LinkEntry;
-use super::{Lent, Router};
+use super::{CheckedOut, Router};
 use crate::counters::Counters;
+use crate::error::{ClosePipeError, PipeError, PipeErrorKind};
 use crate::id::{ConnectionId, LinkId};
 use crate::log::debug;
-use crate::refused::{ClosePipeError, PipeError, PipeRefused};
 use crate::table::{Key, Storage, Table};
 
 /// One pipe in the routing table.
@@ -92,21 +92,21 @@ impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
     }
 
     /// Takes the next pipe out of the table, whatever it is.
-    pub(super) fn take_next(&mut self) -> Option<Option<Lent<R>>> {
+    pub(super) fn take_next(&mut self) -> Option<Option<CheckedOut<R>>> {
         let (key, _) = self.table.next_from(0)?;
         let entry = self.table.remove(key)?;
         if !entry.is_closed() {
             self.open -= 1;
         }
-        Some(entry.receiver.map(|receiver| Lent { connection: ConnectionId(key), receiver }))
+        Some(entry.receiver.map(|receiver| CheckedOut { connection: ConnectionId(key), receiver }))
     }
 
     /// Takes a pipe out of the table that has ended.
-    pub(super) fn take_ended(&mut self, key: Key) -> Option<Lent<R>> {
+    pub(super) fn take_ended(&mut self, key: Key) -> Option<CheckedOut<R>> {
         self.open -= 1;
         debug!("pipe #{}.{} ended", key.index, key.generation);
         let receiver = self.table.remove(key)?.receiver?;
-        Some(Lent { connection: ConnectionId(key), receiver })
+        Some(CheckedOut { connection: ConnectionId(key), receiver })
     }
 }
 
@@ -141,7 +141,7 @@ where
     /// # Errors
     ///
     /// As [`pipe`](Router::pipe).
-    pub fn granted_pipe(
+    pub fn trusted_pipe(
         &mut self,
         link: LinkId,
         receiver: R,
@@ -156,12 +156,12 @@ where
         receiver: R,
     ) -> Result<ConnectionId, PipeError<R>> {
         if !self.state.is_running() {
-            return Err(PipeError::new(receiver, PipeRefused::NotRunning));
+            return Err(PipeError::new(receiver, PipeErrorKind::NotRunning));
         }
         if let Some(link) = link
             && self.links.get(link.0).is_none_or(|entry| entry.ending.is_some())
         {
-            return Err(PipeError::new(receiver, PipeRefused::NoSuchLink));
+            return Err(PipeError::new(receiver, PipeErrorKind::NoSuchLink));
         }
         let owner = link.map_or(Owner::ANY, Owner::of);
         let entry = |receiver| PipeEntry { owner, phase, receiver: Some(receiver) };
@@ -169,7 +169,7 @@ where
         let key = pipes
             .table
             .insert(receiver, entry)
-            .map_err(|receiver| PipeError::new(receiver, PipeRefused::TableFull))?;
+            .map_err(|receiver| PipeError::new(receiver, PipeErrorKind::TableFull))?;
         pipes.open += 1;
         pipes.counters.most_pipes = pipes.counters.most_pipes.max(pipes.open);
         debug!("pipe #{}.{} made", key.index, key.generation);
@@ -187,7 +187,7 @@ where
     pub fn close_pipe(
         &mut self,
         connection: ConnectionId,
-    ) -> Result<Option<Lent<R>>, ClosePipeError> {
+    ) -> Result<Option<CheckedOut<R>>, ClosePipeError> {
         if !self.state.is_running() {
             return Err(ClosePipeError::NotRunning);
         }
@@ -207,7 +207,7 @@ where
         };
         self.pipes.open -= 1;
         debug!("pipe #{}.{} closed", connection.index(), connection.generation());
-        Ok(receiver.map(|receiver| Lent { connection, receiver }))
+        Ok(receiver.map(|receiver| CheckedOut { connection, receiver }))
     }
 
     /// Whether the pipe has neither ended nor been closed.
@@ -232,18 +232,18 @@ where
     }
 
     /// Lends out a receiver that accepted a message to be handled
-    /// [`Later`](crate::Accepted::Later). `None` when its pipe has been closed since.
-    pub fn lend(&mut self, connection: ConnectionId) -> Option<Lent<R>> {
+    /// [`Later`](crate::Delivery::Later). `None` when its pipe has been closed since.
+    pub fn lend(&mut self, connection: ConnectionId) -> Option<CheckedOut<R>> {
         let entry = self.pipes.table.get_mut(connection.0)?;
         let receiver = entry.receiver.take()?;
         self.pipes.counters.routed += 1;
-        Some(Lent { connection, receiver })
+        Some(CheckedOut { connection, receiver })
     }
 
     /// Takes back a receiver. It is returned when its pipe was closed while it was lent, to
     /// be told [`End::Closed`](crate::End::Closed).
     #[inline]
-    pub fn restore(&mut self, lent: Lent<R>) -> Option<Lent<R>> {
+    pub fn restore(&mut self, lent: CheckedOut<R>) -> Option<CheckedOut<R>> {
         match self.pipes.table.get_mut(lent.connection.0) {
             Some(PipeEntry { phase: Phase::Open | Phase::Waiting, receiver, .. }) => {
                 *receiver = Some(lent.receiver);

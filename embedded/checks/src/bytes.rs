@@ -1,6 +1,6 @@
 //! Links of bytes.
 
-use homing_core::{End, Overflow, Reason, Refusal};
+use homing_core::{End, Overflow, ProtocolError, SendErrorKind};
 use homing_transport_static::{Bytes, BytesLink, StaticSender};
 use serde::{Deserialize, Serialize};
 
@@ -17,19 +17,19 @@ pub(crate) fn types() -> Result<(), Failed> {
     static LINK: BytesLink<8, 8> = BytesLink::new();
     let mut rig = Rig::new(&LINK)?;
     let (_, mut numbers) = rig.started(0)?;
-    let pipe = done(rig.router.granted_pipe(rig.link, To(1)))?;
+    let pipe = done(rig.router.trusted_pipe(rig.link, To(1)))?;
     let mut readings: StaticSender<Reading, Bytes<8>> =
-        done(rig.road.sender(pipe, Overflow::GiveBack))?;
+        done(rig.factory.sender(pipe, Overflow::GiveBack))?;
     done(readings.start())?;
 
     done(numbers.send(u32::MAX))?;
     done(readings.send(Reading { celsius: -40, sensor: [1, 2, 3] }))?;
     let (mut number, mut reading) = (None, None);
     for _ in 0..2 {
-        rig.router.poll_with(rig.link, |to, parcel| {
+        rig.router.poll_with(rig.link, |to, payload| {
             match to {
-                To(0) => number = Some(parcel.decode::<u32>()?),
-                _ => reading = Some(parcel.decode::<Reading>()?),
+                To(0) => number = Some(payload.decode::<u32>()?),
+                _ => reading = Some(payload.decode::<Reading>()?),
             }
             Ok(())
         });
@@ -44,8 +44,8 @@ pub(crate) fn too_large() -> Result<(), Failed> {
     static LINK: BytesLink<3, 8> = BytesLink::new();
     let mut rig = Rig::new(&LINK)?;
     let (_, mut sender) = rig.started(0)?;
-    let refused = sender.send(u32::MAX).map_err(|error| (error.reason(), error.into_message()));
-    ensure!(refused == Err((Reason::TooLarge { len: 5, max: 3 }, u32::MAX)));
+    let refused = sender.send(u32::MAX).map_err(|error| (error.kind(), error.into_message()));
+    ensure!(refused == Err((SendErrorKind::TooLarge { len: 5, max: 3 }, u32::MAX)));
     done(sender.send((1 << 21) - 1))?;
     rig.drain();
     ensure!(rig.heard == [(0, Told::Message((1 << 21) - 1))]);
@@ -57,18 +57,19 @@ pub(crate) fn undecodable() -> Result<(), Failed> {
     let mut rig = Rig::new(&LINK)?;
     let (pipe, mut sender) = rig.started(0)?;
     let (_, _other) = rig.started(1)?;
-    let mut liar: StaticSender<bool, Bytes<8>> = done(rig.road.sender(pipe, Overflow::GiveBack))?;
+    let mut liar: StaticSender<bool, Bytes<8>> =
+        done(rig.factory.sender(pipe, Overflow::GiveBack))?;
     done(liar.start())?;
     done(sender.send(5))?;
     done(sender.send(u32::MAX))?;
     done(liar.send(true))?;
     // More bytes than a `u32` has.
     let mut liar: StaticSender<(u32, u8), Bytes<8>> =
-        done(rig.road.sender(pipe, Overflow::GiveBack))?;
+        done(rig.factory.sender(pipe, Overflow::GiveBack))?;
     done(liar.start())?;
     done(liar.send((1, 1)))?;
     ensure!(rig.drain());
-    let refused = Told::Ended(End::Refused(Refusal::Undecodable));
+    let refused = Told::Ended(End::Refused(ProtocolError::Undecodable));
     let told = [
         (0, Told::Message(5)),
         (0, Told::Message(u32::MAX)),

@@ -1,6 +1,6 @@
 //! How pipes and links end.
 
-use homing_core::{End, Exit, LinkEnd, PipeRefused};
+use homing_core::{End, Exit, LinkEnd, PipeErrorKind};
 use homing_transport_static::ValueLink;
 
 use crate::Failed;
@@ -35,9 +35,9 @@ pub(crate) fn link() -> Result<(), Failed> {
     let exit = Some(Exit::Code(3));
     rig.router.end_link(rig.link, LinkEnd::Gone(exit));
     ensure!(a.send(1).is_err_and(|error| error.is_disconnected()));
-    match rig.router.granted_pipe(rig.link, To(3)) {
+    match rig.router.trusted_pipe(rig.link, To(3)) {
         Ok(_) => return Err(Failed { what: "the link has ended", line: line!() }),
-        Err(error) => ensure!(error.reason() == PipeRefused::NoSuchLink),
+        Err(error) => ensure!(error.kind() == PipeErrorKind::NoSuchLink),
     }
     ensure!(rig.drain());
     ensure!(rig.heard == [(0, Told::Ended(End::Lost(exit))), (2, Told::Ended(End::Lost(exit)))]);

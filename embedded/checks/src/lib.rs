@@ -31,7 +31,7 @@ pub type Check = (&'static str, fn() -> Result<(), Failed>);
 /// All of them.
 pub const ALL: &[Check] = &[
     ("a sender is initial, open, then closed", senders::states),
-    ("a sender says how it left, once", senders::leaving),
+    ("a sender says how it left, once", senders::reason),
     ("a scope starts and stops", senders::scope),
     ("a send rings the bell", senders::bell),
     ("without a foreground a sender is disconnected", senders::disconnected),
@@ -43,7 +43,7 @@ pub const ALL: &[Check] = &[
     ("another router's names are refused", pipes::foreign),
     ("a link speaks only for its own pipes", pipes::not_yours),
     ("a full link gives the message back", room::full),
-    ("a full link can be left", room::leaving),
+    ("a full link can be left", room::reason),
     ("dropped messages are counted, and reported", room::dropping),
     ("there is room for the end of every pipe", room::ends),
     ("policies that cannot be kept are refused", room::policies),

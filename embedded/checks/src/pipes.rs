@@ -1,9 +1,9 @@
 //! Pipes: how they are told apart, and closed.
 
-use homing_core::wake::Pinged;
+use homing_core::wake::PollPingee;
 use homing_core::{
-    Accepted, Admit, ClosePipeError, ConnectionId, End, FixedRouter, Overflow, Parcel, Polled,
-    Receive, Refusal, Router, Undecodable,
+    Authorize, ClosePipeError, ConnectionId, Delivery, End, FixedRouter, Overflow, Payload, Polled,
+    ProtocolError, Receive, Router, Undecodable,
 };
 use homing_transport_static::{ValueInlet, ValueLink};
 
@@ -67,7 +67,7 @@ pub(crate) fn generations() -> Result<(), Failed> {
     ensure!(!rig.router.has_pipe(first) && rig.router.has_pipe(second));
 
     // A sender of the pipe that is gone says nothing to the one that took its place.
-    let mut late = done(rig.road.sender::<u32>(first, Overflow::GiveBack))?;
+    let mut late = done(rig.factory.sender::<u32>(first, Overflow::GiveBack))?;
     done(late.start())?;
     done(late.send(1))?;
     done(sender.send(2))?;
@@ -80,24 +80,24 @@ pub(crate) fn generations() -> Result<(), Failed> {
 /// A receiver that keeps its message until it is lent out.
 struct Keeper(Option<u32>);
 
-impl Admit for Keeper {}
+impl Authorize for Keeper {}
 
 impl Receive for Keeper {
-    fn accept(&mut self, parcel: Parcel<'_>) -> Result<Accepted, Undecodable> {
-        self.0 = Some(parcel.take()?);
-        Ok(Accepted::Now)
+    fn accept(&mut self, payload: Payload<'_>) -> Result<Delivery, Undecodable> {
+        self.0 = Some(payload.take()?);
+        Ok(Delivery::Immediate)
     }
 }
 
 pub(crate) fn lent() -> Result<(), Failed> {
     static LINK: ValueLink<u32, 8> = ValueLink::new();
-    static BELL: Pinged = Pinged::new();
-    let (road, inlet) = done(LINK.split(&BELL))?;
+    static BELL: PollPingee = PollPingee::new();
+    let (factory, inlet) = done(LINK.split(&BELL))?;
     let mut router: FixedRouter<ValueInlet<u32>, Keeper, 1, 1> = Router::fixed();
     done(router.start())?;
     let link = done(router.attach(inlet))?;
-    let pipe = done(router.granted_pipe(link, Keeper(None)))?;
-    let mut sender = done(road.sender::<u32>(pipe, Overflow::GiveBack))?;
+    let pipe = done(router.trusted_pipe(link, Keeper(None)))?;
+    let mut sender = done(factory.sender::<u32>(pipe, Overflow::GiveBack))?;
     done(sender.start())?;
     done(sender.send(1))?;
     done(sender.send(2))?;
@@ -137,21 +137,21 @@ pub(crate) fn foreign() -> Result<(), Failed> {
 pub(crate) fn not_yours() -> Result<(), Failed> {
     static LINK: ValueLink<u32, 8> = ValueLink::new();
     static OTHER: ValueLink<u32, 8> = ValueLink::new();
-    static BELL: Pinged = Pinged::new();
+    static BELL: PollPingee = PollPingee::new();
     let mut rig = Rig::new(&LINK)?;
     let (pipe, mut sender) = rig.started(0)?;
-    let (road, inlet) = done(OTHER.split(&BELL))?;
+    let (factory, inlet) = done(OTHER.split(&BELL))?;
     let other = done(rig.router.attach(inlet))?;
 
-    let mut stranger = done(road.sender::<u32>(pipe, Overflow::GiveBack))?;
+    let mut stranger = done(factory.sender::<u32>(pipe, Overflow::GiveBack))?;
     done(stranger.start())?;
     done(stranger.send(1))?;
     let polled = rig.router.poll_with(other, |_, _| Ok(()));
-    ensure!(matches!(polled, Polled::Quiet));
+    ensure!(matches!(polled, Polled::Handled));
     ensure!(rig.router.is_ending(other));
     ensure!(stranger.send(2).is_err_and(|error| error.is_disconnected()));
     match rig.router.poll_with(other, |_, _| Ok(())) {
-        Polled::LinkEnded(end) => ensure!(end == Refusal::NotYours.into()),
+        Polled::LinkEnded(end) => ensure!(end == ProtocolError::NotYours.into()),
         _ => return Err(Failed { what: "the link has ended", line: line!() }),
     }
     ensure!(rig.router.counters().refused_links == 1);

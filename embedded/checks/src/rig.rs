@@ -1,11 +1,11 @@
 //! A router with one link, whose receivers only write down what they are told.
 
 use heapless::Vec;
-use homing_core::wake::Pinged;
+use homing_core::wake::PollPingee;
 use homing_core::{
-    Admit, ConnectionId, End, FixedRouter, LinkId, Overflow, Polled, Router, Undecodable,
+    Authorize, ConnectionId, End, FixedRouter, LinkId, Overflow, Polled, Router, Undecodable,
 };
-use homing_transport_static::{Cargo, Carry, StaticInlet, StaticLink, StaticRoad, StaticSender};
+use homing_transport_static::{Cargo, Carry, StaticFactory, StaticInlet, StaticLink, StaticSender};
 
 use crate::Failed;
 
@@ -13,7 +13,7 @@ use crate::Failed;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct To(pub(crate) u8);
 
-impl Admit for To {}
+impl Authorize for To {}
 
 /// What a receiver was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,22 +26,22 @@ pub(crate) type Heard = Vec<(u8, Told), 32>;
 
 /// Rung by the links of all checks. They run one after another on a chip, but tests may not:
 /// only a check with a bell of its own may look at it.
-static BELL: Pinged = Pinged::new();
+static BELL: PollPingee = PollPingee::new();
 
 pub(crate) struct Rig<C: Cargo> {
     pub(crate) router: FixedRouter<StaticInlet<C>, To, 2, 4>,
-    pub(crate) road: StaticRoad<C>,
+    pub(crate) factory: StaticFactory<C>,
     pub(crate) link: LinkId,
     pub(crate) heard: Heard,
 }
 
 impl<C: Carry<u32>> Rig<C> {
     pub(crate) fn new<const N: usize>(link: &'static StaticLink<C, N>) -> Result<Self, Failed> {
-        let (road, inlet) = done(link.split(&BELL))?;
+        let (factory, inlet) = done(link.split(&BELL))?;
         let mut router = Router::fixed();
         done(router.start())?;
         let link = done(router.attach(inlet))?;
-        Ok(Self { router, road, link, heard: Heard::new() })
+        Ok(Self { router, factory, link, heard: Heard::new() })
     }
 
     /// Makes a pipe, and its sender.
@@ -49,8 +49,8 @@ impl<C: Carry<u32>> Rig<C> {
         &mut self,
         name: u8,
     ) -> Result<(ConnectionId, StaticSender<u32, C>), Failed> {
-        let pipe = done(self.router.granted_pipe(self.link, To(name)))?;
-        Ok((pipe, done(self.road.sender(pipe, Overflow::GiveBack))?))
+        let pipe = done(self.router.trusted_pipe(self.link, To(name)))?;
+        Ok((pipe, done(self.factory.sender(pipe, Overflow::GiveBack))?))
     }
 
     /// Makes a pipe, and its sender, and starts that.
@@ -67,8 +67,8 @@ impl<C: Carry<u32>> Rig<C> {
     pub(crate) fn drain(&mut self) -> bool {
         loop {
             let heard = &mut self.heard;
-            let polled = self.router.poll_with(self.link, |to, parcel| {
-                let message = C::open(parcel)?;
+            let polled = self.router.poll_with(self.link, |to, payload| {
+                let message = C::open(payload)?;
                 heard.push((to.0, Told::Message(message))).map_err(|_| Undecodable)
             });
             match polled {

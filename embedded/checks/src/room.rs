@@ -1,7 +1,7 @@
 //! Queues and tables that are full.
 
-use homing_core::wake::Pinged;
-use homing_core::{AttachError, End, Overflow, PipeRefused};
+use homing_core::wake::PollPingee;
+use homing_core::{AttachError, End, Overflow, PipeErrorKind};
 use homing_transport_static::{AlreadySplit, SenderRefused, ValueLink};
 
 use crate::Failed;
@@ -26,7 +26,7 @@ pub(crate) fn full() -> Result<(), Failed> {
     Ok(())
 }
 
-pub(crate) fn leaving() -> Result<(), Failed> {
+pub(crate) fn reason() -> Result<(), Failed> {
     static LINK: ValueLink<u32, 4> = ValueLink::new();
     let mut rig = Rig::new(&LINK)?;
     let (_, mut a) = rig.started(0)?;
@@ -45,8 +45,8 @@ pub(crate) fn leaving() -> Result<(), Failed> {
 pub(crate) fn dropping() -> Result<(), Failed> {
     static LINK: ValueLink<u32, 4> = ValueLink::new();
     let mut rig = Rig::new(&LINK)?;
-    let pipe = done(rig.router.granted_pipe(rig.link, To(0)))?;
-    let mut sender = done(rig.road.sender::<u32>(pipe, Overflow::DropNewest))?;
+    let pipe = done(rig.router.trusted_pipe(rig.link, To(0)))?;
+    let mut sender = done(rig.factory.sender::<u32>(pipe, Overflow::DropNewest))?;
     done(sender.start())?;
     for message in 0..5 {
         done(sender.send(message))?;
@@ -67,30 +67,30 @@ pub(crate) fn ends() -> Result<(), Failed> {
     let (_, mut a) = rig.started(0)?;
     let (_, b) = rig.started(1)?;
     let (_, c) = rig.started(2)?;
-    let pipe = done(rig.router.granted_pipe(rig.link, To(3)))?;
-    let refused = rig.road.sender::<u32>(pipe, Overflow::GiveBack).err();
+    let pipe = done(rig.router.trusted_pipe(rig.link, To(3)))?;
+    let refused = rig.factory.sender::<u32>(pipe, Overflow::GiveBack).err();
     ensure!(refused == Some(SenderRefused::NoRoom));
     ensure!(a.send(1).is_err_and(|error| error.is_full()));
     drop((b, c));
     // Their ends lie in the queue still.
     ensure!(a.send(1).is_err_and(|error| error.is_full()));
-    ensure!(rig.road.sender::<u32>(pipe, Overflow::GiveBack).is_err());
+    ensure!(rig.factory.sender::<u32>(pipe, Overflow::GiveBack).is_err());
     rig.drain();
     ensure!(a.send(1).is_ok());
-    ensure!(rig.road.sender::<u32>(pipe, Overflow::GiveBack).is_ok());
+    ensure!(rig.factory.sender::<u32>(pipe, Overflow::GiveBack).is_ok());
     Ok(())
 }
 
 pub(crate) fn policies() -> Result<(), Failed> {
     static LINK: ValueLink<u32, 4> = ValueLink::new();
     let mut rig = Rig::new(&LINK)?;
-    let pipe = done(rig.router.granted_pipe(rig.link, To(0)))?;
+    let pipe = done(rig.router.trusted_pipe(rig.link, To(0)))?;
     for policy in [Overflow::DropOldest, Overflow::LatestWins] {
-        let refused = rig.road.sender::<u32>(pipe, policy).err();
+        let refused = rig.factory.sender::<u32>(pipe, policy).err();
         ensure!(refused == Some(SenderRefused::Overflow(policy)));
     }
     // Nothing waits here.
-    let mut sender = done(rig.road.sender::<u32>(pipe, Overflow::Wait))?;
+    let mut sender = done(rig.factory.sender::<u32>(pipe, Overflow::Wait))?;
     done(sender.start())?;
     done(sender.send_all([1, 2]))?;
     ensure!(sender.send(3).is_err_and(|error| error.is_full()));
@@ -99,7 +99,7 @@ pub(crate) fn policies() -> Result<(), Failed> {
 
 pub(crate) fn split() -> Result<(), Failed> {
     static LINK: ValueLink<u32, 4> = ValueLink::new();
-    static BELL: Pinged = Pinged::new();
+    static BELL: PollPingee = PollPingee::new();
     let halves = done(LINK.split(&BELL))?;
     ensure!(LINK.split(&BELL).err() == Some(AlreadySplit));
     drop(halves);
@@ -109,28 +109,28 @@ pub(crate) fn split() -> Result<(), Failed> {
 
 pub(crate) fn tables() -> Result<(), Failed> {
     static LINKS: [ValueLink<u32, 4>; 3] = [const { ValueLink::new() }; 3];
-    static BELL: Pinged = Pinged::new();
+    static BELL: PollPingee = PollPingee::new();
     let [first, second, third] = &LINKS;
     let mut rig = Rig::new(first)?;
     let (_, inlet) = done(second.split(&BELL))?;
     done(rig.router.attach(inlet))?;
-    let (road, inlet) = done(third.split(&BELL))?;
+    let (factory, inlet) = done(third.split(&BELL))?;
     let Err(AttachError::TableFull(inlet)) = rig.router.attach(inlet) else {
         return Err(Failed { what: "there is room for two links", line: line!() });
     };
     // It is as good as before.
     let pipe = homing_core::ConnectionId::from_parts(0, 0);
-    let mut sender = done(road.sender::<u32>(pipe, Overflow::GiveBack))?;
+    let mut sender = done(factory.sender::<u32>(pipe, Overflow::GiveBack))?;
     ensure!(sender.start() == Ok(()));
     drop(inlet);
 
     for name in 0..4 {
-        done(rig.router.granted_pipe(rig.link, To(name)))?;
+        done(rig.router.trusted_pipe(rig.link, To(name)))?;
     }
-    match rig.router.granted_pipe(rig.link, To(4)) {
+    match rig.router.trusted_pipe(rig.link, To(4)) {
         Ok(_) => return Err(Failed { what: "there is room for four pipes", line: line!() }),
         Err(error) => {
-            ensure!(error.reason() == PipeRefused::TableFull);
+            ensure!(error.kind() == PipeErrorKind::TableFull);
             ensure!(error.into_receiver() == To(4));
         }
     }

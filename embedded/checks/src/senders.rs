@@ -2,8 +2,8 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use homing_core::wake::Pinged;
-use homing_core::{End, Overflow, Reason, SenderError, SenderState, WrongState};
+use homing_core::wake::PollPingee;
+use homing_core::{End, Overflow, SendErrorKind, SenderError, SenderState, WrongState};
 use homing_transport_static::ValueLink;
 
 use crate::Failed;
@@ -16,8 +16,8 @@ pub(crate) fn states() -> Result<(), Failed> {
     let (_, mut sender) = rig.pipe(0)?;
 
     ensure!(sender.state() == SenderState::Initial);
-    let refused = sender.send(1).map_err(|error| (error.reason(), error.into_message()));
-    ensure!(refused == Err((Reason::NotOpen(SenderState::Initial), 1)));
+    let refused = sender.send(1).map_err(|error| (error.kind(), error.into_message()));
+    ensure!(refused == Err((SendErrorKind::NotOpen(SenderState::Initial), 1)));
     ensure!(sender.stop() == wrong(SenderState::Initial));
 
     ensure!(sender.start() == Ok(()));
@@ -29,8 +29,8 @@ pub(crate) fn states() -> Result<(), Failed> {
     ensure!(sender.state() == SenderState::Closed);
     ensure!(sender.stop() == wrong(SenderState::Closed));
     ensure!(sender.start() == wrong(SenderState::Closed));
-    let refused = sender.try_send(3).map_err(|error| (error.reason(), error.into_message()));
-    ensure!(refused == Err((Reason::NotOpen(SenderState::Closed), 3)));
+    let refused = sender.try_send(3).map_err(|error| (error.kind(), error.into_message()));
+    ensure!(refused == Err((SendErrorKind::NotOpen(SenderState::Closed), 3)));
     ensure!(sender.counters().sent == 1);
 
     drop(sender);
@@ -39,7 +39,7 @@ pub(crate) fn states() -> Result<(), Failed> {
     Ok(())
 }
 
-pub(crate) fn leaving() -> Result<(), Failed> {
+pub(crate) fn reason() -> Result<(), Failed> {
     static LINK: ValueLink<u32, 8> = ValueLink::new();
     let mut rig = Rig::new(&LINK)?;
     let (_, open) = rig.started(0)?;
@@ -76,14 +76,14 @@ pub(crate) fn scope() -> Result<(), Failed> {
 
 pub(crate) fn bell() -> Result<(), Failed> {
     static LINK: ValueLink<u32, 8> = ValueLink::new();
-    static BELL: Pinged = Pinged::new();
-    let (road, inlet) = done(LINK.split(&BELL))?;
+    static BELL: PollPingee = PollPingee::new();
+    let (factory, inlet) = done(LINK.split(&BELL))?;
     let mut router: homing_core::FixedRouter<_, crate::rig::To, 1, 1> =
         homing_core::Router::fixed();
     done(router.start())?;
     let link = done(router.attach(inlet))?;
-    let pipe = done(router.granted_pipe(link, crate::rig::To(0)))?;
-    let mut sender = done(road.sender::<u32>(pipe, Overflow::GiveBack))?;
+    let pipe = done(router.trusted_pipe(link, crate::rig::To(0)))?;
+    let mut sender = done(factory.sender::<u32>(pipe, Overflow::GiveBack))?;
     done(sender.start())?;
     ensure!(!BELL.take());
     done(sender.send(1))?;
@@ -103,10 +103,10 @@ pub(crate) fn disconnected() -> Result<(), Failed> {
     done(rig.router.stop())?;
     ensure!(initial.start() == Err(SenderError::Disconnected));
     ensure!(initial.state() == SenderState::Closed);
-    let refused = open.send(7).map_err(|error| (error.reason(), error.into_message()));
-    ensure!(refused == Err((Reason::Disconnected, 7)));
+    let refused = open.send(7).map_err(|error| (error.kind(), error.into_message()));
+    ensure!(refused == Err((SendErrorKind::Disconnected, 7)));
     ensure!(open.stop() == Err(SenderError::Disconnected));
-    let mut late = done(rig.road.sender::<u32>(late, Overflow::GiveBack))?;
+    let mut late = done(rig.factory.sender::<u32>(late, Overflow::GiveBack))?;
     ensure!(late.start() == Err(SenderError::Disconnected));
     Ok(())
 }
@@ -125,10 +125,10 @@ impl Drop for Precious {
 
 pub(crate) fn dropped() -> Result<(), Failed> {
     static LINK: ValueLink<Precious, 4> = ValueLink::new();
-    static BELL: Pinged = Pinged::new();
-    let (road, inlet) = done(LINK.split(&BELL))?;
+    static BELL: PollPingee = PollPingee::new();
+    let (factory, inlet) = done(LINK.split(&BELL))?;
     let pipe = homing_core::ConnectionId::from_parts(0, 0);
-    let mut sender = done(road.sender::<Precious>(pipe, Overflow::DropNewest))?;
+    let mut sender = done(factory.sender::<Precious>(pipe, Overflow::DropNewest))?;
     done(sender.start())?;
     done(sender.send(Precious))?;
     done(sender.send(Precious))?;

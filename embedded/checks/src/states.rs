@@ -1,7 +1,7 @@
 //! The router's states.
 
-use homing_core::wake::Pinged;
-use homing_core::{AttachError, ClosePipeError, PipeRefused, RouterState, WrongState};
+use homing_core::wake::PollPingee;
+use homing_core::{AttachError, ClosePipeError, PipeErrorKind, RouterState, WrongState};
 use homing_transport_static::ValueLink;
 
 use crate::Failed;
@@ -10,7 +10,7 @@ use crate::rig::{Rig, To, done};
 pub(crate) fn router() -> Result<(), Failed> {
     static LINK: ValueLink<u32, 4> = ValueLink::new();
     static OTHER: ValueLink<u32, 4> = ValueLink::new();
-    static BELL: Pinged = Pinged::new();
+    static BELL: PollPingee = PollPingee::new();
     let wrong = |state| Err(WrongState { state });
     let mut rig = Rig::new(&LINK)?;
     let (pipe, _sender) = rig.started(0)?;
@@ -24,9 +24,9 @@ pub(crate) fn router() -> Result<(), Failed> {
     ensure!(router.stop() == wrong(RouterState::Stopped));
     ensure!(router.unlink() == wrong(RouterState::Stopped));
     ensure!(router.close_pipe(pipe).err() == Some(ClosePipeError::NotRunning));
-    match router.granted_pipe(rig.link, To(1)) {
+    match router.trusted_pipe(rig.link, To(1)) {
         Ok(_) => return Err(Failed { what: "the router does not run", line: line!() }),
-        Err(error) => ensure!(error.reason() == PipeRefused::NotRunning),
+        Err(error) => ensure!(error.kind() == PipeErrorKind::NotRunning),
     }
     let (_, inlet) = done(OTHER.split(&BELL))?;
     let Err(AttachError::NotRunning(inlet)) = router.attach(inlet) else {
@@ -38,6 +38,6 @@ pub(crate) fn router() -> Result<(), Failed> {
     ensure!(router.start() == Ok(()));
     let link = done(router.attach(inlet))?;
     ensure!(link != rig.link && !router.has_link(rig.link));
-    ensure!(router.granted_pipe(link, To(2)).is_ok_and(|again| again != pipe));
+    ensure!(router.trusted_pipe(link, To(2)).is_ok_and(|again| again != pipe));
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ::calloop::generic::Generic;
 use ::calloop::{EventSource as _, Interest, Mode, PostAction, Readiness, Token};
-use homing_router::{DoorbellSet, Home};
+use homing_router::{DoorbellSet, LoopBinding};
 
 pub(super) struct Wakeup {
     doorbells: DoorbellSet,
@@ -21,8 +21,8 @@ impl Wakeup {
         Ok(Self { doorbells, source: Generic::new(descriptor, Interest::READ, Mode::Level) })
     }
 
-    pub(super) fn home(&self) -> Home {
-        Home::watched(&self.doorbells)
+    pub(super) fn binding(&self) -> LoopBinding {
+        LoopBinding::readiness(&self.doorbells)
     }
 
     pub(super) fn source(&mut self) -> &mut Generic<OwnedFd> {

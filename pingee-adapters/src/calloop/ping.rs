@@ -5,7 +5,7 @@ use std::io;
 use ::calloop::ping::{Ping, PingSource, make_ping};
 use ::calloop::{EventSource as _, PostAction, Readiness, Token};
 use homing_core::Pinger;
-use homing_router::Home;
+use homing_router::LoopBinding;
 
 pub(super) struct Wakeup {
     ping: Ping,
@@ -18,8 +18,8 @@ impl Wakeup {
         Ok(Self { ping, source })
     }
 
-    pub(super) fn home(&self) -> Home {
-        Home::pinged(CalloopPinger(self.ping.clone()))
+    pub(super) fn binding(&self) -> LoopBinding {
+        LoopBinding::pinger(CalloopPinger(self.ping.clone()))
     }
 
     pub(super) fn source(&mut self) -> &mut PingSource {

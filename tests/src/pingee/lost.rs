@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
-use homing_core::wake::Flag;
+use homing_core::wake::WakeFlag;
 use homing_core::{Pingee, Pinger};
 
 use super::{PingeeRig, until};
@@ -14,19 +14,19 @@ use crate::background::background;
 /// A queue and a flag, as links have them.
 struct Queue<M> {
     messages: Mutex<VecDeque<M>>,
-    flag: Flag,
+    flag: WakeFlag,
 }
 
 impl<M> Default for Queue<M> {
     fn default() -> Self {
-        Self { messages: Mutex::default(), flag: Flag::new() }
+        Self { messages: Mutex::default(), flag: WakeFlag::new() }
     }
 }
 
 impl<M> Queue<M> {
     fn push(&self, message: M, pinger: &impl Pinger) {
         self.messages.lock().unwrap().push_back(message);
-        if self.flag.raise() {
+        if self.flag.set() {
             pinger.ping();
         }
     }
@@ -35,10 +35,10 @@ impl<M> Queue<M> {
     fn take(&self) -> Option<M> {
         let pop = || self.messages.lock().unwrap().pop_front();
         pop().or_else(|| {
-            self.flag.lower();
+            self.flag.clear();
             let found = pop();
             // Whoever raised it in between has pinged for nothing.
-            let _ = found.is_some() && self.flag.raise();
+            let _ = found.is_some() && self.flag.set();
             found
         })
     }

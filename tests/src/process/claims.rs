@@ -3,16 +3,16 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
-use homing_core::{End, Event, Exit, Refusal};
+use homing_core::{End, Event, Exit, ProtocolError};
 use homing_router::Worker;
 
 use super::role::DISCONNECTED;
 use super::{Honest, ProcessRig, Program, spawn};
+use crate::event_loops::EventLoopRig;
 use crate::foreground::{App, Foreground};
-use crate::homes::HomeRig;
 
 /// Starts a worker in a role that reads a ticket, for pipe 1. Its first pipe is number 0.
-fn claimant<R: ProcessRig, H: HomeRig>(
+fn claimant<R: ProcessRig, H: EventLoopRig>(
     foreground: &Foreground<H>,
     program: Program,
     role: &str,
@@ -32,7 +32,7 @@ fn give(worker: &Worker<App>, ticket: &homing_core::Ticket<u64>) {
 /// for, and the other workers, go on as if nothing had been.
 ///
 /// Who fails it lets any worker speak for any other.
-pub fn b19_a_wrong_claim_is_cut_off<R: ProcessRig, H: HomeRig>(program: Program) {
+pub fn b19_a_wrong_claim_is_cut_off<R: ProcessRig, H: EventLoopRig>(program: Program) {
     for role in ["claim-wrong", "claim-other"] {
         let mut foreground = Foreground::<H>::started();
         let mut honest = Honest::spawn::<R, H>(&foreground, program, 9);
@@ -44,7 +44,7 @@ pub fn b19_a_wrong_claim_is_cut_off<R: ProcessRig, H: HomeRig>(program: Program)
         let rogue = claimant::<R, H>(&foreground, program, role, 0);
         foreground.until("a message of each", |app| app.count(0) == 1 && app.count(2) == 1);
         give(&rogue, &ticket);
-        assert_eq!(foreground.end_of(0), End::Refused(Refusal::NotYours), "{role}");
+        assert_eq!(foreground.end_of(0), End::Refused(ProtocolError::NotYours), "{role}");
         foreground.until("the rogue's exit", |_| rogue.exit().is_some());
         assert_eq!(rogue.exit(), Some(Exit::Code(DISCONNECTED)), "{role}");
         assert_eq!(foreground.router.counters().refused_links, 1);
@@ -63,14 +63,14 @@ pub fn b19_a_wrong_claim_is_cut_off<R: ProcessRig, H: HomeRig>(program: Program)
 
 /// B19: a ticket is good for one claim. A worker that presents it twice is cut off; so is a
 /// second worker that presents it, while the first goes on.
-pub fn b19_a_ticket_is_good_once<R: ProcessRig, H: HomeRig>(program: Program) {
+pub fn b19_a_ticket_is_good_once<R: ProcessRig, H: EventLoopRig>(program: Program) {
     let mut foreground = Foreground::<H>::started();
     let mut honest = Honest::spawn::<R, H>(&foreground, program, 9);
     let twice = claimant::<R, H>(&foreground, program, "claim-twice", 0);
     let (ticket, _) = twice.pipe(|app: &mut App, event: Event<u64>| app.record(1, &event)).unwrap();
     give(&twice, &ticket);
-    assert_eq!(foreground.end_of(1), End::Refused(Refusal::OutOfTurn));
-    assert_eq!(foreground.end_of(0), End::Refused(Refusal::OutOfTurn));
+    assert_eq!(foreground.end_of(1), End::Refused(ProtocolError::OutOfTurn));
+    assert_eq!(foreground.end_of(0), End::Refused(ProtocolError::OutOfTurn));
     foreground.until("its exit", |_| twice.exit().is_some());
     assert_eq!(twice.exit(), Some(Exit::Code(DISCONNECTED)));
 
@@ -80,7 +80,7 @@ pub fn b19_a_ticket_is_good_once<R: ProcessRig, H: HomeRig>(program: Program) {
     give(&first, &ticket);
     foreground.until("the first claim", |app| app.count(4) > 0);
     give(&second, &ticket);
-    assert_eq!(foreground.end_of(3), End::Refused(Refusal::NotYours));
+    assert_eq!(foreground.end_of(3), End::Refused(ProtocolError::NotYours));
     let before = foreground.app.count(4);
     foreground.until("the first goes on", |app| app.count(4) > before + 100);
     assert!(foreground.app.messages(4).iter().copied().eq(0..foreground.app.count(4) as u64));
@@ -92,7 +92,7 @@ pub fn b19_a_ticket_is_good_once<R: ProcessRig, H: HomeRig>(program: Program) {
 
 /// B9, B19: a pipe that is closed before its worker starts it is nobody's: what comes on it is
 /// discarded, and the worker is not cut off for it.
-pub fn b19_a_late_claim_is_no_crime<R: ProcessRig, H: HomeRig>(program: Program) {
+pub fn b19_a_late_claim_is_no_crime<R: ProcessRig, H: EventLoopRig>(program: Program) {
     let mut foreground = Foreground::<H>::started();
     let worker = claimant::<R, H>(&foreground, program, "claim-once", 0);
     let (ticket, pipe) =

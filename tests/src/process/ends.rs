@@ -8,11 +8,11 @@ use homing_router::{RouteError, SpawnError};
 
 use super::{ProcessRig, Program, spawn};
 use crate::census::Census;
+use crate::event_loops::EventLoopRig;
 use crate::foreground::{App, Foreground};
-use crate::homes::HomeRig;
 
 /// A worker process that sends and stops: everything arrives, in order, and then its end.
-pub fn b13_a_worker_finishes<R: ProcessRig, H: HomeRig>(program: Program) {
+pub fn b13_a_worker_finishes<R: ProcessRig, H: EventLoopRig>(program: Program) {
     let mut foreground = Foreground::<H>::started();
     let (worker, _) = spawn::<R, H>(&foreground, program.command("finish 20000"), 0);
     assert!(worker.process_id() > 0);
@@ -27,7 +27,7 @@ pub fn b13_a_worker_finishes<R: ProcessRig, H: HomeRig>(program: Program) {
 /// kills itself, with the signal. What it had sent has arrived.
 ///
 /// Who fails it takes the end of the link for the end of the story.
-pub fn b13_a_worker_that_exits_is_lost<R: ProcessRig, H: HomeRig>(program: Program) {
+pub fn b13_a_worker_that_exits_is_lost<R: ProcessRig, H: EventLoopRig>(program: Program) {
     let mut foreground = Foreground::<H>::started();
     let (_exits, _) = spawn::<R, H>(&foreground, program.command("exit 3"), 0);
     let (_aborts, _) = spawn::<R, H>(&foreground, program.command("abort"), 1);
@@ -38,7 +38,7 @@ pub fn b13_a_worker_that_exits_is_lost<R: ProcessRig, H: HomeRig>(program: Progr
 }
 
 /// B2, B13: a worker process whose thread panics says so.
-pub fn b13_a_worker_that_panics_says_so<R: ProcessRig, H: HomeRig>(program: Program) {
+pub fn b13_a_worker_that_panics_says_so<R: ProcessRig, H: EventLoopRig>(program: Program) {
     let mut foreground = Foreground::<H>::started();
     let (_worker, _) = spawn::<R, H>(&foreground, program.command("panic 1000"), 0);
     assert_eq!(foreground.end_of(0), End::Panicked);
@@ -47,7 +47,7 @@ pub fn b13_a_worker_that_panics_says_so<R: ProcessRig, H: HomeRig>(program: Prog
 
 /// B13: a worker that never starts its sender, or never even takes its link, is lost when it
 /// exits.
-pub fn b13_a_worker_that_never_starts_is_lost<R: ProcessRig, H: HomeRig>(program: Program) {
+pub fn b13_a_worker_that_never_starts_is_lost<R: ProcessRig, H: EventLoopRig>(program: Program) {
     let mut foreground = Foreground::<H>::started();
     for (pipe, role) in ["never", "absent"].into_iter().enumerate() {
         let (_worker, _) = spawn::<R, H>(&foreground, program.command(role), pipe);
@@ -57,7 +57,7 @@ pub fn b13_a_worker_that_never_starts_is_lost<R: ProcessRig, H: HomeRig>(program
 
 /// B13: pipes of which the worker never heard end with it: their tickets were not given to
 /// anybody.
-pub fn b13_all_pipes_end_with_their_worker<R: ProcessRig, H: HomeRig>(program: Program) {
+pub fn b13_all_pipes_end_with_their_worker<R: ProcessRig, H: EventLoopRig>(program: Program) {
     let mut foreground = Foreground::<H>::started();
     let (worker, _) = spawn::<R, H>(&foreground, program.command("hang"), 0);
     for pipe in 1..5 {
@@ -74,7 +74,9 @@ pub fn b13_all_pipes_end_with_their_worker<R: ProcessRig, H: HomeRig>(program: P
 
 /// B12: a router that is driven by hand without a timeout ends with its last worker, however
 /// that one ends.
-pub fn b12_routing_by_hand_ends_with_the_last_worker<R: ProcessRig, H: HomeRig>(program: Program) {
+pub fn b12_routing_by_hand_ends_with_the_last_worker<R: ProcessRig, H: EventLoopRig>(
+    program: Program,
+) {
     let mut foreground = Foreground::<H>::started();
     let (_worker, _) = spawn::<R, H>(&foreground, program.command("exit 3"), 0);
     let error = foreground.router.route_until(&mut foreground.app, |_| false, None).unwrap_err();
@@ -85,7 +87,7 @@ pub fn b12_routing_by_hand_ends_with_the_last_worker<R: ProcessRig, H: HomeRig>(
 
 /// B10: a router that stops, or is dropped, leaves no worker process behind, not even one
 /// that hangs, or one that waits for room.
-pub fn b10_no_worker_is_left<R: ProcessRig, H: HomeRig>(program: Program) {
+pub fn b10_no_worker_is_left<R: ProcessRig, H: EventLoopRig>(program: Program) {
     for stops in [true, false] {
         let mut foreground = Foreground::<H>::started();
         let mut ids = Vec::new();
@@ -108,7 +110,7 @@ pub fn b10_no_worker_is_left<R: ProcessRig, H: HomeRig>(program: Program) {
 
 /// A program that cannot be started is an error; nothing is left of its link and its pipe,
 /// and its handler is not told.
-pub fn b10_a_program_that_is_not_there<R: ProcessRig, H: HomeRig>(_: Program) {
+pub fn b10_a_program_that_is_not_there<R: ProcessRig, H: EventLoopRig>(_: Program) {
     let foreground = Foreground::<H>::started();
     let error = foreground
         .router
@@ -122,7 +124,7 @@ pub fn b10_a_program_that_is_not_there<R: ProcessRig, H: HomeRig>(_: Program) {
 
 /// A worker's pipe may end in a mailbox; a worker that waits for room in it goes on when it
 /// is read.
-pub fn b05_a_workers_mailbox_makes_it_wait<R: ProcessRig, H: HomeRig>(program: Program) {
+pub fn b05_a_workers_mailbox_makes_it_wait<R: ProcessRig, H: EventLoopRig>(program: Program) {
     let mut foreground = Foreground::<H>::started();
     let mut command = program.command("finish 50000");
     command.stdout(Stdio::null());
@@ -158,7 +160,7 @@ pub fn b05_a_workers_mailbox_makes_it_wait<R: ProcessRig, H: HomeRig>(program: P
 ///
 /// It counts what the whole process has, so it needs a test binary for itself, where checks
 /// run one after another. Where there is no `/proc` it checks nothing.
-pub fn b20_nothing_is_left_of_workers<R: ProcessRig, H: HomeRig>(program: Program) {
+pub fn b20_nothing_is_left_of_workers<R: ProcessRig, H: EventLoopRig>(program: Program) {
     use_workers::<R, H>(program, true);
     let Some(before) = Census::take() else { return };
     for stops in [true, false, true] {
@@ -189,7 +191,7 @@ pub fn b20_nothing_is_left_of_workers<R: ProcessRig, H: HomeRig>(program: Progra
     before.is_restored();
 }
 
-fn use_workers<R: ProcessRig, H: HomeRig>(program: Program, stops: bool) {
+fn use_workers<R: ProcessRig, H: EventLoopRig>(program: Program, stops: bool) {
     let mut foreground = Foreground::<H>::started();
     let roles = ["finish 10", "exit 3", "panic 10", "hang", "until-gone", "until-gone", "absent"];
     let workers: Vec<_> = (roles.into_iter().enumerate())

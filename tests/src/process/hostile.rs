@@ -4,31 +4,31 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 use homing_core::frame::{Head, PrefixedHead};
-use homing_core::{ConnectionId, End, Exit, Leaving, Nonce, Refusal, Ticket};
+use homing_core::{CloseReason, ConnectionId, End, Exit, Nonce, ProtocolError, Ticket};
 use homing_process::Inherited;
 
 use super::role::DISCONNECTED;
 use super::{Honest, ProcessRig, Program, spawn};
+use crate::event_loops::EventLoopRig;
 use crate::foreground::Foreground;
-use crate::homes::HomeRig;
 
 /// What each hostile worker writes, and what its receiver is told.
-const CASES: [(&str, fn(Refusal) -> bool); 15] = [
+const CASES: [(&str, fn(ProtocolError) -> bool); 15] = [
     ("garbage", |_| true),
     ("zeros", |_| true),
-    ("no-hello", |refusal| refusal == Refusal::Malformed),
-    ("two-hellos", |refusal| refusal == Refusal::Malformed),
-    ("version", |refusal| refusal == Refusal::Version(9)),
-    ("long-length", |refusal| refusal == Refusal::Malformed),
-    ("large-frame", |refusal| matches!(refusal, Refusal::TooLarge { .. })),
-    ("large-message", |refusal| matches!(refusal, Refusal::TooLarge { .. })),
-    ("no-tag", |refusal| refusal == Refusal::Malformed),
-    ("undecodable", |refusal| refusal == Refusal::Undecodable),
-    ("more-than-one", |refusal| refusal == Refusal::Undecodable),
-    ("nobodys-pipe", |refusal| refusal == Refusal::NotYours),
-    ("part-of-nothing", |refusal| refusal == Refusal::OutOfTurn),
-    ("started-twice", |refusal| refusal == Refusal::OutOfTurn),
-    ("missed-nobodys", |refusal| refusal == Refusal::NotYours),
+    ("no-hello", |violation| violation == ProtocolError::Malformed),
+    ("two-hellos", |violation| violation == ProtocolError::Malformed),
+    ("version", |violation| violation == ProtocolError::Version(9)),
+    ("long-length", |violation| violation == ProtocolError::Malformed),
+    ("large-frame", |violation| matches!(violation, ProtocolError::TooLarge { .. })),
+    ("large-message", |violation| matches!(violation, ProtocolError::TooLarge { .. })),
+    ("no-tag", |violation| violation == ProtocolError::Malformed),
+    ("undecodable", |violation| violation == ProtocolError::Undecodable),
+    ("more-than-one", |violation| violation == ProtocolError::Undecodable),
+    ("nobodys-pipe", |violation| violation == ProtocolError::NotYours),
+    ("part-of-nothing", |violation| violation == ProtocolError::OutOfTurn),
+    ("started-twice", |violation| violation == ProtocolError::OutOfTurn),
+    ("missed-nobodys", |violation| violation == ProtocolError::NotYours),
 ];
 
 fn frame(head: Head, body: &[u8]) -> Vec<u8> {
@@ -75,7 +75,7 @@ fn bytes(case: &str, ticket: &Ticket<u64>) -> (Vec<u8>, bool) {
             [opened(), message(&[1]), first].concat()
         }
         "after-stop" => {
-            let stop = frame(Head::Stop { connection, leaving: Leaving::Stopped }, &[]);
+            let stop = frame(Head::Stop { connection, reason: CloseReason::Stopped }, &[]);
             [opened(), message(&[1]), stop.clone(), message(&[2]), stop].concat()
         }
         other => panic!("no such case: {other}"),
@@ -102,7 +102,7 @@ pub(super) fn write(case: &str) {
 /// worker learns that nobody listens, the link is closed, and an honest worker goes on.
 ///
 /// Who fails it trusts a length, or a peer.
-pub fn b18_hostile_bytes_are_cut_off<R: ProcessRig, H: HomeRig>(program: Program) {
+pub fn b18_hostile_bytes_are_cut_off<R: ProcessRig, H: EventLoopRig>(program: Program) {
     if !R::STREAM {
         return;
     }
@@ -113,7 +113,7 @@ pub fn b18_hostile_bytes_are_cut_off<R: ProcessRig, H: HomeRig>(program: Program
         let (worker, _) = spawn::<R, H>(&foreground, command, number);
         honest.ask();
         match foreground.end_of(number) {
-            End::Refused(refusal) => assert!(expected(refusal), "{case}: {refusal:?}"),
+            End::Refused(violation) => assert!(expected(violation), "{case}: {violation:?}"),
             other => panic!("{case}: {other:?}"),
         }
         assert_eq!(foreground.app.count(number), 0, "{case}");
@@ -131,7 +131,7 @@ pub fn b18_hostile_bytes_are_cut_off<R: ProcessRig, H: HomeRig>(program: Program
 /// pipe is lost.
 ///
 /// Who fails it waits in a read on the foreground's thread.
-pub fn b18_half_a_message_is_never_delivered<R: ProcessRig, H: HomeRig>(program: Program) {
+pub fn b18_half_a_message_is_never_delivered<R: ProcessRig, H: EventLoopRig>(program: Program) {
     if !R::STREAM {
         return;
     }
@@ -152,7 +152,7 @@ pub fn b18_half_a_message_is_never_delivered<R: ProcessRig, H: HomeRig>(program:
 }
 
 /// B13, B18: what follows a sender's end reaches nobody, and a second end is none.
-pub fn b18_nothing_follows_an_end<R: ProcessRig, H: HomeRig>(program: Program) {
+pub fn b18_nothing_follows_an_end<R: ProcessRig, H: EventLoopRig>(program: Program) {
     if !R::STREAM {
         return;
     }

@@ -10,8 +10,8 @@ use homing_core::{End, Event, Exit, Overflow};
 use super::role::bulk;
 use super::{Honest, PROGRESS, ProcessRig, Program};
 use crate::background::DEADLINE;
+use crate::event_loops::EventLoopRig;
 use crate::foreground::{App, Foreground};
-use crate::homes::HomeRig;
 
 /// A file that a worker writes its progress to, and that is gone with the check.
 struct Progress(PathBuf, File);
@@ -80,7 +80,7 @@ impl Random {
 ///
 /// Who fails it keeps messages in the worker's memory, or loses what is in the link when its
 /// writer is gone.
-pub fn b17_a_killed_worker_loses_nothing<R: ProcessRig, H: HomeRig>(program: Program) {
+pub fn b17_a_killed_worker_loses_nothing<R: ProcessRig, H: EventLoopRig>(program: Program) {
     killed::<R, H, u64>(program, "flood", 25, |message, number| *message == number);
 }
 
@@ -88,14 +88,14 @@ pub fn b17_a_killed_worker_loses_nothing<R: ProcessRig, H: HomeRig>(program: Pro
 /// part is missing, and none is torn.
 ///
 /// Who fails it delivers half a message.
-pub fn b17_a_killed_worker_tears_nothing<R: ProcessRig, H: HomeRig>(program: Program) {
+pub fn b17_a_killed_worker_tears_nothing<R: ProcessRig, H: EventLoopRig>(program: Program) {
     killed::<R, H, Vec<u8>>(program, "bulk", 25, |message, number| *message == bulk(number));
 }
 
 fn killed<R, H, M>(program: Program, role: &str, rounds: usize, is: fn(&M, u64) -> bool)
 where
     R: ProcessRig,
-    H: HomeRig,
+    H: EventLoopRig,
     M: serde::Serialize + serde::de::DeserializeOwned + 'static,
 {
     let mut foreground = Foreground::<H>::started();
@@ -152,7 +152,7 @@ where
 /// full. The mailbox yields it, and then the end.
 ///
 /// Who fails it lets go of a link when its worker is gone, before the link is empty.
-pub fn b17_what_a_killed_worker_left_is_kept<R: ProcessRig, H: HomeRig>(program: Program) {
+pub fn b17_what_a_killed_worker_left_is_kept<R: ProcessRig, H: EventLoopRig>(program: Program) {
     let mut foreground = Foreground::<H>::started();
     let progress = Progress::new(&format!("left-{}", std::any::type_name::<H>().len()));
     let mut command = program.command("flood");

@@ -27,8 +27,8 @@ pub use kill::*;
 pub use pool::*;
 pub use role::play;
 
+use crate::event_loops::EventLoopRig;
 use crate::foreground::{App, Foreground};
-use crate::homes::HomeRig;
 
 /// A transport of worker processes, as the suite drives it: in the foreground, and in the
 /// worker, which has inherited its link.
@@ -93,7 +93,7 @@ impl Program {
 }
 
 /// Starts a worker whose first pipe the application writes down under `number`.
-fn spawn<R: ProcessRig, H: HomeRig>(
+fn spawn<R: ProcessRig, H: EventLoopRig>(
     foreground: &Foreground<H>,
     command: Command,
     number: usize,
@@ -118,7 +118,7 @@ struct Honest {
 const BURST: u64 = 100;
 
 impl Honest {
-    fn spawn<R: ProcessRig, H: HomeRig>(
+    fn spawn<R: ProcessRig, H: EventLoopRig>(
         foreground: &Foreground<H>,
         program: Program,
         number: usize,
@@ -137,7 +137,7 @@ impl Honest {
     }
 
     /// Waits for all bursts, and checks that nothing is missing.
-    fn check<H: HomeRig>(&self, foreground: &mut Foreground<H>) {
+    fn check<H: EventLoopRig>(&self, foreground: &mut Foreground<H>) {
         let (number, count) = (self.number, self.bursts * BURST);
         foreground.until("an honest worker", |app| app.count(number) as u64 >= count);
         assert!(foreground.app.messages(number).iter().copied().eq(0..count));

@@ -6,14 +6,14 @@ use std::process::Stdio;
 use homing_core::{End, Event};
 
 use super::{ProcessRig, Program, spawn};
+use crate::event_loops::EventLoopRig;
 use crate::foreground::{App, Foreground};
-use crate::homes::HomeRig;
 
 /// B4, B19: workers get the tickets of further pipes as lines of text, and send 64 messages
 /// on each of 64 pipes, from four threads each. A pipe may be handed to another worker than
 /// the one that it was made on: who presents the ticket first has it. Until then it is lost
 /// with the one that it was made on, so these live until all is done.
-pub fn b04_a_pool_of_processes<R: ProcessRig, H: HomeRig>(program: Program) {
+pub fn b04_a_pool_of_processes<R: ProcessRig, H: EventLoopRig>(program: Program) {
     const PIPES: usize = 64;
     let mut foreground = Foreground::<H>::started();
     let workers: Vec<_> = (0..2)

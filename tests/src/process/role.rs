@@ -8,8 +8,8 @@ use homing_core::{Nonce, Ticket};
 
 use super::{BURST, PROGRESS, ProcessRig, Program, ROLE, TEST, hostile, spawn};
 use crate::background::{DEADLINE, panic_quietly};
+use crate::event_loops::Watched;
 use crate::foreground::Foreground;
-use crate::homes::Watched;
 
 /// A worker that learned that its foreground is gone, or has cut it off.
 pub(super) const DISCONNECTED: i32 = 7;

@@ -3,8 +3,8 @@
 use homing_core::{ClosePipeError, End, Event};
 use homing_router::Router;
 
+use crate::event_loops::EventLoopRig;
 use crate::foreground::{App, Foreground, open, record};
-use crate::homes::HomeRig;
 use crate::rig::TransportRig;
 use crate::warnings::warnings_of;
 
@@ -12,7 +12,7 @@ use crate::warnings::warnings_of;
 /// is discarded, counted, and logged once per pipe. Other pipes of the link go on.
 ///
 /// Who fails it calls a receiver whose owner is gone, or lets a worker fill the log.
-pub fn b09_late_messages_are_discarded<T: TransportRig, H: HomeRig>() {
+pub fn b09_late_messages_are_discarded<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let mut closed = Vec::new();
@@ -52,7 +52,7 @@ pub fn b09_late_messages_are_discarded<T: TransportRig, H: HomeRig>() {
 
 /// B9: a pipe is closed once, and not after it has ended; a pipe of another router is
 /// refused, whatever its number.
-pub fn b09_a_pipe_is_closed_once<T: TransportRig, H: HomeRig>() {
+pub fn b09_a_pipe_is_closed_once<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let mut stranger = Foreground::<H>::started();
     let (link, strange_link) = (foreground.link::<T>(), stranger.link::<T>());
@@ -80,7 +80,7 @@ pub fn b09_a_pipe_is_closed_once<T: TransportRig, H: HomeRig>() {
 /// B9: pipes that are closed and made anew, many times, never get each other's messages.
 ///
 /// Who fails it uses a connection id again while a late message still carries it.
-pub fn b09_a_late_message_never_finds_another_pipe<T: TransportRig, H: HomeRig>() {
+pub fn b09_a_late_message_never_finds_another_pipe<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     for pipe in 0..200 {
@@ -103,7 +103,7 @@ pub fn b09_a_late_message_never_finds_another_pipe<T: TransportRig, H: HomeRig>(
 
 /// B10: a router that stops warns of open pipes, with their number, tells their receivers,
 /// and stops all the same. What was closed or has ended does not count.
-pub fn b10_stop_warns_of_open_pipes<T: TransportRig, H: HomeRig>() {
+pub fn b10_stop_warns_of_open_pipes<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let mut open: Vec<_> = (0..3).map(|pipe| open::<T>(&link, pipe)).collect();
@@ -123,7 +123,7 @@ pub fn b10_stop_warns_of_open_pipes<T: TransportRig, H: HomeRig>() {
 }
 
 /// B10: a router that stops when all pipes have ended warns of nothing.
-pub fn b10_stop_without_open_pipes_is_quiet<T: TransportRig, H: HomeRig>() {
+pub fn b10_stop_without_open_pipes_is_quiet<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let mut sender = open::<T>(&link, 0);
@@ -136,7 +136,7 @@ pub fn b10_stop_without_open_pipes_is_quiet<T: TransportRig, H: HomeRig>() {
 }
 
 /// A router whose last handle is dropped stops, and tells nobody: its receivers are dropped.
-pub fn b10_a_dropped_router_stops<T: TransportRig, H: HomeRig>() {
+pub fn b10_a_dropped_router_stops<T: TransportRig, H: EventLoopRig>() {
     struct Told(std::rc::Rc<std::cell::Cell<u32>>);
     impl Drop for Told {
         fn drop(&mut self) {

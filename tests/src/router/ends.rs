@@ -5,8 +5,8 @@
 use homing_core::{End, Event};
 
 use crate::background::panic_quietly;
+use crate::event_loops::EventLoopRig;
 use crate::foreground::{Foreground, open, record};
-use crate::homes::HomeRig;
 use crate::rig::TransportRig;
 
 /// B13: pipes that finish, panic, are lost and are closed, side by side on one link, each
@@ -14,7 +14,7 @@ use crate::rig::TransportRig;
 /// once.
 ///
 /// Who fails it lets an end overtake messages, or tells the wrong one.
-pub fn b13_each_pipe_ends_once<T: TransportRig, H: HomeRig>() {
+pub fn b13_each_pipe_ends_once<T: TransportRig, H: EventLoopRig>() {
     const ROUNDS: usize = 20;
     let mut foreground = Foreground::<H>::started();
     let link = foreground.small_link::<T>();
@@ -58,7 +58,7 @@ pub fn b13_each_pipe_ends_once<T: TransportRig, H: HomeRig>() {
 
 /// B13: a pipe that is idle between others that come and go ends once as well, and a link
 /// outlives its pipes.
-pub fn b13_a_link_outlives_its_pipes<T: TransportRig, H: HomeRig>() {
+pub fn b13_a_link_outlives_its_pipes<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let mut idle = open::<T>(&link, 0);
@@ -77,7 +77,7 @@ pub fn b13_a_link_outlives_its_pipes<T: TransportRig, H: HomeRig>() {
 }
 
 /// B13: a mailbox ends once too: its messages, the end, then nothing.
-pub fn b13_a_mailbox_ends_once<T: TransportRig, H: HomeRig>() {
+pub fn b13_a_mailbox_ends_once<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let (mut sender, mut mailbox) = link.mailbox::<u64>().unwrap();
@@ -104,7 +104,7 @@ pub fn b13_a_mailbox_ends_once<T: TransportRig, H: HomeRig>() {
 /// lost. Two links take turns, so that each is asleep while the other is awake.
 ///
 /// Who fails it hangs here: see `homing_core::wake` for the protocol.
-pub fn b16_no_wake_up_is_lost<T: TransportRig, H: HomeRig>() {
+pub fn b16_no_wake_up_is_lost<T: TransportRig, H: EventLoopRig>() {
     const ROUNDS: u64 = 2000;
     let mut foreground = Foreground::<H>::started();
     let mut workers = Vec::new();

@@ -9,8 +9,8 @@ use std::time::Duration;
 use homing_core::{End, Event, Overflow};
 use homing_router::{Budget, Dispatched};
 
+use crate::event_loops::EventLoopRig;
 use crate::foreground::{App, Foreground, open, open_with};
-use crate::homes::HomeRig;
 use crate::rig::TransportRig;
 
 /// Messages of a flood that may be handled before one that was sent meanwhile, beside what
@@ -22,7 +22,7 @@ const FEW: usize = 8 * 1024;
 /// the flooded link, where the sender may have to wait for room.
 ///
 /// Who fails it serves one link, or one queue of a link, until it is empty.
-pub fn fairness_a_flood_starves_nobody<T: TransportRig, H: HomeRig>() {
+pub fn fairness_a_flood_starves_nobody<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let (flooded, quiet) = (foreground.small_link::<T>(), foreground.small_link::<T>());
     let done = Arc::new(AtomicBool::new(false));
@@ -65,7 +65,7 @@ pub fn fairness_a_flood_starves_nobody<T: TransportRig, H: HomeRig>() {
 ///
 /// Who fails it serves a link until it is empty. (Where another thread moves the messages, it
 /// may come late with those of the second link; so one round out of many will do.)
-pub fn fairness_links_take_turns<T: TransportRig, H: HomeRig>() {
+pub fn fairness_links_take_turns<T: TransportRig, H: EventLoopRig>() {
     const BACKLOG: u64 = 500;
     const TURN: usize = 128;
     let mut foreground = Foreground::<H>::started();
@@ -100,7 +100,7 @@ pub fn fairness_links_take_turns<T: TransportRig, H: HomeRig>() {
 /// the loop comes again without another wake-up.
 ///
 /// Who fails it freezes the window while a worker floods it.
-pub fn fairness_a_budget_is_kept<T: TransportRig, H: HomeRig>() {
+pub fn fairness_a_budget_is_kept<T: TransportRig, H: EventLoopRig>() {
     const MOST: usize = 5;
     let mut foreground = Foreground::<H>::started();
     foreground.router.set_budget(Budget { messages: MOST as u32, time: None });
@@ -144,7 +144,7 @@ pub fn fairness_a_budget_is_kept<T: TransportRig, H: HomeRig>() {
 }
 
 /// A loop goes on after a spent budget until nothing is left, although nobody sends any more.
-pub fn fairness_what_a_budget_left_is_handled<T: TransportRig, H: HomeRig>() {
+pub fn fairness_what_a_budget_left_is_handled<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     foreground.router.set_budget(Budget { messages: 1, time: None });
     let link = foreground.link::<T>();

@@ -6,12 +6,12 @@ use homing_core::{End, Event, RouterState};
 use homing_router::{Dispatched, PipeId, RouteError};
 
 use crate::background::{DEADLINE, panic_quietly};
+use crate::event_loops::EventLoopRig;
 use crate::foreground::{App, Foreground, open, record};
-use crate::homes::HomeRig;
 use crate::rig::TransportRig;
 
 /// B11: a handler makes pipes, on its own link and on a new one; they work.
-pub fn b11_a_handler_makes_pipes<T: TransportRig, H: HomeRig>() {
+pub fn b11_a_handler_makes_pipes<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let (router, own_link) = (foreground.router.clone(), foreground.link::<T>());
@@ -43,7 +43,7 @@ pub fn b11_a_handler_makes_pipes<T: TransportRig, H: HomeRig>() {
 }
 
 /// B11: a handler closes its own pipe: it is told so when it returns, and of nothing after.
-pub fn b11_a_handler_closes_its_own_pipe<T: TransportRig, H: HomeRig>() {
+pub fn b11_a_handler_closes_its_own_pipe<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let router = foreground.router.clone();
@@ -73,7 +73,7 @@ pub fn b11_a_handler_closes_its_own_pipe<T: TransportRig, H: HomeRig>() {
 }
 
 /// B11: a handler closes another pipe: its receiver is told there and then.
-pub fn b11_a_handler_closes_another_pipe<T: TransportRig, H: HomeRig>() {
+pub fn b11_a_handler_closes_another_pipe<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let router = foreground.router.clone();
@@ -99,7 +99,7 @@ pub fn b11_a_handler_closes_another_pipe<T: TransportRig, H: HomeRig>() {
 
 /// B11: a handler stops the router. It is told `Closed` when it returns, others before that;
 /// nothing is routed any more, and what waits is dropped.
-pub fn b11_a_handler_stops_the_router<T: TransportRig, H: HomeRig>() {
+pub fn b11_a_handler_stops_the_router<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let router = foreground.router.clone();
@@ -129,7 +129,7 @@ pub fn b11_a_handler_stops_the_router<T: TransportRig, H: HomeRig>() {
 }
 
 /// B11: a handler that is told the end of its pipe stops the router, and starts it again.
-pub fn b11_a_handler_stops_at_the_end<T: TransportRig, H: HomeRig>() {
+pub fn b11_a_handler_stops_at_the_end<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let router = foreground.router.clone();
@@ -159,7 +159,7 @@ pub fn b11_a_handler_stops_at_the_end<T: TransportRig, H: HomeRig>() {
 /// the handler's own pipe: what comes after it is handled, without another send.
 ///
 /// Who fails it loses the wake-up of what was left, or the receiver.
-pub fn b11_a_handler_that_panics_leaves_the_router_usable<T: TransportRig, H: HomeRig>() {
+pub fn b11_a_handler_that_panics_leaves_the_router_usable<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let (mut sender, pipe) = link
@@ -193,7 +193,7 @@ pub fn b11_a_handler_that_panics_leaves_the_router_usable<T: TransportRig, H: Ho
 
 /// B11: a handler that dispatches, or routes by hand, is told that the router is at it
 /// already.
-pub fn b11_a_handler_cannot_dispatch<T: TransportRig, H: HomeRig>() {
+pub fn b11_a_handler_cannot_dispatch<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let router = foreground.router.clone();

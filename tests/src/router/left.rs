@@ -3,8 +3,8 @@
 use homing_core::Overflow;
 
 use crate::census::Census;
+use crate::event_loops::EventLoopRig;
 use crate::foreground::{Foreground, open_with};
-use crate::homes::HomeRig;
 use crate::rig::TransportRig;
 
 /// B10: a router that stops leaves no thread and no descriptor behind, whatever was on the
@@ -14,7 +14,7 @@ use crate::rig::TransportRig;
 /// run one after another. Where there is no `/proc` it checks nothing.
 ///
 /// Who fails it has a thread that sleeps on an interval, or keeps an end of a link alive.
-pub fn b10_nothing_is_left<T: TransportRig, H: HomeRig>() {
+pub fn b10_nothing_is_left<T: TransportRig, H: EventLoopRig>() {
     use_it::<T, H>(true);
     let Some(before) = Census::take() else { return };
     for stops in [true, false] {
@@ -23,7 +23,7 @@ pub fn b10_nothing_is_left<T: TransportRig, H: HomeRig>() {
     }
 }
 
-fn use_it<T: TransportRig, H: HomeRig>(stops: bool) {
+fn use_it<T: TransportRig, H: EventLoopRig>(stops: bool) {
     let mut foreground = Foreground::<H>::started();
     let mut workers = Vec::new();
     let links: Vec<_> = (0..8).map(|_| foreground.small_link::<T>()).collect();

@@ -3,8 +3,8 @@
 use homing_core::{End, Event, Overflow};
 use homing_router::Mailbox;
 
+use crate::event_loops::EventLoopRig;
 use crate::foreground::{Foreground, open};
-use crate::homes::HomeRig;
 use crate::rig::TransportRig;
 
 /// B5: a mailbox that is full makes the senders of its link wait: it never holds more than
@@ -12,7 +12,7 @@ use crate::rig::TransportRig;
 ///
 /// Who fails it hides a queue without a bound behind a mailbox, or never looks at the link
 /// again.
-pub fn mailbox_makes_senders_wait<T: TransportRig, H: HomeRig>() {
+pub fn mailbox_makes_senders_wait<T: TransportRig, H: EventLoopRig>() {
     let count = 2 * *T::FIT.end() as u64 + 100;
     let mut foreground = Foreground::<H>::started();
     let (link, other_link) = (foreground.small_link::<T>(), foreground.small_link::<T>());
@@ -58,7 +58,7 @@ pub fn mailbox_makes_senders_wait<T: TransportRig, H: HomeRig>() {
 
 /// A mailbox that is dropped closes its pipe: what comes later is discarded, and a full one
 /// no longer holds its link up.
-pub fn mailbox_closes_its_pipe<T: TransportRig, H: HomeRig>() {
+pub fn mailbox_closes_its_pipe<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.small_link::<T>();
     let (mut sender, mailbox) = link.mailbox_with::<u64>(Overflow::Wait, 1).unwrap();
@@ -84,7 +84,7 @@ pub fn mailbox_closes_its_pipe<T: TransportRig, H: HomeRig>() {
 }
 
 /// A mailbox whose router has stopped, or is gone, yields what it holds and `Closed`.
-pub fn mailbox_outlives_its_router<T: TransportRig, H: HomeRig>() {
+pub fn mailbox_outlives_its_router<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let (mut sender, mut mailbox) = link.mailbox::<u64>().unwrap();
@@ -101,7 +101,7 @@ pub fn mailbox_outlives_its_router<T: TransportRig, H: HomeRig>() {
 }
 
 /// A mailbox of the latest message holds that one, and nobody waits for it.
-pub fn mailbox_of_the_latest<T: TransportRig, H: HomeRig>() {
+pub fn mailbox_of_the_latest<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.small_link::<T>();
     let (mut sender, mut mailbox) = link.mailbox_with::<u64>(Overflow::LatestWins, 99).unwrap();
@@ -126,7 +126,7 @@ pub fn mailbox_of_the_latest<T: TransportRig, H: HomeRig>() {
 }
 
 /// Mailboxes that drop messages keep the ones that their policy says, and count the others.
-pub fn mailbox_that_drops<T: TransportRig, H: HomeRig>() {
+pub fn mailbox_that_drops<T: TransportRig, H: EventLoopRig>() {
     for (overflow, kept) in [(Overflow::DropNewest, [0, 1]), (Overflow::DropOldest, [2, 3])] {
         let mut foreground = Foreground::<H>::started();
         let link = foreground.link::<T>();

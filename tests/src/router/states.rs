@@ -1,15 +1,15 @@
 //! B8: a router's life.
 
-use homing_core::{ClosePipeError, End, PipeRefused, RouterState, WrongState};
+use homing_core::{ClosePipeError, End, PipeErrorKind, RouterState, WrongState};
 use homing_router::{LinkError, RouteError};
 
+use crate::event_loops::EventLoopRig;
 use crate::foreground::{App, Foreground, open, record};
-use crate::homes::HomeRig;
 use crate::rig::TransportRig;
 
 /// B8: what needs a running router names the state in its error when it does not run: before
 /// the start, and after the stop.
-pub fn b08_a_router_that_does_not_run_says_so<T: TransportRig, H: HomeRig>() {
+pub fn b08_a_router_that_does_not_run_says_so<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::stopped();
     let stopped = RouterState::Stopped;
     assert_eq!(foreground.router.state(), stopped);
@@ -25,8 +25,8 @@ pub fn b08_a_router_that_does_not_run_says_so<T: TransportRig, H: HomeRig>() {
     assert_eq!(foreground.router.stop(&mut foreground.app), Err(WrongState { state: stopped }));
     refuses_links::<T, H>(&mut foreground);
     let refused = link.pipe(|_: &mut App, _: homing_core::Event<u64>| {});
-    assert_eq!(refused.err(), Some(PipeRefused::NotRunning));
-    assert_eq!(link.mailbox::<u64>().err(), Some(PipeRefused::NotRunning));
+    assert_eq!(refused.err(), Some(PipeErrorKind::NotRunning));
+    assert_eq!(link.mailbox::<u64>().err(), Some(PipeErrorKind::NotRunning));
     assert_eq!(
         foreground.router.close_pipe(&mut foreground.app, pipe),
         Err(ClosePipeError::NotRunning)
@@ -35,7 +35,7 @@ pub fn b08_a_router_that_does_not_run_says_so<T: TransportRig, H: HomeRig>() {
     assert!(!foreground.router.has_pipe(pipe));
 }
 
-fn refuses_links<T: TransportRig, H: HomeRig>(foreground: &mut Foreground<H>) {
+fn refuses_links<T: TransportRig, H: EventLoopRig>(foreground: &mut Foreground<H>) {
     let error = foreground.router.link(T::transport()).err().expect("it does not run");
     assert!(matches!(error, LinkError::WrongState(WrongState { state: RouterState::Stopped })));
     assert!(error.to_string().contains("stopped"), "{error}");
@@ -46,7 +46,7 @@ fn refuses_links<T: TransportRig, H: HomeRig>(foreground: &mut Foreground<H>) {
 }
 
 /// B8: a router starts once, whichever way it runs.
-pub fn b08_a_router_starts_once<T: TransportRig, H: HomeRig>() {
+pub fn b08_a_router_starts_once<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let state = RouterState::Linked;
     assert_eq!(foreground.router.start(), Err(WrongState { state }));
@@ -58,7 +58,7 @@ pub fn b08_a_router_starts_once<T: TransportRig, H: HomeRig>() {
 
 /// A stopped router can be started again. It is a new run: linked to its event loop, and
 /// without anything of the run before. Old links and pipes are not mistaken for new ones.
-pub fn b08_a_router_starts_again<T: TransportRig, H: HomeRig>() {
+pub fn b08_a_router_starts_again<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let (mut old, old_pipe) = record::<T>(&link, 0);
@@ -72,7 +72,7 @@ pub fn b08_a_router_starts_again<T: TransportRig, H: HomeRig>() {
     assert_eq!(foreground.router.state(), RouterState::Linked);
     assert_eq!((foreground.router.links(), foreground.router.open_pipes()), (0, 0));
     let refused = link.pipe(|_: &mut App, _: homing_core::Event<u64>| {});
-    assert_eq!(refused.err(), Some(PipeRefused::NoSuchLink));
+    assert_eq!(refused.err(), Some(PipeErrorKind::NoSuchLink));
     let new_link = foreground.link::<T>();
     let (mut new, new_pipe) = record::<T>(&new_link, 1);
     assert_ne!(old_pipe, new_pipe);
@@ -90,7 +90,7 @@ pub fn b08_a_router_starts_again<T: TransportRig, H: HomeRig>() {
 }
 
 /// A router counts what it does: open pipes, links, messages.
-pub fn b08_a_router_counts<T: TransportRig, H: HomeRig>() {
+pub fn b08_a_router_counts<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let (one, two) = (foreground.link::<T>(), foreground.link::<T>());
     assert_eq!(foreground.router.links(), 2);

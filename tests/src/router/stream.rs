@@ -10,8 +10,8 @@ use futures_core::stream::FusedStream as _;
 use homing_core::{End, Event};
 use homing_router::Mailbox;
 
+use crate::event_loops::EventLoopRig;
 use crate::foreground::Foreground;
-use crate::homes::HomeRig;
 use crate::rig::TransportRig;
 
 /// The smallest executor: counts how often it is woken.
@@ -32,7 +32,7 @@ fn poll(mailbox: &mut Mailbox<u64>, waker: &Waker) -> Poll<Option<Event<u64>>> {
 /// messages, then the end, then nothing for ever.
 ///
 /// Who fails it leaves a task asleep, or one that never learns of the end.
-pub fn stream_yields_messages_then_the_end<T: TransportRig, H: HomeRig>() {
+pub fn stream_yields_messages_then_the_end<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let (mut sender, mut mailbox) = link.mailbox::<u64>().unwrap();
@@ -57,7 +57,7 @@ pub fn stream_yields_messages_then_the_end<T: TransportRig, H: HomeRig>() {
 }
 
 /// A task that awaits a mailbox is woken when the router stops.
-pub fn stream_ends_with_its_router<T: TransportRig, H: HomeRig>() {
+pub fn stream_ends_with_its_router<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let (_sender, mut mailbox) = link.mailbox::<u64>().unwrap();

@@ -8,11 +8,11 @@ use homing_core::{End, Event, Overflow, RouterState};
 use homing_router::{Dispatched, RouteError};
 
 use crate::background::DEADLINE;
+use crate::event_loops::EventLoopRig;
 use crate::foreground::{App, Foreground, open, record};
-use crate::homes::HomeRig;
 use crate::rig::TransportRig;
 
-fn route<H: HomeRig>(
+fn route<H: EventLoopRig>(
     foreground: &mut Foreground<H>,
     condition: impl FnMut(&mut App) -> bool,
     timeout: Option<Duration>,
@@ -22,7 +22,7 @@ fn route<H: HomeRig>(
 
 /// B12: a router is driven until a condition holds, and is looked at after each message: no
 /// message after it is routed.
-pub fn b12_routes_until_the_condition_holds<T: TransportRig, H: HomeRig>() {
+pub fn b12_routes_until_the_condition_holds<T: TransportRig, H: EventLoopRig>() {
     for timeout in [None, Some(DEADLINE)] {
         let mut foreground = Foreground::<H>::started();
         let link = foreground.small_link::<T>();
@@ -45,7 +45,7 @@ pub fn b12_routes_until_the_condition_holds<T: TransportRig, H: HomeRig>() {
 /// nothing after that, whatever pings were on the way or still come.
 ///
 /// Who fails it runs handlers in the middle of a shutdown.
-pub fn b12_unlinks_for_good<T: TransportRig, H: HomeRig>() {
+pub fn b12_unlinks_for_good<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let mut sender = open::<T>(&link, 0);
@@ -66,7 +66,7 @@ pub fn b12_unlinks_for_good<T: TransportRig, H: HomeRig>() {
 /// B12: what was queued is routed even with a timeout of zero, and then the time is over.
 ///
 /// Who fails it loses results that had arrived before the shutdown began.
-pub fn b12_a_timeout_of_zero_routes_what_is_queued<T: TransportRig, H: HomeRig>() {
+pub fn b12_a_timeout_of_zero_routes_what_is_queued<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let mut sender = open::<T>(&link, 0);
@@ -84,7 +84,7 @@ pub fn b12_a_timeout_of_zero_routes_what_is_queued<T: TransportRig, H: HomeRig>(
 
 /// B12: a timeout is an error, also when nothing ever comes, after which it can be called
 /// again.
-pub fn b12_a_timeout_is_an_error<T: TransportRig, H: HomeRig>() {
+pub fn b12_a_timeout_is_an_error<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let mut sender = open::<T>(&link, 0);
@@ -100,7 +100,7 @@ pub fn b12_a_timeout_is_an_error<T: TransportRig, H: HomeRig>() {
 }
 
 /// B12: a worker that keeps the queue full cannot defeat a timeout.
-pub fn b12_a_flood_cannot_defeat_the_timeout<T: TransportRig, H: HomeRig>() {
+pub fn b12_a_flood_cannot_defeat_the_timeout<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let mut sender = open::<T>(&link, 0);
@@ -122,7 +122,7 @@ pub fn b12_a_flood_cannot_defeat_the_timeout<T: TransportRig, H: HomeRig>() {
 /// B12: without a timeout, and with no worker left that could send, it returns an error
 /// rather than wait for ever: with no pipe at all, and after the last has ended. What was
 /// queued is routed before.
-pub fn b12_nobody_left_is_an_error<T: TransportRig, H: HomeRig>() {
+pub fn b12_nobody_left_is_an_error<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let error = route(&mut foreground, |_| false, None).unwrap_err();
     assert!(matches!(error, RouteError::NobodyLeft), "{error:?}");
@@ -138,7 +138,7 @@ pub fn b12_nobody_left_is_an_error<T: TransportRig, H: HomeRig>() {
 
 /// B12: without a timeout, when all that waits is for a mailbox that nobody reads meanwhile,
 /// it returns an error rather than wait for ever. A condition that reads it is fine.
-pub fn b12_a_full_mailbox_is_an_error<T: TransportRig, H: HomeRig>() {
+pub fn b12_a_full_mailbox_is_an_error<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.small_link::<T>();
     let (mut sender, mut mailbox) = link.mailbox_with::<u64>(Overflow::Wait, 2).unwrap();
@@ -164,7 +164,7 @@ pub fn b12_a_full_mailbox_is_an_error<T: TransportRig, H: HomeRig>() {
 
 /// B12: handlers may make and close pipes while the router is driven by hand, and stop it:
 /// then routing is over.
-pub fn b12_a_handler_stops_a_router_that_is_driven_by_hand<T: TransportRig, H: HomeRig>() {
+pub fn b12_a_handler_stops_a_router_that_is_driven_by_hand<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let router = foreground.router.clone();
@@ -188,7 +188,7 @@ pub fn b12_a_handler_stops_a_router_that_is_driven_by_hand<T: TransportRig, H: H
 
 /// B12, B16: a router that is driven by hand sleeps, and is woken by each message; none of
 /// the wake-ups is lost.
-pub fn b12_wakes_for_each_message<T: TransportRig, H: HomeRig>() {
+pub fn b12_wakes_for_each_message<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let mut sender = open::<T>(&link, 0);

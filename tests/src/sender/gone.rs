@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use homing_core::{Overflow, Reason, SenderError, SenderState};
+use homing_core::{Overflow, SendErrorKind, SenderError, SenderState};
 
 use homing_router::Router;
 
 use crate::background::background;
+use crate::event_loops::EventLoopRig;
 use crate::foreground::{Foreground, open, open_with, record};
-use crate::homes::HomeRig;
 use crate::rig::TransportRig;
 
 /// Every policy.
@@ -25,7 +25,7 @@ const POLICIES: [Overflow; 5] = [
 /// every policy, `start` and `stop` say the same, and the sender is closed after them.
 ///
 /// Who fails it lets a worker go on for nobody.
-pub fn b07_senders_learn_that_the_router_has_stopped<T: TransportRig, H: HomeRig>() {
+pub fn b07_senders_learn_that_the_router_has_stopped<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let mut pipes = 0..;
@@ -41,11 +41,11 @@ pub fn b07_senders_learn_that_the_router_has_stopped<T: TransportRig, H: HomeRig
     let worker = background(move || {
         for (overflow, mut sends, mut stops) in senders {
             let error = sends.send(5).unwrap_err();
-            assert_eq!(error.reason(), Reason::Disconnected, "{overflow:?}");
+            assert_eq!(error.kind(), SendErrorKind::Disconnected, "{overflow:?}");
             assert_eq!(error.into_message(), 5);
             let error = sends.try_send(6).unwrap_err();
-            assert_eq!(error.reason(), Reason::Disconnected, "{overflow:?}");
-            assert_eq!(sends.send_all([7, 8]).unwrap_err().reason(), Reason::Disconnected);
+            assert_eq!(error.kind(), SendErrorKind::Disconnected, "{overflow:?}");
+            assert_eq!(sends.send_all([7, 8]).unwrap_err().kind(), SendErrorKind::Disconnected);
             assert_eq!(stops.stop(), Err(SenderError::Disconnected), "{overflow:?}");
             assert_eq!(stops.state(), SenderState::Closed);
         }
@@ -59,14 +59,17 @@ pub fn b07_senders_learn_that_the_router_has_stopped<T: TransportRig, H: HomeRig
 /// B7: a sender that waits for room when the router stops gets its message back, at once.
 ///
 /// Who fails it hangs the worker at the end of the application.
-pub fn b07_a_waiting_sender_learns_that_the_router_has_stopped<T: TransportRig, H: HomeRig>() {
+pub fn b07_a_waiting_sender_learns_that_the_router_has_stopped<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.small_link::<T>();
     let mut sender = open::<T>(&link, 0);
     let worker = foreground.spawn(move || {
         for message in 0.. {
             if let Err(error) = sender.send(message) {
-                assert_eq!((error.reason(), error.into_message()), (Reason::Disconnected, message));
+                assert_eq!(
+                    (error.kind(), error.into_message()),
+                    (SendErrorKind::Disconnected, message)
+                );
                 return;
             }
         }
@@ -79,7 +82,7 @@ pub fn b07_a_waiting_sender_learns_that_the_router_has_stopped<T: TransportRig, 
 }
 
 /// B7: so does one whose router is dropped without having been stopped.
-pub fn b07_a_waiting_sender_learns_that_the_router_is_gone<T: TransportRig, H: HomeRig>() {
+pub fn b07_a_waiting_sender_learns_that_the_router_is_gone<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.small_link::<T>();
     let mut sender = open::<T>(&link, 0);
@@ -89,7 +92,7 @@ pub fn b07_a_waiting_sender_learns_that_the_router_is_gone<T: TransportRig, H: H
         for message in 0.. {
             about_to.store(message > 1, Ordering::Relaxed);
             if let Err(error) = sender.send(message) {
-                assert_eq!(error.reason(), Reason::Disconnected);
+                assert_eq!(error.kind(), SendErrorKind::Disconnected);
                 return;
             }
         }

@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use homing_core::frame::DEFAULT_LIMIT;
-use homing_core::{End, Event, Outlet, Reason, Sender};
+use homing_core::{End, Event, Outlet, SendErrorKind, Sender};
 use homing_router::Link;
 
+use crate::event_loops::EventLoopRig;
 use crate::foreground::{App, Foreground, open};
-use crate::homes::HomeRig;
 use crate::rig::{Sends, TransportRig};
 
 /// B3: what was sent arrives although the worker never gets to do anything after it, not even
@@ -16,7 +16,7 @@ use crate::rig::{Sends, TransportRig};
 ///
 /// Who fails it keeps messages back in the sender's own memory. (The suite of processes does
 /// it with SIGKILL.)
-pub fn b03_a_message_that_was_sent_needs_no_help<T: TransportRig, H: HomeRig>() {
+pub fn b03_a_message_that_was_sent_needs_no_help<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let mut sender = open::<T>(&link, 0);
@@ -34,7 +34,7 @@ pub fn b03_a_message_that_was_sent_needs_no_help<T: TransportRig, H: HomeRig>() 
 
 /// B4: 64 pipes of 64 messages each, sent by a pool of threads over four links. Each
 /// receiver gets its own messages, all of them, in order.
-pub fn b04_many_pipes_keep_their_order<T: TransportRig, H: HomeRig>() {
+pub fn b04_many_pipes_keep_their_order<T: TransportRig, H: EventLoopRig>() {
     const PIPES: usize = 64;
     const MESSAGES: u64 = 64;
     let mut foreground = Foreground::<H>::started();
@@ -70,7 +70,7 @@ pub fn b04_many_pipes_keep_their_order<T: TransportRig, H: HomeRig>() {
 /// B4: `send_all` keeps the order, also together with `send`, and sends all.
 ///
 /// Who fails it gathers messages in `put_all`, and forgets those that are left at its end.
-pub fn b04_send_all_keeps_the_order<T: TransportRig, H: HomeRig>() {
+pub fn b04_send_all_keeps_the_order<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.small_link::<T>();
     let mut sender = open::<T>(&link, 0);
@@ -90,11 +90,11 @@ pub fn b04_send_all_keeps_the_order<T: TransportRig, H: HomeRig>() {
 
 /// A pipe whose messages are gathered.
 fn gather<T, M>(
-    link: &Link<App, T::Road>,
+    link: &Link<App, T::Factory>,
 ) -> (Sender<M, impl Outlet<M> + Send + use<T, M>>, Rc<RefCell<Gathered<M>>>)
 where
     T: TransportRig,
-    T::Road: Sends<M>,
+    T::Factory: Sends<M>,
     M: 'static,
 {
     let gathered = Rc::new(RefCell::new(Gathered { messages: Vec::new(), end: None }));
@@ -121,7 +121,7 @@ struct Gathered<M> {
 /// B4: pipes for messages of different types share a link, and each keeps its order.
 ///
 /// Who fails it hands a message to the receiver of another type.
-pub fn b04_types_share_a_link<T: TransportRig, H: HomeRig>() {
+pub fn b04_types_share_a_link<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.small_link::<T>();
     let mut numbers = open::<T>(&link, 0);
@@ -156,7 +156,7 @@ fn pattern(len: usize, seed: u8) -> Vec<u8> {
 /// holds, and so do its neighbours on another pipe.
 ///
 /// Who fails it cannot send in parts, or mixes the parts of two pipes up.
-pub fn b06_any_size_under_the_limit_arrives<T: TransportRig, H: HomeRig>() {
+pub fn b06_any_size_under_the_limit_arrives<T: TransportRig, H: EventLoopRig>() {
     const SIZES: [usize; 12] =
         [0, 1, 127, 128, 4095, 4097, 65_535, 65_536, 65_537, 131_073, 1_000_003, 3_000_000];
     let mut foreground = Foreground::<H>::started();
@@ -187,7 +187,7 @@ pub fn b06_any_size_under_the_limit_arrives<T: TransportRig, H: HomeRig>() {
 /// ever seen, and what follows is whole.
 ///
 /// Who fails it leaves the first part of a message on the link.
-pub fn b06_a_large_message_comes_back_whole_or_arrives_whole<T: TransportRig, H: HomeRig>() {
+pub fn b06_a_large_message_comes_back_whole_or_arrives_whole<T: TransportRig, H: EventLoopRig>() {
     const LARGE: usize = 3_000_000;
     let mut foreground = Foreground::<H>::started();
     let link = foreground.small_link::<T>();
@@ -196,7 +196,7 @@ pub fn b06_a_large_message_comes_back_whole_or_arrives_whole<T: TransportRig, H:
         let sent = match sender.try_send(pattern(LARGE, 3)) {
             Ok(()) => true,
             Err(error) => {
-                assert_eq!(error.reason(), Reason::Full);
+                assert_eq!(error.kind(), SendErrorKind::Full);
                 assert!(error.into_message() == pattern(LARGE, 3), "it came back changed");
                 false
             }
@@ -217,7 +217,7 @@ pub fn b06_a_large_message_comes_back_whole_or_arrives_whole<T: TransportRig, H:
 /// nobody does. Where messages have no length there is no limit.
 ///
 /// Who fails it gets honest workers cut off.
-pub fn b06_a_message_over_the_limit_is_refused<T: TransportRig, H: HomeRig>() {
+pub fn b06_a_message_over_the_limit_is_refused<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let Some(limited) = T::limited(1000) else { return };
     let link = foreground.router.link(limited).unwrap();
@@ -232,7 +232,7 @@ pub fn b06_a_message_over_the_limit_is_refused<T: TransportRig, H: HomeRig>() {
             });
         } else {
             let error = result.unwrap_err();
-            assert_eq!(error.reason(), Reason::TooLarge { len: size + 2, max: 1000 });
+            assert_eq!(error.kind(), SendErrorKind::TooLarge { len: size + 2, max: 1000 });
             assert!(error.into_message() == pattern(size, n as u8));
         }
     }
@@ -244,5 +244,8 @@ pub fn b06_a_message_over_the_limit_is_refused<T: TransportRig, H: HomeRig>() {
     let link = foreground.link::<T>();
     let (mut sender, _got) = gather::<T, Vec<u8>>(&link);
     let error = sender.send(vec![0; DEFAULT_LIMIT]).unwrap_err();
-    assert_eq!(error.reason(), Reason::TooLarge { len: DEFAULT_LIMIT + 4, max: DEFAULT_LIMIT });
+    assert_eq!(
+        error.kind(),
+        SendErrorKind::TooLarge { len: DEFAULT_LIMIT + 4, max: DEFAULT_LIMIT }
+    );
 }

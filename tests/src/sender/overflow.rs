@@ -2,13 +2,13 @@
 
 use homing_core::{End, Overflow};
 
+use crate::event_loops::EventLoopRig;
 use crate::foreground::{Foreground, open_with};
-use crate::homes::HomeRig;
 use crate::rig::{SenderOf, TransportRig};
 
 /// Sends many more messages than fit, from a worker whose foreground takes nothing: no send
 /// may wait. The sender comes back open.
-fn overfill<T: TransportRig, H: HomeRig>(
+fn overfill<T: TransportRig, H: EventLoopRig>(
     foreground: &Foreground<H>,
     overflow: Overflow,
 ) -> (SenderOf<T>, u64) {
@@ -29,7 +29,7 @@ fn overfill<T: TransportRig, H: HomeRig>(
 
 /// Stops the sender, waits for the end, and checks that every message was either handed over
 /// once, in order, or counted as dropped, by the sender, or on the foreground's side.
-fn account<T: TransportRig, H: HomeRig>(
+fn account<T: TransportRig, H: EventLoopRig>(
     foreground: &mut Foreground<H>,
     mut sender: SenderOf<T>,
     count: u64,
@@ -48,7 +48,7 @@ fn account<T: TransportRig, H: HomeRig>(
 
 /// Drop the newest: `send` returns `Ok`, the new message is dropped and counted, what waited
 /// stays.
-pub fn overflow_drop_newest<T: TransportRig, H: HomeRig>() {
+pub fn overflow_drop_newest<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let (sender, count) = overfill::<T, H>(&foreground, Overflow::DropNewest);
     assert!(sender.counters().dropped > 0);
@@ -61,7 +61,7 @@ pub fn overflow_drop_newest<T: TransportRig, H: HomeRig>() {
 /// what was dropped for it is counted.
 ///
 /// Who fails it holds the newest message back until somebody sends again, or loses count.
-pub fn overflow_drop_oldest<T: TransportRig, H: HomeRig>() {
+pub fn overflow_drop_oldest<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let (sender, count) = overfill::<T, H>(&foreground, Overflow::DropOldest);
     assert!(sender.counters().dropped > 0);
@@ -73,7 +73,7 @@ pub fn overflow_drop_oldest<T: TransportRig, H: HomeRig>() {
 /// without another send after it.
 ///
 /// Who fails it shows a progress that is not the last.
-pub fn overflow_latest_wins<T: TransportRig, H: HomeRig>() {
+pub fn overflow_latest_wins<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let (sender, count) = overfill::<T, H>(&foreground, Overflow::LatestWins);
     foreground.until("the newest message", |app| app.messages(0).last() == Some(&(count - 1)));
@@ -82,7 +82,7 @@ pub fn overflow_latest_wins<T: TransportRig, H: HomeRig>() {
 
 /// Latest wins, with a foreground that takes what comes: the newest message arrives after
 /// each burst.
-pub fn overflow_latest_wins_is_live<T: TransportRig, H: HomeRig>() {
+pub fn overflow_latest_wins_is_live<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.small_link::<T>();
     let mut sender = open_with::<T>(&link, Overflow::LatestWins, 0);
@@ -104,7 +104,7 @@ pub fn overflow_latest_wins_is_live<T: TransportRig, H: HomeRig>() {
 
 /// Waiting: nothing is dropped, and nothing is counted as dropped. Two pipes of one link with
 /// different policies do not touch each other's messages.
-pub fn overflow_policies_share_a_link<T: TransportRig, H: HomeRig>() {
+pub fn overflow_policies_share_a_link<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.small_link::<T>();
     let mut waits = open_with::<T>(&link, Overflow::Wait, 0);

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use homing_core::{End, Event, Overflow, Reason};
+use homing_core::{End, Event, Overflow, SendErrorKind};
 
 use crate::background::background;
+use crate::event_loops::EventLoopRig;
 use crate::foreground::{App, Foreground, open, open_with};
-use crate::homes::HomeRig;
 use crate::rig::{SenderOf, TransportRig};
 
 /// Fills a link of which nobody takes anything, and says how many messages it took. The one
@@ -15,7 +15,7 @@ use crate::rig::{SenderOf, TransportRig};
 pub(super) fn fill<T: TransportRig>(sender: &mut SenderOf<T>) -> u64 {
     for message in 0.. {
         if let Err(error) = sender.try_send(message) {
-            assert_eq!(error.reason(), Reason::Full);
+            assert_eq!(error.kind(), SendErrorKind::Full);
             assert_eq!(error.into_message(), message);
             return message;
         }
@@ -28,7 +28,7 @@ pub(super) fn fill<T: TransportRig>(sender: &mut SenderOf<T>) -> u64 {
 /// `try_send` gives the next one back as `Full`; what was taken arrives.
 ///
 /// Who fails it has a queue without a bound, or loses a message at the brim.
-pub fn b05_a_full_link_gives_back<T: TransportRig, H: HomeRig>() {
+pub fn b05_a_full_link_gives_back<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.small_link::<T>();
     let mut sender = open::<T>(&link, 0);
@@ -50,7 +50,7 @@ pub fn b05_a_full_link_gives_back<T: TransportRig, H: HomeRig>() {
 /// ahead of the receiver than the link has room.
 ///
 /// Who fails it has a queue without a bound, or drops what it has no room for.
-pub fn b05_a_full_link_makes_send_wait<T: TransportRig, H: HomeRig>() {
+pub fn b05_a_full_link_makes_send_wait<T: TransportRig, H: EventLoopRig>() {
     let count = 2 * *T::FIT.end() as u64 + 1000;
     let mut foreground = Foreground::<H>::started();
     let link = foreground.small_link::<T>();
@@ -81,7 +81,7 @@ pub fn b05_a_full_link_makes_send_wait<T: TransportRig, H: HomeRig>() {
 /// `send_all`, and `stop` returns; the end still arrives.
 ///
 /// Who fails it hangs an application that sends to itself.
-pub fn b05_the_foreground_never_waits_for_itself<T: TransportRig, H: HomeRig>() {
+pub fn b05_the_foreground_never_waits_for_itself<T: TransportRig, H: EventLoopRig>() {
     if H::ANY_THREAD {
         // Another thread is this check's foreground, so that one that waits is given up.
         background(send_to_oneself::<T, H>).join();
@@ -90,7 +90,7 @@ pub fn b05_the_foreground_never_waits_for_itself<T: TransportRig, H: HomeRig>() 
     }
 }
 
-fn send_to_oneself<T: TransportRig, H: HomeRig>() {
+fn send_to_oneself<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.small_link::<T>();
     let mut sender = open::<T>(&link, 0);
@@ -103,7 +103,7 @@ fn send_to_oneself<T: TransportRig, H: HomeRig>() {
         }
         assert!(took as usize <= *T::FIT.end() + 1, "it takes more than the rig says");
     };
-    assert_eq!((error.reason(), error.into_message()), (Reason::Full, took));
+    assert_eq!((error.kind(), error.into_message()), (SendErrorKind::Full, took));
     let error = loop {
         match sender.send_all([took]) {
             Ok(()) => took += 1,
@@ -111,7 +111,7 @@ fn send_to_oneself<T: TransportRig, H: HomeRig>() {
         }
         assert!(took as usize <= *T::FIT.end() + 1, "it takes more than the rig says");
     };
-    assert_eq!((error.reason(), error.into_message()), (Reason::Full, took));
+    assert_eq!((error.kind(), error.into_message()), (SendErrorKind::Full, took));
     sender.stop().unwrap();
     assert_eq!(foreground.end_of(0), End::Finished);
     assert_eq!(foreground.app.messages(0), (0..took).collect::<Vec<_>>());
@@ -119,7 +119,7 @@ fn send_to_oneself<T: TransportRig, H: HomeRig>() {
 
 /// Traits Futures: the foreground may itself send, from its own thread, as long as there is
 /// room.
-pub fn b05_the_foreground_may_send<T: TransportRig, H: HomeRig>() {
+pub fn b05_the_foreground_may_send<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let mut sender = open::<T>(&link, 0);
@@ -133,7 +133,7 @@ pub fn b05_the_foreground_may_send<T: TransportRig, H: HomeRig>() {
 
 /// B5: under the policy of giving back, `send` does so on any thread, at once; what it took
 /// arrives, and nothing else.
-pub fn overflow_give_back<T: TransportRig, H: HomeRig>() {
+pub fn overflow_give_back<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.small_link::<T>();
     let mut sender = open_with::<T>(&link, Overflow::GiveBack, 0);
@@ -153,7 +153,10 @@ pub fn overflow_give_back<T: TransportRig, H: HomeRig>() {
             match sender.send(message) {
                 Ok(()) => took.push(message),
                 Err(error) => {
-                    assert_eq!((error.reason(), error.into_message()), (Reason::Full, message));
+                    assert_eq!(
+                        (error.kind(), error.into_message()),
+                        (SendErrorKind::Full, message)
+                    );
                     std::thread::yield_now();
                 }
             }

@@ -1,9 +1,9 @@
 //! B1: a sender's life.
 
-use homing_core::{End, Reason, SenderError, SenderState, WrongState};
+use homing_core::{End, SendErrorKind, SenderError, SenderState, WrongState};
 
+use crate::event_loops::EventLoopRig;
 use crate::foreground::{Foreground, open, record};
-use crate::homes::HomeRig;
 use crate::rig::TransportRig;
 
 fn wrong(state: SenderState) -> Result<(), SenderError> {
@@ -14,17 +14,17 @@ fn wrong(state: SenderState) -> Result<(), SenderError> {
 /// reaches the receiver.
 ///
 /// Who fails it opens the pipe when it is made, or lets `open` run twice.
-pub fn b01_an_initial_sender_neither_sends_nor_stops<T: TransportRig, H: HomeRig>() {
+pub fn b01_an_initial_sender_neither_sends_nor_stops<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let (mut sender, _) = record::<T>(&link, 0);
     assert_eq!(sender.state(), SenderState::Initial);
     for error in [sender.send(1).unwrap_err(), sender.try_send(1).unwrap_err()] {
-        assert_eq!(error.reason(), Reason::NotOpen(SenderState::Initial));
+        assert_eq!(error.kind(), SendErrorKind::NotOpen(SenderState::Initial));
         assert_eq!(error.into_message(), 1);
     }
     let error = sender.send_all([1, 2]).unwrap_err();
-    assert_eq!(error.reason(), Reason::NotOpen(SenderState::Initial));
+    assert_eq!(error.kind(), SendErrorKind::NotOpen(SenderState::Initial));
     assert_eq!(sender.stop(), wrong(SenderState::Initial));
 
     // It can still be started, and works.
@@ -38,7 +38,7 @@ pub fn b01_an_initial_sender_neither_sends_nor_stops<T: TransportRig, H: HomeRig
 /// B1: a sender starts once.
 ///
 /// Who fails it claims a pipe twice; the second claim gets the link of a process cut off.
-pub fn b01_a_sender_starts_once<T: TransportRig, H: HomeRig>() {
+pub fn b01_a_sender_starts_once<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let mut sender = open::<T>(&link, 0);
@@ -55,7 +55,7 @@ pub fn b01_a_sender_starts_once<T: TransportRig, H: HomeRig>() {
 /// B1: a sender stops once, and sends nothing after that.
 ///
 /// Who fails it tells a receiver of two ends, or of a message after the end.
-pub fn b01_a_sender_stops_once<T: TransportRig, H: HomeRig>() {
+pub fn b01_a_sender_stops_once<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let mut sender = open::<T>(&link, 0);
@@ -63,7 +63,7 @@ pub fn b01_a_sender_stops_once<T: TransportRig, H: HomeRig>() {
     assert_eq!(sender.state(), SenderState::Closed);
     assert_eq!(sender.stop(), wrong(SenderState::Closed));
     let error = sender.send(1).unwrap_err();
-    assert_eq!(error.reason(), Reason::NotOpen(SenderState::Closed));
+    assert_eq!(error.kind(), SendErrorKind::NotOpen(SenderState::Closed));
     drop(sender);
     assert_eq!(foreground.end_of(0), End::Finished);
 

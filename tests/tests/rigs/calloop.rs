@@ -8,18 +8,18 @@ use std::time::Duration;
 
 use calloop::EventLoop;
 use calloop::ping::{Ping, PingSource, make_ping};
-use homing::calloop::CalloopHome;
-use homing_conformance::{HomeRig, Nudge};
-use homing_router::{Home, Router};
+use homing::calloop::CalloopBinding;
+use homing_conformance::{EventLoopRig, Nudge};
+use homing_router::{LoopBinding, Router};
 
 /// A loop is of the type of its data, which a rig learns with the first turn.
 pub struct Calloop {
-    home: Cell<Option<CalloopHome>>,
+    home: Cell<Option<CalloopBinding>>,
     nudge: RefCell<(Ping, Option<PingSource>)>,
     event_loop: RefCell<Option<Box<dyn Any>>>,
 }
 
-impl HomeRig for Calloop {
+impl EventLoopRig for Calloop {
     fn new() -> Self {
         let (ping, source) = make_ping().unwrap();
         Self {
@@ -29,14 +29,14 @@ impl HomeRig for Calloop {
         }
     }
 
-    fn home(&self) -> Home {
+    fn home(&self) -> LoopBinding {
         // A check that joins another router has dropped the one before.
         if self.event_loop.take().is_some() {
             let (ping, source) = make_ping().unwrap();
             *self.nudge.borrow_mut() = (ping, Some(source));
         }
-        let home = CalloopHome::new().unwrap();
-        let joined = Home::from(&home);
+        let home = CalloopBinding::new().unwrap();
+        let joined = LoopBinding::from(&home);
         self.home.set(Some(home));
         joined
     }

@@ -13,10 +13,10 @@ pub mod tokio;
 
 use std::ops::RangeInclusive;
 
-use homing::channel::{Channel, Road};
-use homing::pipe::{Pipe, PipeRoad};
+use homing::channel::{Channel, ChannelFactory};
+use homing::pipe::{Pipe, PipeFactory};
 #[cfg(target_os = "linux")]
-use homing::shm::{Shm, ShmRoad};
+use homing::shm::{Shm, ShmFactory};
 use homing::worker::{self, WorkerOutlet};
 use homing::{Sender, Ticket};
 use homing_conformance::{ProcessRig, TransportRig};
@@ -26,7 +26,7 @@ use serde::Serialize;
 pub struct Channels;
 
 impl TransportRig for Channels {
-    type Road = Road;
+    type Factory = ChannelFactory;
     type Transport = Channel;
 
     const FIT: RangeInclusive<usize> = 4..=4;
@@ -48,7 +48,7 @@ impl TransportRig for Channels {
 pub struct Pipes;
 
 impl TransportRig for Pipes {
-    type Road = PipeRoad;
+    type Factory = PipeFactory;
     type Transport = Pipe;
 
     /// An OS pipe holds 64 KiB on Linux, and the foreground at least as much again; a message
@@ -95,7 +95,7 @@ pub struct SharedMemory;
 
 #[cfg(target_os = "linux")]
 impl TransportRig for SharedMemory {
-    type Road = ShmRoad;
+    type Factory = ShmFactory;
     type Transport = Shm;
 
     /// A ring of a page; a message has five bytes or more.

@@ -5,11 +5,11 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use embedded_io_adapters::std::FromStd;
-use homing::serial::{Heard, Serial, SerialInlet, SerialRoad};
+use homing::serial::{Heard, Serial, SerialFactory, SerialInlet};
 use homing::{Bell, Sender, Ticket};
 use homing_conformance::TransportRig;
 use homing_conformance::homing_core::{
-    Carries, Claim, NewLink, Nonce, Parcel, Transport, Undecodable,
+    Authorization, Decode, MakeSender, NewLink, Nonce, Payload, Postcard, Transport, Undecodable,
 };
 use homing_conformance::homing_process::Doorbell;
 use homing_transport_serial::{Line, SerialOutlet};
@@ -29,34 +29,37 @@ impl Chips {
     }
 }
 
-pub struct ChipRoad(SerialRoad, Arc<Chip>);
+pub struct ChipFactory(SerialFactory, Arc<Chip>);
 
 impl Transport<Bell> for Chips {
-    type Road = ChipRoad;
+    type Factory = ChipFactory;
     type Inlet = SerialInlet;
     type Doorbell = Doorbell;
     type Error = io::Error;
 
-    fn link(&mut self, bell: Bell) -> io::Result<NewLink<ChipRoad, SerialInlet, Doorbell>> {
-        let NewLink { road, inlet, doorbell } = self.0.link(bell)?;
-        Ok(NewLink { road: ChipRoad(road, Arc::clone(&self.1)), inlet, doorbell })
+    fn link(&mut self, bell: Bell) -> io::Result<NewLink<ChipFactory, SerialInlet, Doorbell>> {
+        let NewLink { factory, inlet, doorbell } = self.0.link(bell)?;
+        Ok(NewLink { factory: ChipFactory(factory, Arc::clone(&self.1)), inlet, doorbell })
     }
 }
 
-impl<M: Serialize + DeserializeOwned> Carries<M> for ChipRoad {
-    type Far = Sender<M, SerialOutlet<Arc<Chip>>>;
-
-    const CLAIM: Claim = <SerialRoad as Carries<Heard<M>>>::CLAIM;
-
-    fn far(&self, ticket: Ticket<M>) -> Self::Far {
-        let ticket: Ticket<Heard<M>> = Ticket::new(ticket.connection(), Nonce::new(0));
-        let port = self.0.far(ticket);
-        Line::sender_of(Arc::clone(&self.1), port).expect("ports are used once")
-    }
-
-    fn open(parcel: Parcel<'_>) -> Result<M, Undecodable> {
-        let heard: Heard<M> = SerialRoad::open(parcel)?;
+impl<M: Serialize + DeserializeOwned> Decode<M> for ChipFactory {
+    fn decode(payload: Payload<'_>) -> Result<M, Undecodable> {
+        let heard: Heard<M> = Postcard::decode(payload)?;
         heard.message().ok_or(Undecodable)
+    }
+}
+
+impl<M: Serialize + DeserializeOwned> MakeSender<M> for ChipFactory {
+    type Sender = Sender<M, SerialOutlet<Arc<Chip>>>;
+    type Codec = Self;
+
+    const AUTHORIZATION: Authorization = <SerialFactory as MakeSender<Heard<M>>>::AUTHORIZATION;
+
+    fn make_sender(&self, ticket: Ticket<M>) -> Self::Sender {
+        let ticket: Ticket<Heard<M>> = Ticket::new(ticket.connection(), Nonce::new(0));
+        let port = self.0.make_sender(ticket);
+        Line::sender_of(Arc::clone(&self.1), port).expect("ports are used once")
     }
 }
 
@@ -64,7 +67,7 @@ impl<M: Serialize + DeserializeOwned> Carries<M> for ChipRoad {
 pub struct SerialLines;
 
 impl TransportRig for SerialLines {
-    type Road = ChipRoad;
+    type Factory = ChipFactory;
     type Transport = Chips;
 
     const FIT: RangeInclusive<usize> = 100..=40_000;

@@ -5,9 +5,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use homing::task::TaskHome;
-use homing_conformance::{HomeRig, Nudge};
-use homing_router::{Home, Router};
+use homing::task::TaskDriver;
+use homing_conformance::{EventLoopRig, Nudge};
+use homing_router::{LoopBinding, Router};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
@@ -54,16 +54,16 @@ async fn too_long(most: Duration) {
 
 pub struct Task {
     foreground: Foreground,
-    home: TaskHome,
+    home: TaskDriver,
 }
 
-impl HomeRig for Task {
+impl EventLoopRig for Task {
     fn new() -> Self {
-        Self { foreground: Foreground::new(), home: TaskHome::new() }
+        Self { foreground: Foreground::new(), home: TaskDriver::new() }
     }
 
-    fn home(&self) -> Home {
-        Home::from(&self.home)
+    fn home(&self) -> LoopBinding {
+        LoopBinding::from(&self.home)
     }
 
     fn nudge(&self) -> Nudge {
@@ -94,7 +94,7 @@ pub mod descriptor {
         foreground: Foreground,
     }
 
-    impl HomeRig for Descriptor {
+    impl EventLoopRig for Descriptor {
         fn new() -> Self {
             let foreground = Foreground::new();
             let doorbells = DoorbellSet::new().unwrap();
@@ -105,8 +105,8 @@ pub mod descriptor {
             Self { fd, doorbells, foreground }
         }
 
-        fn home(&self) -> Home {
-            Home::watched(&self.doorbells)
+        fn home(&self) -> LoopBinding {
+            LoopBinding::readiness(&self.doorbells)
         }
 
         fn nudge(&self) -> Nudge {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-use homing::channel::{Channel, Road};
+use homing::channel::{Channel, ChannelFactory};
 use homing::{Event, Link};
 use libtest_mimic::{Arguments, Trial};
 
@@ -54,7 +54,8 @@ impl Flood {
         let stop = Arc::new(AtomicBool::new(false));
         let workers = (0..2)
             .map(|_| {
-                let link: Link<C, Road> = router.link(Channel::new()).expect("the router runs");
+                let link: Link<C, ChannelFactory> =
+                    router.link(Channel::new()).expect("the router runs");
                 let (mut sender, _) = link.pipe(hear).expect("the router runs");
                 let stop = Arc::clone(&stop);
                 thread::spawn(move || {

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use homing_core::{Reason, SenderError};
+use homing_core::{SendErrorKind, SenderError};
 
 use super::*;
 
@@ -22,16 +22,16 @@ fn every_policy_gives_the_message_back() {
     for overflow in [Wait, GiveBack, DropNewest, DropOldest, LatestWins] {
         // Once with a lane that the inlet knows, once with one that it never heard of.
         for known in [true, false] {
-            let (road, mut inlet) = link(2);
-            let mut open = sender::<u8>(&road, 0, overflow);
-            let mut initial = initial::<u8>(&road, 1, overflow);
+            let (factory, mut inlet) = link(2);
+            let mut open = sender::<u8>(&factory, 0, overflow);
+            let mut initial = initial::<u8>(&factory, 1, overflow);
             open.send(1).unwrap();
             if known {
                 assert_eq!(drain::<u8>(&mut inlet), [Got::Message(0, 1)]);
             }
             drop(inlet);
             let error = open.send(2).unwrap_err();
-            assert_eq!(error.reason(), Reason::Disconnected, "{overflow:?}");
+            assert_eq!(error.kind(), SendErrorKind::Disconnected, "{overflow:?}");
             assert_eq!(error.into_message(), 2, "{overflow:?}");
             assert_eq!(open.stop(), Err(SenderError::Disconnected), "{overflow:?}");
             assert_eq!(initial.start(), Err(SenderError::Disconnected), "{overflow:?}");
@@ -41,8 +41,8 @@ fn every_policy_gives_the_message_back() {
 
 #[test]
 fn a_waiting_sender_gets_its_message_back() {
-    let (road, inlet) = link(1);
-    let mut sender = sender::<u8>(&road, 0, Overflow::Wait);
+    let (factory, inlet) = link(1);
+    let mut sender = sender::<u8>(&factory, 0, Overflow::Wait);
     let worker = thread::spawn(move || {
         sender.send(1).unwrap();
         sender.send(2).unwrap_err()
@@ -51,16 +51,16 @@ fn a_waiting_sender_gets_its_message_back() {
     thread::sleep(Duration::from_millis(20));
     drop(inlet);
     let error = worker.join().unwrap();
-    assert_eq!((error.reason(), error.into_message()), (Reason::Disconnected, 2));
+    assert_eq!((error.kind(), error.into_message()), (SendErrorKind::Disconnected, 2));
 }
 
 #[test]
 fn a_road_outlives_its_inlet() {
-    let (road, inlet) = link(1);
+    let (factory, inlet) = link(1);
     drop(inlet);
     for overflow in [Overflow::Wait, Overflow::LatestWins] {
         assert_eq!(
-            initial::<u8>(&road, 0, overflow).start(),
+            initial::<u8>(&factory, 0, overflow).start(),
             Err(SenderError::Disconnected),
             "{overflow:?}"
         );
@@ -73,15 +73,15 @@ fn what_waits_is_dropped_with_the_inlet_or_the_last_sender() {
     for (overflow, with_inlet) in [(Wait, 0), (DropOldest, 1), (LatestWins, 1)] {
         for known in [true, false] {
             let dropped = Arc::new(AtomicUsize::new(0));
-            let (road, mut inlet) = link(4);
-            let mut sender = sender(&road, 0, overflow);
+            let (factory, mut inlet) = link(4);
+            let mut sender = sender(&factory, 0, overflow);
             if known {
                 assert!(matches!(inlet.poll(), Ok(None)));
             }
             sender.send(Watched(dropped.clone())).unwrap();
             drop(inlet);
             assert_eq!(dropped.load(Ordering::SeqCst), with_inlet, "{overflow:?}");
-            drop((road, sender));
+            drop((factory, sender));
             assert_eq!(dropped.load(Ordering::SeqCst), 1, "{overflow:?}");
         }
     }

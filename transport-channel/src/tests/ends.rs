@@ -9,8 +9,8 @@ use super::*;
 #[test]
 fn the_end_comes_after_the_last_message() {
     for overflow in [Overflow::Wait, Overflow::DropOldest, Overflow::LatestWins] {
-        let (road, mut inlet) = link(8);
-        let mut sender = sender(&road, 3, overflow);
+        let (factory, mut inlet) = link(8);
+        let mut sender = sender(&factory, 3, overflow);
         sender.send(1).unwrap();
         sender.stop().unwrap();
         drop(sender);
@@ -21,8 +21,8 @@ fn the_end_comes_after_the_last_message() {
 
 #[test]
 fn a_sender_leaves_a_full_lane_on_the_foregrounds_own_thread() {
-    let (road, mut inlet) = link(2);
-    let mut sender = sender(&road, 0, Overflow::Wait);
+    let (factory, mut inlet) = link(2);
+    let mut sender = sender(&factory, 0, Overflow::Wait);
     sender.send(1).unwrap();
     sender.send(2).unwrap();
     assert!(sender.send(3).unwrap_err().is_full());
@@ -33,8 +33,8 @@ fn a_sender_leaves_a_full_lane_on_the_foregrounds_own_thread() {
 
 #[test]
 fn ends_keep_their_places_among_the_messages_of_others() {
-    let (road, mut inlet) = link(8);
-    let mut senders: Vec<_> = (0..3).map(|pipe| sender(&road, pipe, Overflow::Wait)).collect();
+    let (factory, mut inlet) = link(8);
+    let mut senders: Vec<_> = (0..3).map(|pipe| sender(&factory, pipe, Overflow::Wait)).collect();
     for (n, sender) in senders.iter_mut().enumerate() {
         sender.send(n).unwrap();
     }
@@ -53,9 +53,9 @@ fn ends_keep_their_places_among_the_messages_of_others() {
 #[test]
 fn a_flood_on_the_same_lane_does_not_starve_the_end() {
     const CAPACITY: usize = 64;
-    let (road, mut inlet) = link(CAPACITY);
-    let mut quiet = sender::<u64>(&road, 0, Overflow::Wait);
-    let mut flood = sender::<u64>(&road, 1, Overflow::GiveBack);
+    let (factory, mut inlet) = link(CAPACITY);
+    let mut quiet = sender::<u64>(&factory, 0, Overflow::Wait);
+    let mut flood = sender::<u64>(&factory, 1, Overflow::GiveBack);
     // The lane is never empty, as it is filled up before each arrival is taken.
     let mut arrivals = 0;
     let mut left = None;
@@ -77,9 +77,9 @@ fn a_flood_on_the_same_lane_does_not_starve_the_end() {
 
 #[test]
 fn a_flood_from_another_thread_does_not_starve_the_end() {
-    let (road, mut inlet) = link(16);
+    let (factory, mut inlet) = link(16);
     let done = Arc::new(AtomicBool::new(false));
-    let mut flood = sender::<u64>(&road, 1, Overflow::Wait);
+    let mut flood = sender::<u64>(&factory, 1, Overflow::Wait);
     let flooding = thread::spawn({
         let done = done.clone();
         move || {
@@ -87,7 +87,7 @@ fn a_flood_from_another_thread_does_not_starve_the_end() {
         }
     });
     for pipe in 2..200 {
-        let mut quiet = sender::<u64>(&road, pipe, Overflow::Wait);
+        let mut quiet = sender::<u64>(&factory, pipe, Overflow::Wait);
         thread::spawn(move || quiet.send(1).unwrap());
         let mut heard = false;
         loop {
@@ -106,8 +106,8 @@ fn a_flood_from_another_thread_does_not_starve_the_end() {
 
 #[test]
 fn a_panic_is_reported() {
-    let (road, mut inlet) = link(8);
-    let mut sender = sender(&road, 0, Overflow::Wait);
+    let (factory, mut inlet) = link(8);
+    let mut sender = sender(&factory, 0, Overflow::Wait);
     let worker = thread::spawn(move || {
         sender.send(1).unwrap();
         std::panic::resume_unwind(Box::new("a worker's"));
@@ -118,8 +118,8 @@ fn a_panic_is_reported() {
 
 #[test]
 fn a_panic_on_the_foregrounds_own_thread_is_reported() {
-    let (road, mut inlet) = link(8);
-    let sender = sender::<u8>(&road, 0, Overflow::Wait);
+    let (factory, mut inlet) = link(8);
+    let sender = sender::<u8>(&factory, 0, Overflow::Wait);
     let panicking = AssertUnwindSafe(move || {
         let _sender = sender;
         std::panic::resume_unwind(Box::new("a handler's"));
@@ -131,8 +131,8 @@ fn a_panic_on_the_foregrounds_own_thread_is_reported() {
 #[test]
 fn a_sender_that_was_never_started_is_lost() {
     for overflow in [Overflow::Wait, Overflow::LatestWins] {
-        let (road, mut inlet) = link(8);
-        drop(initial::<u8>(&road, 0, overflow));
+        let (factory, mut inlet) = link(8);
+        drop(initial::<u8>(&factory, 0, overflow));
         assert_eq!(drain::<u8>(&mut inlet), [Got::Stopped(0, End::Lost(None))]);
     }
 }

@@ -8,15 +8,15 @@ fn senders_and_roads_may_go_to_other_threads() {
     fn sync<T: Sync>() {}
     // A `Cell` is `Send` and not `Sync`: more is not asked of a message.
     send::<Sender<std::cell::Cell<u8>>>();
-    send::<Road>();
-    sync::<Road>();
+    send::<ChannelFactory>();
+    sync::<ChannelFactory>();
     send::<ChannelInlet>();
 }
 
 #[test]
 fn a_link_does_not_end_while_its_road_is_there() {
-    let (road, mut inlet) = link(2);
-    drop(sender::<u8>(&road, 0, Overflow::Wait));
+    let (factory, mut inlet) = link(2);
+    drop(sender::<u8>(&factory, 0, Overflow::Wait));
     assert_eq!(drain::<u8>(&mut inlet), [Got::Stopped(0, End::Finished)]);
     assert_eq!(take::<u8>(&mut inlet), Ok(None));
 }
@@ -25,9 +25,9 @@ fn a_link_does_not_end_while_its_road_is_there() {
 fn a_link_ends_when_road_and_senders_are_gone() {
     for overflow in [Overflow::Wait, Overflow::DropOldest] {
         let bell = Counter::default();
-        let (road, mut inlet) = link_with(2, bell.clone());
-        let mut sender = sender::<u8>(&road, 0, overflow);
-        drop(road);
+        let (factory, mut inlet) = link_with(2, bell.clone());
+        let mut sender = sender::<u8>(&factory, 0, overflow);
+        drop(factory);
         sender.send(1).unwrap();
         assert_eq!(drain::<u8>(&mut inlet), [Got::Message(0, 1)]);
         sender.send(2).unwrap();
@@ -41,10 +41,10 @@ fn a_link_ends_when_road_and_senders_are_gone() {
 #[test]
 fn the_end_of_a_link_rings() {
     let bell = Counter::default();
-    let (road, mut inlet) = link_with(2, bell.clone());
+    let (factory, mut inlet) = link_with(2, bell.clone());
     assert_eq!(take::<u8>(&mut inlet), Ok(None));
     let before = bell.rings();
-    drop(road);
+    drop(factory);
     assert!(bell.rings() > before);
     assert_eq!(take::<u8>(&mut inlet), Err(LinkEnd::Gone(None)));
 }

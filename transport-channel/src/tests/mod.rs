@@ -14,11 +14,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use homing_core::{
-    Arrival, Carries, ConnectionId, End, Inlet, LinkEnd, NewLink, Nonce, Overflow, Pinger, Ticket,
-    Transport,
+    Arrival, ByValue, ConnectionId, Decode, End, Inlet, LinkEnd, MakeSender, NewLink, Nonce,
+    Overflow, Pinger, Ticket, Transport,
 };
 
-use crate::{Channel, ChannelInlet, Road, Sender};
+use crate::{Channel, ChannelFactory, ChannelInlet, Sender};
 
 /// Counts its rings.
 #[derive(Clone, Default)]
@@ -44,32 +44,39 @@ enum Got<M> {
     Stopped(u32, End),
 }
 
-fn link(capacity: usize) -> (Road, ChannelInlet) {
+fn link(capacity: usize) -> (ChannelFactory, ChannelInlet) {
     link_with(capacity, Counter::default())
 }
 
-fn link_with(capacity: usize, bell: impl Pinger + Send + Sync + 'static) -> (Road, ChannelInlet) {
-    let Ok(NewLink { road, inlet, .. }) = Channel::with_capacity(capacity).link(bell);
-    (road, inlet)
+fn link_with(
+    capacity: usize,
+    bell: impl Pinger + Send + Sync + 'static,
+) -> (ChannelFactory, ChannelInlet) {
+    let Ok(NewLink { factory, inlet, .. }) = Channel::with_capacity(capacity).link(bell);
+    (factory, inlet)
 }
 
 /// A started sender.
-fn sender<M: Send + 'static>(road: &Road, pipe: u32, overflow: Overflow) -> Sender<M> {
-    let mut sender = initial(road, pipe, overflow);
+fn sender<M: Send + 'static>(factory: &ChannelFactory, pipe: u32, overflow: Overflow) -> Sender<M> {
+    let mut sender = initial(factory, pipe, overflow);
     sender.start().unwrap();
     sender
 }
 
-fn initial<M: Send + 'static>(road: &Road, pipe: u32, overflow: Overflow) -> Sender<M> {
+fn initial<M: Send + 'static>(
+    factory: &ChannelFactory,
+    pipe: u32,
+    overflow: Overflow,
+) -> Sender<M> {
     let connection = ConnectionId::from_parts(pipe, 0);
-    road.far(Ticket::new(connection, Nonce::new(0)).with_overflow(overflow))
+    factory.make_sender(Ticket::new(connection, Nonce::new(0)).with_overflow(overflow))
 }
 
 /// Takes one arrival, whose message is an `M`.
 fn take<M: Send + 'static>(inlet: &mut ChannelInlet) -> Result<Option<Got<M>>, LinkEnd> {
     Ok(inlet.poll()?.map(|arrival| match arrival {
-        Arrival::Message { connection, parcel } => {
-            Got::Message(connection.index(), <Road as Carries<M>>::open(parcel).unwrap())
+        Arrival::Message { connection, payload } => {
+            Got::Message(connection.index(), <ByValue as Decode<M>>::decode(payload).unwrap())
         }
         Arrival::Missed { connection, count } => Got::Missed(connection.index(), count),
         Arrival::Stopped { connection, end } => Got::Stopped(connection.index(), end),

@@ -8,10 +8,10 @@ use super::*;
 fn order_is_kept_per_connection() {
     const SENDERS: u32 = 4;
     const MESSAGES: u64 = 20_000;
-    let (road, mut inlet) = link(16);
+    let (factory, mut inlet) = link(16);
     let threads: Vec<_> = (0..SENDERS)
         .map(|pipe| {
-            let mut sender = sender::<u64>(&road, pipe, Overflow::Wait);
+            let mut sender = sender::<u64>(&factory, pipe, Overflow::Wait);
             thread::spawn(move || (0..MESSAGES).for_each(|n| sender.send(n).unwrap()))
         })
         .collect();
@@ -36,9 +36,9 @@ fn order_is_kept_per_connection() {
 
 #[test]
 fn two_types_of_messages_share_a_link() {
-    let (road, mut inlet) = link(8);
-    let mut words = sender::<String>(&road, 0, Overflow::Wait);
-    let mut numbers = sender::<u8>(&road, 1, Overflow::Wait);
+    let (factory, mut inlet) = link(8);
+    let mut words = sender::<String>(&factory, 0, Overflow::Wait);
+    let mut numbers = sender::<u8>(&factory, 1, Overflow::Wait);
     words.send("one".to_string()).unwrap();
     numbers.send(1).unwrap();
     words.send("two".to_string()).unwrap();
@@ -50,18 +50,18 @@ fn two_types_of_messages_share_a_link() {
 
 #[test]
 fn a_message_is_opened_as_its_own_type_only() {
-    let (road, mut inlet) = link(8);
-    let mut numbers = sender::<u8>(&road, 0, Overflow::Wait);
+    let (factory, mut inlet) = link(8);
+    let mut numbers = sender::<u8>(&factory, 0, Overflow::Wait);
     numbers.send(1).unwrap();
-    let Ok(Some(Arrival::Message { parcel, .. })) = inlet.poll() else { panic!("no message") };
-    assert!(<Road as Carries<u16>>::open(parcel).is_err());
+    let Ok(Some(Arrival::Message { payload, .. })) = inlet.poll() else { panic!("no message") };
+    assert!(<ByValue as Decode<u16>>::decode(payload).is_err());
 }
 
 #[test]
 fn a_flooding_lane_lets_the_others_have_their_turn() {
-    let (road, mut inlet) = link(1000);
-    let mut flood = sender::<u64>(&road, 0, Overflow::Wait);
-    let mut quiet = sender::<u32>(&road, 1, Overflow::Wait);
+    let (factory, mut inlet) = link(1000);
+    let mut flood = sender::<u64>(&factory, 0, Overflow::Wait);
+    let mut quiet = sender::<u32>(&factory, 1, Overflow::Wait);
     (0..1000).for_each(|n| flood.send(n).unwrap());
     quiet.send(7).unwrap();
     for _ in 0..64 {

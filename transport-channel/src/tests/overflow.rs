@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use homing_core::{Reason, SenderCounters};
+use homing_core::{SendErrorKind, SenderCounters};
 
 use super::*;
 
@@ -26,13 +26,13 @@ fn every_policy_on_a_full_lane() {
         (LatestWins, &[5], 5, 4),
     ];
     for (overflow, arrives, sent, dropped) in cases {
-        let (road, mut inlet) = link(3);
-        let mut sender = sender::<u8>(&road, 0, overflow);
+        let (factory, mut inlet) = link(3);
+        let mut sender = sender::<u8>(&factory, 0, overflow);
         for n in 1..=5 {
             match sender.send(n) {
                 Ok(()) => {}
                 Err(error) => {
-                    assert_eq!(error.reason(), Reason::Full, "{overflow:?}");
+                    assert_eq!(error.kind(), SendErrorKind::Full, "{overflow:?}");
                     assert_eq!(error.into_message(), n, "{overflow:?}");
                 }
             }
@@ -53,21 +53,21 @@ fn every_policy_on_a_full_lane() {
 #[test]
 fn without_patience_nothing_waits() {
     for overflow in [Overflow::Wait, Overflow::GiveBack] {
-        let (road, _inlet) = link(1);
-        let mut sender = sender::<u8>(&road, 0, overflow);
+        let (factory, _inlet) = link(1);
+        let mut sender = sender::<u8>(&factory, 0, overflow);
         let worker = thread::spawn(move || {
             sender.try_send(1).unwrap();
             sender.try_send(2).unwrap_err()
         });
         let error = worker.join().unwrap();
-        assert_eq!((error.reason(), error.into_message()), (Reason::Full, 2));
+        assert_eq!((error.kind(), error.into_message()), (SendErrorKind::Full, 2));
     }
 }
 
 #[test]
 fn a_waiting_sender_goes_on_when_there_is_room() {
-    let (road, mut inlet) = link(1);
-    let mut sender = sender::<u32>(&road, 0, Overflow::Wait);
+    let (factory, mut inlet) = link(1);
+    let mut sender = sender::<u32>(&factory, 0, Overflow::Wait);
     let worker = thread::spawn(move || (0..100).for_each(|n| sender.send(n).unwrap()));
     let mut next = 0;
     loop {
@@ -90,8 +90,8 @@ fn a_waiting_sender_goes_on_when_there_is_room() {
 fn what_is_dropped_while_the_foreground_takes_is_counted_once() {
     const MESSAGES: u64 = 100_000;
     for overflow in [Overflow::DropNewest, Overflow::DropOldest, Overflow::LatestWins] {
-        let (road, mut inlet) = link(4);
-        let mut sender = sender::<u64>(&road, 0, overflow);
+        let (factory, mut inlet) = link(4);
+        let mut sender = sender::<u64>(&factory, 0, overflow);
         let worker = thread::spawn(move || {
             (0..MESSAGES).for_each(|n| sender.send(n).unwrap());
             sender.counters()
@@ -120,9 +120,9 @@ fn what_is_dropped_while_the_foreground_takes_is_counted_once() {
 
 #[test]
 fn an_own_lane_is_full_with_its_own_messages_only() {
-    let (road, mut inlet) = link(2);
-    let mut shared = sender::<u8>(&road, 0, Overflow::Wait);
-    let mut own = sender::<u8>(&road, 1, Overflow::DropOldest);
+    let (factory, mut inlet) = link(2);
+    let mut shared = sender::<u8>(&factory, 0, Overflow::Wait);
+    let mut own = sender::<u8>(&factory, 1, Overflow::DropOldest);
     shared.send(1).unwrap();
     shared.send(2).unwrap();
     own.send(3).unwrap();
@@ -133,9 +133,9 @@ fn an_own_lane_is_full_with_its_own_messages_only() {
 
 #[test]
 fn a_lane_of_its_own_goes_with_its_pipe() {
-    let (road, mut inlet) = link(2);
+    let (factory, mut inlet) = link(2);
     for pipe in 0..1000 {
-        sender::<u8>(&road, pipe, Overflow::LatestWins).send(1).unwrap();
+        sender::<u8>(&factory, pipe, Overflow::LatestWins).send(1).unwrap();
         assert_eq!(
             drain::<u8>(&mut inlet),
             [Got::Message(pipe, 1), Got::Stopped(pipe, End::Finished)]
@@ -148,8 +148,9 @@ fn a_lane_of_its_own_goes_with_its_pipe() {
 fn an_idle_pipe_costs_little_beside_its_lane() {
     assert!(size_of::<Sender<[u8; 1024]>>() <= 256);
     for overflow in POLICIES {
-        let (road, mut inlet) = link(2);
-        let senders: Vec<Sender<u8>> = (0..100).map(|pipe| sender(&road, pipe, overflow)).collect();
+        let (factory, mut inlet) = link(2);
+        let senders: Vec<Sender<u8>> =
+            (0..100).map(|pipe| sender(&factory, pipe, overflow)).collect();
         assert_eq!(drain::<u8>(&mut inlet), []);
         drop(senders);
         assert_eq!(drain::<u8>(&mut inlet).len(), 100, "{overflow:?}");

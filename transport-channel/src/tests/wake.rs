@@ -4,15 +4,15 @@ use std::sync::{Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use homing_core::wake::Flag;
+use homing_core::wake::WakeFlag;
 
 use super::*;
 
 #[test]
 fn rings_merge_while_the_foreground_has_not_looked() {
     let bell = Counter::default();
-    let (road, mut inlet) = link_with(100, bell.clone());
-    let mut sender = sender(&road, 0, Overflow::Wait);
+    let (factory, mut inlet) = link_with(100, bell.clone());
+    let mut sender = sender(&factory, 0, Overflow::Wait);
     (0..50).for_each(|n| sender.send(n).unwrap());
     assert_eq!(bell.rings(), 1);
     assert_eq!(drain::<i32>(&mut inlet).len(), 50);
@@ -23,7 +23,7 @@ fn rings_merge_while_the_foreground_has_not_looked() {
 /// As a router's bell: it merges, and wakes a thread that waits.
 #[derive(Default)]
 struct Sleeper {
-    flag: Flag,
+    flag: WakeFlag,
     rung: Mutex<bool>,
     woken: Condvar,
 }
@@ -32,7 +32,7 @@ struct Bell(Arc<Sleeper>);
 
 impl Pinger for Bell {
     fn ping(&self) {
-        if self.0.flag.raise() {
+        if self.0.flag.set() {
             *self.0.rung.lock().unwrap() = true;
             self.0.woken.notify_one();
         }
@@ -55,10 +55,10 @@ impl Sleeper {
 fn stress(capacity: usize, overflow: Overflow, pause: bool) {
     const MESSAGES: u64 = 50_000;
     let sleeper = Arc::new(Sleeper::default());
-    let (road, mut inlet) = link_with(capacity, Bell(sleeper.clone()));
+    let (factory, mut inlet) = link_with(capacity, Bell(sleeper.clone()));
     let producers: Vec<_> = (0..2)
         .map(|pipe| {
-            let mut sender = sender::<u64>(&road, pipe, overflow);
+            let mut sender = sender::<u64>(&factory, pipe, overflow);
             thread::spawn(move || {
                 for n in 0..MESSAGES {
                     sender.send(n).unwrap();
@@ -70,7 +70,7 @@ fn stress(capacity: usize, overflow: Overflow, pause: bool) {
             })
         })
         .collect();
-    drop(road);
+    drop(factory);
     let (mut accounted, mut ended) = (0, 0);
     'link: loop {
         // Drain, lower, look once more: what a router does.
@@ -85,7 +85,7 @@ fn stress(capacity: usize, overflow: Overflow, pause: bool) {
                 }
                 Ok(None) if lowered => break,
                 Ok(None) => {
-                    sleeper.flag.lower();
+                    sleeper.flag.clear();
                     lowered = true;
                     continue;
                 }
@@ -94,7 +94,7 @@ fn stress(capacity: usize, overflow: Overflow, pause: bool) {
                     break 'link;
                 }
             }
-            if std::mem::take(&mut lowered) && sleeper.flag.raise() {
+            if std::mem::take(&mut lowered) && sleeper.flag.set() {
                 // It is awake: nobody needs to ring now.
             }
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
-use homing_core::{Disconnected, LinkEnd, Refusal};
+use homing_core::{Disconnected, LinkEnd, ProtocolError};
 use homing_process::Pumped;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -184,7 +184,7 @@ impl Incoming {
             }
             Ok(Piece::End) => Err(LinkEnd::Gone(None)),
             Err(TryRecvError::Empty) => Ok(None),
-            Err(TryRecvError::Disconnected) => Err(LinkEnd::Refused(Refusal::Broken)),
+            Err(TryRecvError::Disconnected) => Err(LinkEnd::Refused(ProtocolError::Broken)),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::windows::io::OwnedHandle;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
-use homing_core::{Disconnected, LinkEnd, Refusal};
+use homing_core::{Disconnected, LinkEnd, ProtocolError};
 use homing_process::Pumped;
 
 use super::{Piece, READ};
@@ -80,7 +80,7 @@ impl Incoming {
             Ok(Piece::Bytes(bytes)) => Ok(Some(bytes)),
             Ok(Piece::End) => Err(LinkEnd::Gone(None)),
             Err(TryRecvError::Empty) => Ok(None),
-            Err(TryRecvError::Disconnected) => Err(LinkEnd::Refused(Refusal::Broken)),
+            Err(TryRecvError::Disconnected) => Err(LinkEnd::Refused(ProtocolError::Broken)),
         }
     }
 }

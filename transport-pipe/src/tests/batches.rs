@@ -2,17 +2,17 @@
 
 use std::thread;
 
-use homing_core::Reason;
+use homing_core::SendErrorKind;
 use serde::{Deserialize, Serializer};
 
 use super::*;
 
 #[test]
 fn all_arrive_in_order_among_those_of_others() {
-    let (road, mut foreground) = link(Pipe::new());
+    let (factory, mut foreground) = link(Pipe::new());
     let workers: Vec<_> = (0..3u32)
         .map(|pipe| {
-            let mut sender = sender::<(u32, Vec<u8>)>(&road, pipe, Overflow::Wait);
+            let mut sender = sender::<(u32, Vec<u8>)>(&factory, pipe, Overflow::Wait);
             let lens = |n: u32| match n % 1000 {
                 0 => 100_000,
                 1..5 => 5000,
@@ -24,7 +24,7 @@ fn all_arrive_in_order_among_those_of_others() {
             })
         })
         .collect();
-    drop(road);
+    drop(factory);
     let mut next = [0u32; 3];
     let (got, end) = foreground.until_end();
     assert_eq!(end, LinkEnd::Gone(None));
@@ -59,19 +59,19 @@ impl Serialize for Unlucky {
 
 #[test]
 fn what_cannot_be_sent_comes_back_after_all_before_it() {
-    let (road, mut foreground) = link(Pipe::new().limit(4));
-    let mut unlucky = sender::<Unlucky>(&road, 0, Overflow::Wait);
-    let mut long = sender::<Vec<u8>>(&road, 1, Overflow::Wait);
+    let (factory, mut foreground) = link(Pipe::new().limit(4));
+    let mut unlucky = sender::<Unlucky>(&factory, 0, Overflow::Wait);
+    let mut long = sender::<Vec<u8>>(&factory, 1, Overflow::Wait);
     thread::spawn(move || {
         let mut all = (0..20).map(Unlucky);
         let error = unlucky.send_all(&mut all).unwrap_err();
-        assert_eq!(error.reason(), Reason::Unencodable);
+        assert_eq!(error.kind(), SendErrorKind::Unencodable);
         assert_eq!(error.into_message(), Unlucky(13));
         assert_eq!(unlucky.counters().sent, 13);
         unlucky.send_all(&mut all).unwrap();
         assert_eq!(unlucky.counters().sent, 19);
         let error = long.send_all([vec![1], vec![2; 4], vec![3]]).unwrap_err();
-        assert_eq!(error.reason(), Reason::TooLarge { len: 5, max: 4 });
+        assert_eq!(error.kind(), SendErrorKind::TooLarge { len: 5, max: 4 });
         assert_eq!(error.into_message(), vec![2; 4]);
         assert_eq!(long.counters().sent, 1);
     })
@@ -87,12 +87,12 @@ fn what_cannot_be_sent_comes_back_after_all_before_it() {
 
 #[test]
 fn a_foreground_that_goes_is_told_once_and_counted_right() {
-    let (road, foreground) = link(Pipe::new());
-    let mut sender = sender::<u64>(&road, 0, Overflow::Wait);
+    let (factory, foreground) = link(Pipe::new());
+    let mut sender = sender::<u64>(&factory, 0, Overflow::Wait);
     let worker = thread::spawn(move || {
         let mut numbers = 0..;
         let error = sender.send_all(&mut numbers).unwrap_err();
-        assert_eq!(error.reason(), Reason::Disconnected);
+        assert_eq!(error.kind(), SendErrorKind::Disconnected);
         // Nothing that the iterator still has was taken.
         assert_eq!(numbers.next(), Some(error.into_message() + 1));
         let sent = sender.counters().sent;
@@ -108,8 +108,8 @@ fn a_foreground_that_goes_is_told_once_and_counted_right() {
 
 #[test]
 fn what_was_taken_before_a_panic_arrives() {
-    let (road, mut foreground) = link(Pipe::new());
-    let mut sender = sender::<u8>(&road, 0, Overflow::Wait);
+    let (factory, mut foreground) = link(Pipe::new());
+    let mut sender = sender::<u8>(&factory, 0, Overflow::Wait);
     let worker = thread::spawn(move || {
         sender.send_all((0..5).inspect(|n| {
             if *n == 3 {
@@ -136,9 +136,9 @@ fn a_message_may_send_another_while_it_is_encoded() {
             serializer.serialize_u8(self.0)
         }
     }
-    let (road, mut foreground) = link(Pipe::new());
-    *OTHER.lock().unwrap() = Some(sender(&road, 1, Overflow::Wait));
-    let mut outer = sender::<Nested>(&road, 0, Overflow::Wait);
+    let (factory, mut foreground) = link(Pipe::new());
+    *OTHER.lock().unwrap() = Some(sender(&factory, 1, Overflow::Wait));
+    let mut outer = sender::<Nested>(&factory, 0, Overflow::Wait);
     outer.send(Nested(1)).unwrap();
     drop(outer);
     let got = foreground.until_stopped(0);

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use homing_core::{Reason, SenderError};
+use homing_core::{SendErrorKind, SenderError};
 
 use super::*;
 
@@ -19,15 +19,15 @@ const ALL: [Overflow; 5] = [
 fn every_policy_gives_the_message_back() {
     for overflow in ALL {
         for len in [1, 10_000, 200_000] {
-            let (road, foreground) = link(Pipe::new());
-            let mut open = sender::<Vec<u8>>(&road, 0, overflow);
-            let mut initial = initial::<u8>(&road, 1, overflow);
+            let (factory, foreground) = link(Pipe::new());
+            let mut open = sender::<Vec<u8>>(&factory, 0, overflow);
+            let mut initial = initial::<u8>(&factory, 1, overflow);
             foreground.hang_up();
             let error = open.send(vec![2; len]).unwrap_err();
-            assert_eq!(error.reason(), Reason::Disconnected, "{overflow:?}");
+            assert_eq!(error.kind(), SendErrorKind::Disconnected, "{overflow:?}");
             assert_eq!(error.into_message(), vec![2; len], "{overflow:?}");
             let error = open.try_send(vec![2; len]).unwrap_err();
-            assert_eq!(error.reason(), Reason::Disconnected, "{overflow:?}");
+            assert_eq!(error.kind(), SendErrorKind::Disconnected, "{overflow:?}");
             assert_eq!(open.stop(), Err(SenderError::Disconnected), "{overflow:?}");
             assert_eq!(initial.start(), Err(SenderError::Disconnected), "{overflow:?}");
         }
@@ -37,9 +37,9 @@ fn every_policy_gives_the_message_back() {
 #[test]
 fn a_backlog_is_no_reason_to_wait_for_one_that_is_gone() {
     for overflow in [Overflow::DropOldest, Overflow::LatestWins] {
-        let (road, foreground) = link(Pipe::new());
-        let mut sender = sender::<u8>(&road, 0, overflow);
-        let _full = fill(&road);
+        let (factory, foreground) = link(Pipe::new());
+        let mut sender = sender::<u8>(&factory, 0, overflow);
+        let _full = fill(&factory);
         sender.send(1).unwrap();
         let worker = thread::spawn(move || sender.stop());
         thread::sleep(Duration::from_millis(20));
@@ -51,11 +51,11 @@ fn a_backlog_is_no_reason_to_wait_for_one_that_is_gone() {
 #[test]
 fn whoever_waits_gets_the_message_back() {
     for len in [1, 10_000, 200_000] {
-        let (road, foreground) = link(Pipe::new().limit(200_010));
-        let _full = fill(&road);
+        let (factory, foreground) = link(Pipe::new().limit(200_010));
+        let _full = fill(&factory);
         let workers: Vec<_> = (0..3)
             .map(|pipe| {
-                let mut sender = initial::<Vec<u8>>(&road, pipe, Overflow::Wait);
+                let mut sender = initial::<Vec<u8>>(&factory, pipe, Overflow::Wait);
                 thread::spawn(move || match sender.start() {
                     Ok(()) => loop {
                         if let Err(error) = sender.send(vec![2; len]) {
@@ -72,7 +72,7 @@ fn whoever_waits_gets_the_message_back() {
         foreground.hang_up();
         for worker in workers {
             if let Some(error) = worker.join().unwrap() {
-                assert_eq!(error.reason(), Reason::Disconnected);
+                assert_eq!(error.kind(), SendErrorKind::Disconnected);
                 assert_eq!(error.into_message(), vec![2; len]);
             }
         }
@@ -81,23 +81,23 @@ fn whoever_waits_gets_the_message_back() {
 
 #[test]
 fn the_pump_ends_when_its_inlet_is_gone() {
-    let (road, foreground) = link(Pipe::new());
-    let mut sender = sender::<u8>(&road, 0, Overflow::Wait);
+    let (factory, foreground) = link(Pipe::new());
+    let mut sender = sender::<u8>(&factory, 0, Overflow::Wait);
     let Foreground { inlet, mut doorbells, .. } = foreground;
     drop(inlet);
     sender.send(1).unwrap();
     doorbells.wait(Some(Duration::ZERO)).unwrap();
-    assert_eq!(sender.send(2).unwrap_err().reason(), Reason::Disconnected);
+    assert_eq!(sender.send(2).unwrap_err().kind(), SendErrorKind::Disconnected);
 }
 
 #[test]
 fn a_pump_that_goes_without_a_word_has_broken_the_link() {
-    let (road, mut foreground) = link(Pipe::new());
-    let _sender = sender::<u8>(&road, 0, Overflow::Wait);
+    let (factory, mut foreground) = link(Pipe::new());
+    let _sender = sender::<u8>(&factory, 0, Overflow::Wait);
     foreground.pump();
     foreground.doorbells.cut(foreground.key);
     assert_eq!(foreground.next(), Ok(Got::Started(0, 7)));
-    assert_eq!(foreground.next(), Err(LinkEnd::Refused(homing_core::Refusal::Broken)));
+    assert_eq!(foreground.next(), Err(LinkEnd::Refused(homing_core::ProtocolError::Broken)));
 }
 
 /// The descriptors of this process.
@@ -141,11 +141,11 @@ fn nothing_is_left_of_a_link() {
 #[test]
 fn a_foreground_that_goes_at_any_moment_holds_nobody_up() {
     for round in 0..20 {
-        let (road, mut foreground) = link(Pipe::new().buffer(1).limit(200_010));
+        let (factory, mut foreground) = link(Pipe::new().buffer(1).limit(200_010));
         let workers: Vec<_> = (0..10)
             .map(|pipe| {
                 let overflow = ALL[pipe % ALL.len()];
-                let mut sender = initial::<Vec<u8>>(&road, pipe as u32, overflow);
+                let mut sender = initial::<Vec<u8>>(&factory, pipe as u32, overflow);
                 thread::spawn(move || {
                     if sender.start().is_err() {
                         return;

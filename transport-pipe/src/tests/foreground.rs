@@ -4,19 +4,19 @@ use super::*;
 
 #[test]
 fn no_call_waits_on_a_full_link() {
-    let (road, mut foreground) = link(Pipe::new());
-    let mut open = sender::<u8>(&road, 0, Overflow::Wait);
-    let _full = fill(&road);
+    let (factory, mut foreground) = link(Pipe::new());
+    let mut open = sender::<u8>(&factory, 0, Overflow::Wait);
+    let _full = fill(&factory);
     assert!(open.send(1).unwrap_err().is_full());
     assert!(open.try_send(1).unwrap_err().is_full());
     assert!(open.send_all([1, 2]).unwrap_err().is_full());
     // Starts and ends have no room either, and arrive all the same.
-    let mut late = initial::<u8>(&road, 1, Overflow::Wait);
+    let mut late = initial::<u8>(&factory, 1, Overflow::Wait);
     late.start().unwrap();
     assert!(late.send(1).unwrap_err().is_full());
     late.stop().unwrap();
     open.stop().unwrap();
-    drop(initial::<u8>(&road, 2, Overflow::Wait));
+    drop(initial::<u8>(&factory, 2, Overflow::Wait));
     let mut got = foreground.until_stopped(2);
     got.retain(|got| !matches!(got, Got::Message(99, _) | Got::Started(99, _)));
     let expected = [
@@ -32,10 +32,10 @@ fn no_call_waits_on_a_full_link() {
 
 #[test]
 fn what_is_owed_outlives_the_last_sender() {
-    let (road, mut foreground) = link(Pipe::new());
-    let open = sender::<u8>(&road, 0, Overflow::Wait);
-    let full = fill(&road);
-    drop((open, road, full));
+    let (factory, mut foreground) = link(Pipe::new());
+    let open = sender::<u8>(&factory, 0, Overflow::Wait);
+    let full = fill(&factory);
+    drop((open, factory, full));
     let (mut got, end) = foreground.until_end();
     got.retain(|got| matches!(got, Got::Stopped(..)));
     assert_eq!(got, [Got::Stopped(0, End::Finished), Got::Stopped(99, End::Finished)]);
@@ -44,8 +44,8 @@ fn what_is_owed_outlives_the_last_sender() {
 
 #[test]
 fn a_link_without_any_sender_just_ends() {
-    let (road, mut foreground) = link(Pipe::new());
-    drop(road);
+    let (factory, mut foreground) = link(Pipe::new());
+    drop(factory);
     assert_eq!(foreground.until_end(), (vec![], LinkEnd::Gone(None)));
 }
 
@@ -53,8 +53,8 @@ fn a_link_without_any_sender_just_ends() {
 fn a_worker_that_nobody_listens_to_stops_at_the_buffer() {
     const BUFFER: usize = 256 * 1024;
     for (len, often) in [(1000, false), (1, true)] {
-        let (road, mut foreground) = link(Pipe::new().buffer(BUFFER));
-        let mut sender = sender::<Vec<u8>>(&road, 0, Overflow::GiveBack);
+        let (factory, mut foreground) = link(Pipe::new().buffer(BUFFER));
+        let mut sender = sender::<Vec<u8>>(&factory, 0, Overflow::GiveBack);
         let mut bytes = 0;
         loop {
             let before = bytes;

@@ -6,8 +6,8 @@ use super::*;
 
 #[test]
 fn a_pipe_is_claimed_sends_in_order_and_ends() {
-    let (road, mut foreground) = link(Pipe::new());
-    let mut sender = sender::<u32>(&road, 3, Overflow::Wait);
+    let (factory, mut foreground) = link(Pipe::new());
+    let mut sender = sender::<u32>(&factory, 3, Overflow::Wait);
     let worker = thread::spawn(move || {
         for n in 0..50_000 {
             sender.send(n).unwrap();
@@ -20,16 +20,16 @@ fn a_pipe_is_claimed_sends_in_order_and_ends() {
     }
     assert_eq!(foreground.next(), Ok(Got::Stopped(3, End::Finished)));
     worker.join().unwrap();
-    drop(road);
+    drop(factory);
     assert_eq!(foreground.next(), Err(LinkEnd::Gone(None)));
 }
 
 #[test]
 fn threads_that_share_a_link_tear_nothing() {
-    let (road, mut foreground) = link(Pipe::new().buffer(1));
+    let (factory, mut foreground) = link(Pipe::new().buffer(1));
     let workers: Vec<_> = (0..4u32)
         .map(|pipe| {
-            let mut sender = sender::<(u32, Vec<u8>)>(&road, pipe, Overflow::Wait);
+            let mut sender = sender::<(u32, Vec<u8>)>(&factory, pipe, Overflow::Wait);
             thread::spawn(move || {
                 for n in 0..500u32 {
                     // Short ones, longer ones than an atomic write, ones in parts.
@@ -39,7 +39,7 @@ fn threads_that_share_a_link_tear_nothing() {
             })
         })
         .collect();
-    drop(road);
+    drop(factory);
     let (got, end) = foreground.until_end();
     assert_eq!(end, LinkEnd::Gone(None));
     for pipe in 0..4 {
@@ -61,11 +61,11 @@ fn threads_that_share_a_link_tear_nothing() {
 
 #[test]
 fn every_way_out_is_told() {
-    let (road, mut foreground) = link(Pipe::new());
-    drop(initial::<u8>(&road, 1, Overflow::Wait));
+    let (factory, mut foreground) = link(Pipe::new());
+    drop(initial::<u8>(&factory, 1, Overflow::Wait));
     assert_eq!(foreground.next(), Ok(Got::Started(1, 8)));
     assert_eq!(foreground.next(), Ok(Got::Stopped(1, End::Lost(None))));
-    let open = sender::<u8>(&road, 2, Overflow::Wait);
+    let open = sender::<u8>(&factory, 2, Overflow::Wait);
     let panicked = thread::spawn(move || {
         let _open = open;
         std::panic::resume_unwind(Box::new("a worker's"));
@@ -82,7 +82,7 @@ fn ends_may_go_to_other_threads() {
     send::<Sender<u8>>();
     send::<crate::WorkerEnd>();
     sync::<crate::WorkerEnd>();
-    send::<PipeRoad>();
+    send::<PipeFactory>();
     send::<crate::PipeInlet>();
 }
 

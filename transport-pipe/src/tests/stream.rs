@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Write as _;
 
-use homing_core::Leaving;
+use homing_core::CloseReason;
 use homing_core::frame::{Head, PrefixedHead};
 use homing_process::ProcessTransport as _;
 use proptest::prelude::*;
@@ -18,7 +18,7 @@ fn frames() -> impl Strategy<Value = Vec<(Head, Vec<u8>)>> {
         1 => any::<u64>().prop_map(move |count| {
             vec![(Head::Missed { connection, count }, vec![])]
         }),
-        1 => Just(vec![(Head::Stop { connection, leaving: Leaving::Stopped }, vec![])]),
+        1 => Just(vec![(Head::Stop { connection, reason: CloseReason::Stopped }, vec![])]),
         1 => (body(), body(), any::<bool>()).prop_map(move |(one, two, aborted)| {
             let first = Head::First { connection, total: (one.len() + two.len()) as u32 };
             let second = match aborted {
@@ -121,7 +121,7 @@ fn byte_by_byte() {
         (Head::Message { connection }, vec![1; 3000]),
         (Head::First { connection, total: 300 }, vec![2; 200]),
         (Head::Part { connection }, vec![3; 100]),
-        (Head::Stop { connection, leaving: Leaving::Stopped }, vec![]),
+        (Head::Stop { connection, reason: CloseReason::Stopped }, vec![]),
     ];
     assert_eq!(deliver(&stream(&frames), &[1]), expected(&frames));
 }

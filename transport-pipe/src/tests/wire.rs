@@ -1,7 +1,7 @@
 //! The examples in `WIRE.md` are what the code writes and reads.
 
 use homing_core::frame::{Head, MAX_BODY, MAX_FRAME, MAX_HEAD, PrefixedHead, parse, split};
-use homing_core::{Leaving, MAX_PARTIAL};
+use homing_core::{CloseReason, MAX_PARTIAL};
 
 use super::*;
 use crate::message::MessageHead;
@@ -35,7 +35,7 @@ fn example(name: &str) -> Vec<u8> {
 #[test]
 fn wire_examples() {
     let connection = connection();
-    let stop = |leaving| frame(Head::Stop { connection, leaving }, &[]);
+    let stop = |reason| frame(Head::Stop { connection, reason }, &[]);
     let cases = [
         ("Hello", frame(Head::HELLO, &[])),
         ("Start", frame(Head::Start { connection, nonce: Nonce::new(1000) }, &[])),
@@ -48,8 +48,8 @@ fn wire_examples() {
         ("Part, the other 3", frame(Head::Part { connection }, b"ome")),
         ("Abort", frame(Head::Abort { connection }, &[])),
         ("Missed, 200", frame(Head::Missed { connection, count: 200 }, &[])),
-        ("Stop, stopped", stop(Leaving::Stopped)),
-        ("Stop, by a panic", stop(Leaving::Panicked)),
+        ("Stop, stopped", stop(CloseReason::Stopped)),
+        ("Stop, by a panic", stop(CloseReason::Panicked)),
     ];
     // No example on the page is left out.
     let rows = PAGE.split("\n## ").find(|part| part.starts_with("7.")).unwrap().lines();

@@ -1,8 +1,8 @@
-use homing_core::Leaving;
+use homing_core::CloseReason;
 
 use super::*;
 
-const STOP: Head = Head::Stop { port: 1, run: 2, number: 3, leaving: Leaving::Stopped };
+const STOP: Head = Head::Stop { port: 1, run: 2, number: 3, reason: CloseReason::Stopped };
 
 fn frame() -> Vec<u8> {
     let mut buffer = [0; 64];

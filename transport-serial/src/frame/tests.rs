@@ -4,7 +4,7 @@ use super::*;
 
 /// The longest head.
 const LONGEST: Head =
-    Head::Stop { port: u32::MAX, run: u32::MAX, number: u64::MAX, leaving: Leaving::Abandoned };
+    Head::Stop { port: u32::MAX, run: u32::MAX, number: u64::MAX, reason: CloseReason::Abandoned };
 
 /// A message that encodes as these bytes.
 struct Raw(Vec<u8>);
@@ -30,7 +30,7 @@ fn head() -> impl Strategy<Value = Head> {
     (any::<u32>(), any::<u32>(), any::<u64>(), 0..3u8).prop_map(|(port, run, number, kind)| {
         match kind {
             0 => Head::Start { port, run },
-            1 => Head::Stop { port, run, number, leaving: Leaving::Panicked },
+            1 => Head::Stop { port, run, number, reason: CloseReason::Panicked },
             _ => Head::Message { port, run, number },
         }
     })
@@ -91,9 +91,9 @@ fn a_message_of_the_most_bytes_fits_with_the_longest_head() {
             let stretch = between(frame);
             assert!(stretch.len() <= max_stretch(max));
         }
-        let too_large = Err(Reason::TooLarge { len: max + 1, max });
+        let too_large = Err(SendErrorKind::TooLarge { len: max + 1, max });
         assert_eq!(encode(&LONGEST, &Raw(vec![1; max + 1]), &mut buffer), too_large);
-        let far_too_large = Err(Reason::TooLarge { len: 5000, max });
+        let far_too_large = Err(SendErrorKind::TooLarge { len: 5000, max });
         assert_eq!(encode(&LONGEST, &Raw(vec![1; 5000]), &mut buffer), far_too_large);
     }
     assert_eq!(max_message(0), 0);
@@ -144,7 +144,7 @@ fn wire_examples() {
         }),
         (
             "Stop after 201 messages, stopped",
-            Head::Stop { port, run, number: 201, leaving: Leaving::Stopped },
+            Head::Stop { port, run, number: 201, reason: CloseReason::Stopped },
             Raw(vec![]),
         ),
     ];

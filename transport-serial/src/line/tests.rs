@@ -57,11 +57,11 @@ fn frames(uart: &Uart) -> Vec<crate::frame::Stretch> {
 fn a_port_has_one_sender_in_a_run() {
     let line: Line<_> = Line::new(Uart::default(), 1);
     let first = line.sender::<u8>(Port(5)).unwrap();
-    assert_eq!(line.sender::<u8>(Port(5)).unwrap_err(), PortRefused::Taken);
+    assert_eq!(line.sender::<u8>(Port(5)).unwrap_err(), PortError::Taken);
     drop(first);
-    assert_eq!(line.sender::<u8>(Port(5)).unwrap_err(), PortRefused::Taken);
-    assert_eq!(line.sender::<u8>(Port(256)).unwrap_err(), PortRefused::NoSuchPort);
-    assert_eq!(line.sender::<u8>(Port(u32::MAX)).unwrap_err(), PortRefused::NoSuchPort);
+    assert_eq!(line.sender::<u8>(Port(5)).unwrap_err(), PortError::Taken);
+    assert_eq!(line.sender::<u8>(Port(256)).unwrap_err(), PortError::NoSuchPort);
+    assert_eq!(line.sender::<u8>(Port(u32::MAX)).unwrap_err(), PortError::NoSuchPort);
     assert!(line.sender::<u8>(Port(255)).is_ok());
 }
 
@@ -76,7 +76,7 @@ fn b06_a_message_over_the_limit_is_refused_before_a_byte_is_written() {
     for len in [MAX, 1000] {
         // A length of its own goes before the bytes.
         let refused = sender.send(&[1; 1000][..len]).unwrap_err();
-        assert!(matches!(refused.reason(), Reason::TooLarge { max: MAX, len: l } if l > len));
+        assert!(matches!(refused.kind(), SendErrorKind::TooLarge { max: MAX, len: l } if l > len));
         assert_eq!(refused.into_message().len(), len);
     }
     assert_eq!(uart.len(), before);
@@ -97,7 +97,7 @@ fn b05_a_message_comes_back_when_the_writer_fails() {
         sender.start().unwrap();
         uart.left.set(Some(4));
         let error = sender.send(77).unwrap_err();
-        assert_eq!((error.reason(), error.into_message()), (Reason::Disconnected, 77));
+        assert_eq!((error.kind(), error.into_message()), (SendErrorKind::Disconnected, 77));
         assert_eq!(sender.state(), SenderState::Open);
         assert_eq!(sender.counters().sent, 0);
     }

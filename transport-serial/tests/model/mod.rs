@@ -16,7 +16,7 @@ use std::rc::Rc;
 use std::thread::{self, Thread};
 
 use homing_core::{
-    Arrival, Carries, ConnectionId, Inlet, LinkEnd, NewLink, Nonce, Pinger, Sender, Ticket,
+    Arrival, ConnectionId, Inlet, LinkEnd, MakeSender, NewLink, Nonce, Pinger, Sender, Ticket,
     Transport,
 };
 use homing_transport_serial::{Counts, Heard, Line, Port, Serial, SerialOutlet};
@@ -256,19 +256,19 @@ fn listen(bytes: Vec<u8>, step: usize) -> (BTreeMap<u32, Vec<Told>>, Counts) {
     let port = Source { bytes: io::Cursor::new(bytes), step: step.max(1) };
     let mut serial = Serial::threaded(port).limit(200);
     let tally = serial.tally();
-    let NewLink { road, mut inlet, .. } =
+    let NewLink { factory, mut inlet, .. } =
         serial.link(Bell(thread::current())).expect("there is a thread");
     for port in 0..PORTS - 1 {
         let ticket: Ticket<Heard<Note>> =
             Ticket::new(ConnectionId::from_parts(port, 0), Nonce::new(0));
-        assert_eq!(road.far(ticket), Port(port));
+        assert_eq!(factory.make_sender(ticket), Port(port));
     }
     let mut told: BTreeMap<u32, Vec<Told>> = BTreeMap::new();
     let mut missed = 0;
     loop {
         match inlet.poll() {
-            Ok(Some(Arrival::Message { connection, parcel })) => {
-                let heard = parcel.decode().expect("a note that was sent");
+            Ok(Some(Arrival::Message { connection, payload })) => {
+                let heard = payload.decode().expect("a note that was sent");
                 told.entry(connection.index()).or_default().push(Told::Heard(heard));
             }
             Ok(Some(Arrival::Stopped { connection, .. })) => {

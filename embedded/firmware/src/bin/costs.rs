@@ -6,9 +6,9 @@
 
 use core::hint::black_box;
 
-use homing_core::wake::Pinged;
+use homing_core::wake::PollPingee;
 use homing_core::{
-    Admit, FixedRouter, LinkEntry, LinkId, Overflow, PipeEntry, Polled, Router, Slot,
+    Authorize, FixedRouter, LinkEntry, LinkId, Overflow, PipeEntry, Polled, Router, Slot,
 };
 use homing_firmware::hidden::entry;
 use homing_firmware::{count, exit, start_counting};
@@ -25,12 +25,12 @@ const CALLS: u32 = 64;
 
 #[derive(Clone, Copy)]
 struct To;
-impl Admit for To {}
+impl Authorize for To {}
 
 type Message = [u8; 16];
 type Routing<C> = FixedRouter<StaticInlet<C>, To, 2, 4>;
 
-static PINGED: Pinged = Pinged::new();
+static PINGED: PollPingee = PollPingee::new();
 
 #[inline(never)]
 fn no_send(_: Message) {
@@ -49,12 +49,12 @@ fn no_route(sum: &mut u32) {
 
 #[inline(never)]
 fn route<C: Carry<Message>>(router: &mut Routing<C>, link: LinkId, sum: &mut u32) {
-    let polled = router.poll_with(link, |To, parcel| {
-        let message = C::open(parcel)?;
+    let polled = router.poll_with(link, |To, payload| {
+        let message = C::open(payload)?;
         *sum += u32::from(message[15]);
         Ok(())
     });
-    defmt::assert!(matches!(polled, Polled::Quiet));
+    defmt::assert!(matches!(polled, Polled::Handled));
 }
 
 /// The cost of a call of `work`, which is made again and again.
@@ -69,12 +69,12 @@ fn calls(mut work: impl FnMut()) -> u32 {
 fn messages<C: Carry<Message>, const N: usize>(link: &'static StaticLink<C, N>) -> [u32; 2] {
     let mut router: Routing<C> = Router::fixed();
     defmt::unwrap!(router.start());
-    let (road, inlet) = defmt::unwrap!(link.split(&PINGED));
+    let (factory, inlet) = defmt::unwrap!(link.split(&PINGED));
     let link = defmt::unwrap!(router.attach(inlet).ok());
     // Not the first in the table.
-    defmt::unwrap!(router.granted_pipe(link, To).ok());
-    let pipe = defmt::unwrap!(router.granted_pipe(link, To).ok());
-    let mut sender = defmt::unwrap!(road.sender(pipe, Overflow::GiveBack));
+    defmt::unwrap!(router.trusted_pipe(link, To).ok());
+    let pipe = defmt::unwrap!(router.trusted_pipe(link, To).ok());
+    let mut sender = defmt::unwrap!(factory.sender(pipe, Overflow::GiveBack));
     defmt::unwrap!(sender.start());
     let (message, mut sum) = (black_box([7; 16]), 0);
     let sent = calls(|| send(&mut sender, message)) - calls(|| no_send(message));

@@ -6,16 +6,16 @@ use core::cell::RefCell;
 use cortex_m::{Peripherals, asm};
 use cortex_m_rt::{entry, exception};
 use critical_section::Mutex;
-use homing_core::wake::Pinged;
-use homing_core::{Admit, End, FixedRouter, Overflow, Polled, Router};
+use homing_core::wake::PollPingee;
+use homing_core::{Authorize, End, FixedRouter, Overflow, Polled, Router};
 use homing_firmware::exit; // and the logger, and the panic handler
 use homing_transport_static::{StaticSender, ValueInlet, ValueLink};
 
 struct Reading(i16);
 struct Display; // a receiver: a name, of which the main loop knows what it does
-impl Admit for Display {}
+impl Authorize for Display {}
 
-static PINGED: Pinged = Pinged::new();
+static PINGED: PollPingee = PollPingee::new();
 static TIMER: ValueLink<Reading, 8> = ValueLink::new();
 static SENDER: Mutex<RefCell<Option<StaticSender<Reading>>>> = Mutex::new(RefCell::new(None));
 
@@ -35,10 +35,10 @@ fn SysTick() {
 fn main() -> ! {
     let mut router: FixedRouter<ValueInlet<Reading>, Display, 1, 1> = Router::fixed();
     router.start().unwrap();
-    let (road, inlet) = TIMER.split(&PINGED).unwrap();
+    let (factory, inlet) = TIMER.split(&PINGED).unwrap();
     let link = router.attach(inlet).unwrap();
-    let pipe = router.granted_pipe(link, Display).unwrap();
-    let mut sender = road.sender(pipe, Overflow::GiveBack).unwrap();
+    let pipe = router.trusted_pipe(link, Display).unwrap();
+    let mut sender = factory.sender(pipe, Overflow::GiveBack).unwrap();
     sender.start().unwrap();
     critical_section::with(|section| SENDER.replace(section, Some(sender)));
     let mut timer = Peripherals::take().unwrap().SYST;
@@ -46,8 +46,8 @@ fn main() -> ! {
     timer.enable_interrupt();
     timer.enable_counter();
     loop {
-        match router.poll_with(link, |Display, parcel| {
-            let Reading(celsius) = parcel.take()?;
+        match router.poll_with(link, |Display, payload| {
+            let Reading(celsius) = payload.take()?;
             defmt::info!("{} degrees", celsius);
             Ok(())
         }) {

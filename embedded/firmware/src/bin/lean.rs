@@ -6,8 +6,8 @@
 #![no_std]
 #![no_main]
 
-use homing_core::wake::Pinged;
-use homing_core::{Admit, FixedRouter, Overflow, Polled, Router};
+use homing_core::wake::PollPingee;
+use homing_core::{Authorize, FixedRouter, Overflow, Polled, Router};
 use homing_firmware::exit;
 use homing_firmware::hidden::entry;
 use homing_transport_static::{StaticSender, ValueInlet, ValueLink};
@@ -18,11 +18,11 @@ homing_firmware::no_panics!();
 fn nothing() {}
 
 struct To;
-impl Admit for To {}
+impl Authorize for To {}
 
 type Message = [u32; 4];
 
-static PINGED: Pinged = Pinged::new();
+static PINGED: PollPingee = PollPingee::new();
 static LINK: ValueLink<Message, 8> = ValueLink::new();
 
 #[inline(never)]
@@ -33,12 +33,12 @@ fn send(sender: &mut StaticSender<Message>) -> bool {
 fn run() -> Option<bool> {
     let mut router: FixedRouter<ValueInlet<Message>, To, 1, 2> = Router::fixed();
     router.start().ok()?;
-    let (road, inlet) = LINK.split(&PINGED).ok()?;
+    let (factory, inlet) = LINK.split(&PINGED).ok()?;
     let link = router.attach(inlet).ok()?;
-    let first = router.granted_pipe(link, To).ok()?;
-    let second = router.granted_pipe(link, To).ok()?;
-    let mut kept: StaticSender<Message> = road.sender(first, Overflow::GiveBack).ok()?;
-    let mut late: StaticSender<Message> = road.sender(second, Overflow::GiveBack).ok()?;
+    let first = router.trusted_pipe(link, To).ok()?;
+    let second = router.trusted_pipe(link, To).ok()?;
+    let mut kept: StaticSender<Message> = factory.sender(first, Overflow::GiveBack).ok()?;
+    let mut late: StaticSender<Message> = factory.sender(second, Overflow::GiveBack).ok()?;
     kept.start().ok()?;
     late.start().ok()?;
     router.close_pipe(second).ok()?;
@@ -47,8 +47,8 @@ fn run() -> Option<bool> {
     drop(late);
     let (mut sum, mut ended) = (0, false);
     while PINGED.take() || !ended {
-        match router.poll_with(link, |To, parcel| {
-            let message: Message = parcel.take()?;
+        match router.poll_with(link, |To, payload| {
+            let message: Message = payload.take()?;
             sum += message.iter().sum::<u32>();
             Ok(())
         }) {

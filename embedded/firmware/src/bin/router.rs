@@ -8,9 +8,9 @@
 use core::cell::RefCell;
 
 use critical_section::Mutex;
-use homing_core::wake::Pinged;
+use homing_core::wake::PollPingee;
 use homing_core::{
-    Admit, ConnectionId, End, FixedRouter, LinkId, Overflow, Polled, Router, SenderState,
+    Authorize, ConnectionId, End, FixedRouter, LinkId, Overflow, Polled, Router, SenderState,
 };
 use homing_firmware::hidden::entry;
 use homing_firmware::{exit, interrupts, pend_second, sleep, start_timer, stop_timer};
@@ -44,7 +44,7 @@ enum Press {
 type Link = BytesLink<16, 8>;
 type Sender<M> = StaticSender<M, Bytes<16>>;
 
-static PINGED: Pinged = Pinged::new();
+static PINGED: PollPingee = PollPingee::new();
 static TIMER: Link = Link::new();
 static SECOND: Link = Link::new();
 
@@ -121,7 +121,7 @@ enum To {
     Presses,
 }
 
-impl Admit for To {}
+impl Authorize for To {}
 
 /// What the receivers were told.
 #[derive(Default)]
@@ -137,22 +137,22 @@ impl App {
     fn message(
         &mut self,
         to: To,
-        parcel: homing_core::Parcel<'_>,
+        payload: homing_core::Payload<'_>,
     ) -> Result<(), homing_core::Undecodable> {
         match to {
             To::Samples => {
-                let Sample { number, celsius } = parcel.decode()?;
+                let Sample { number, celsius } = payload.decode()?;
                 defmt::assert_eq!(number, self.samples);
                 defmt::assert_eq!(celsius, [number as i16; 4]);
                 self.samples += 1;
             }
             To::Beats => {
-                let Beat(_) = parcel.decode()?;
+                let Beat(_) = payload.decode()?;
                 defmt::assert_eq!(self.beats_when_closed, None);
                 self.beats += 1;
             }
             To::Presses => {
-                let (Press::Short(number) | Press::Long(number)) = parcel.decode()?;
+                let (Press::Short(number) | Press::Long(number)) = payload.decode()?;
                 defmt::assert_eq!(number, self.presses);
                 self.presses += 1;
             }
@@ -174,7 +174,7 @@ fn dispatch(router: &mut Foreground, links: [LinkId; 2], app: &mut App) {
     let mut asleep = 0;
     // The links in turn, so that none starves the other.
     for link in links.into_iter().cycle() {
-        match router.poll_with(link, |to, parcel| app.message(*to, parcel)) {
+        match router.poll_with(link, |to, payload| app.message(*to, payload)) {
             Polled::Empty => asleep += 1,
             Polled::Ended(lent, end) => app.end(lent.receiver, end),
             Polled::LinkEnded(_) => defmt::panic!("no link ends here"),
@@ -186,7 +186,10 @@ fn dispatch(router: &mut Foreground, links: [LinkId; 2], app: &mut App) {
     }
 }
 
-fn sender<M>(link: &homing_transport_static::StaticRoad<Bytes<16>>, pipe: ConnectionId) -> Sender<M>
+fn sender<M>(
+    link: &homing_transport_static::StaticFactory<Bytes<16>>,
+    pipe: ConnectionId,
+) -> Sender<M>
 where
     M: Serialize + serde::de::DeserializeOwned,
 {
@@ -206,10 +209,10 @@ fn main() -> ! {
     let second_link = defmt::unwrap!(router.attach(inlet).ok());
     defmt::assert!(TIMER.split(&PINGED).is_err(), "a link is split once");
 
-    let samples = defmt::unwrap!(router.granted_pipe(timer_link, To::Samples).ok());
-    let beats = defmt::unwrap!(router.granted_pipe(timer_link, To::Beats).ok());
-    let presses = defmt::unwrap!(router.granted_pipe(second_link, To::Presses).ok());
-    let unused = defmt::unwrap!(router.granted_pipe(second_link, To::Presses).ok());
+    let samples = defmt::unwrap!(router.trusted_pipe(timer_link, To::Samples).ok());
+    let beats = defmt::unwrap!(router.trusted_pipe(timer_link, To::Beats).ok());
+    let presses = defmt::unwrap!(router.trusted_pipe(second_link, To::Presses).ok());
+    let unused = defmt::unwrap!(router.trusted_pipe(second_link, To::Presses).ok());
 
     let timer_worker =
         Timer { samples: sender(&timer, samples), beats: sender(&timer, beats), next: 0, full: 0 };

@@ -28,10 +28,10 @@ proptest! {
 
     #[test]
     fn every_message_arrives_as_postcard_writes_it(messages in messages()) {
-        let (road, mut foreground) = link(small());
+        let (factory, mut foreground) = link(small());
         let expected: Vec<Got> = messages.iter().map(|message| Got::message(7, message)).collect();
         let worker = std::thread::spawn(move || {
-            let mut sender = sender::<Message>(&road, 7, Overflow::Wait);
+            let mut sender = sender::<Message>(&factory, 7, Overflow::Wait);
             for message in &messages {
                 sender.send(message.clone()).unwrap();
             }

@@ -1,7 +1,7 @@
 //! Bytes that no honest worker writes.
 
 use homing_core::frame::{Head, VERSION};
-use homing_core::{Leaving, Refusal};
+use homing_core::{CloseReason, ProtocolError};
 
 use super::*;
 
@@ -18,52 +18,58 @@ fn violations_are_refused_with_a_reason() {
     let versioned = |version| frame(Head::Hello { magic: Head::MAGIC, version }, &[]);
     let part = Head::Part { connection: a() };
     let abort = Head::Abort { connection: a() };
-    let stop = Head::Stop { connection: a(), leaving: Leaving::Stopped };
+    let stop = Head::Stop { connection: a(), reason: CloseReason::Stopped };
     let first = |total| Head::First { connection: a(), total };
     let in_the_middle =
         |head: Head, body: &[u8]| after_hello(&[frame(first(9), &[1]), frame(head, body)].concat());
-    let cases: Vec<(&str, Vec<u8>, Option<Refusal>)> = vec![
+    let cases: Vec<(&str, Vec<u8>, Option<ProtocolError>)> = vec![
         ("garbage", b"GET / HTTP/1.1\r\n\r\n".repeat(10), None),
-        ("zeroes", vec![0; 1000], Some(Refusal::Malformed)),
-        ("ones", vec![0xff; 1000], Some(Refusal::Malformed)),
+        ("zeroes", vec![0; 1000], Some(ProtocolError::Malformed)),
+        ("ones", vec![0xff; 1000], Some(ProtocolError::Malformed)),
         (
             "a length of 2^60",
             after_hello(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10]),
-            Some(Refusal::Malformed),
+            Some(ProtocolError::Malformed),
         ),
         ("a length over the bound", after_hello(&[0xff, 0xff, 0x7f]), None),
-        ("another version", versioned(VERSION + 1), Some(Refusal::Version(VERSION + 1))),
-        ("version 0", versioned(0), Some(Refusal::Version(0))),
+        ("another version", versioned(VERSION + 1), Some(ProtocolError::Version(VERSION + 1))),
+        ("version 0", versioned(0), Some(ProtocolError::Version(0))),
         ("another magic", frame(Head::Hello { magic: *b"NOPE", version: 1 }, &[]), None),
         ("a message before hello", frame(Head::Message { connection: a() }, &[1]), None),
-        ("hello twice", after_hello(&hello()), Some(Refusal::Malformed)),
-        ("an unknown head", after_hello(&[1, 8]), Some(Refusal::Malformed)),
-        ("a head that is cut", after_hello(&[2, 2, 0x80]), Some(Refusal::Malformed)),
-        ("a body where none belongs", after_hello(&frame(stop, &[1])), Some(Refusal::Malformed)),
-        ("a part of nothing", after_hello(&frame(part, &[1])), Some(Refusal::OutOfTurn)),
-        ("an abort of nothing", after_hello(&frame(abort, &[])), Some(Refusal::OutOfTurn)),
-        ("an end in the middle", in_the_middle(stop, &[]), Some(Refusal::OutOfTurn)),
-        ("too many parts", in_the_middle(part, &[0; 9]), Some(Refusal::Malformed)),
-        ("an empty part", in_the_middle(part, &[]), Some(Refusal::Malformed)),
+        ("hello twice", after_hello(&hello()), Some(ProtocolError::Malformed)),
+        ("an unknown head", after_hello(&[1, 8]), Some(ProtocolError::Malformed)),
+        ("a head that is cut", after_hello(&[2, 2, 0x80]), Some(ProtocolError::Malformed)),
+        (
+            "a body where none belongs",
+            after_hello(&frame(stop, &[1])),
+            Some(ProtocolError::Malformed),
+        ),
+        ("a part of nothing", after_hello(&frame(part, &[1])), Some(ProtocolError::OutOfTurn)),
+        ("an abort of nothing", after_hello(&frame(abort, &[])), Some(ProtocolError::OutOfTurn)),
+        ("an end in the middle", in_the_middle(stop, &[]), Some(ProtocolError::OutOfTurn)),
+        ("too many parts", in_the_middle(part, &[0; 9]), Some(ProtocolError::Malformed)),
+        ("an empty part", in_the_middle(part, &[]), Some(ProtocolError::Malformed)),
         (
             "a message over the limit",
             after_hello(&frame(Head::Message { connection: a() }, &[0; 101])),
-            Some(Refusal::TooLarge { len: 101, max: 100 }),
+            Some(ProtocolError::TooLarge { len: 101, max: 100 }),
         ),
         (
             "an announcement of 4 GiB",
             after_hello(&frame(first(u32::MAX), &[])),
-            Some(Refusal::TooLarge { len: u64::from(u32::MAX), max: 100 }),
+            Some(ProtocolError::TooLarge { len: u64::from(u32::MAX), max: 100 }),
         ),
     ];
     for (name, bytes, expected) in cases {
         let (mut worker, mut foreground) = raw(small().limit(100));
         worker.put(&bytes);
-        // The worker stays: the refusal does not wait for its end.
+        // The worker stays: the violation does not wait for its end.
         let (got, end) = foreground.until_end();
         assert_eq!(got, [], "{name}");
         match (end, expected) {
-            (LinkEnd::Refused(refusal), Some(expected)) => assert_eq!(refusal, expected, "{name}"),
+            (LinkEnd::Refused(violation), Some(expected)) => {
+                assert_eq!(violation, expected, "{name}")
+            }
             (LinkEnd::Refused(_), None) => {}
             (end, _) => panic!("{name}: {end:?}"),
         }

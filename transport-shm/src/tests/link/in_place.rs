@@ -2,15 +2,15 @@
 
 use std::thread;
 
-use homing_core::{Reason, SenderState};
+use homing_core::{SendErrorKind, SenderState};
 
 use super::*;
 use crate::BytesSender;
 
-fn bytes(road: &ShmRoad, pipe: u32, overflow: Overflow) -> BytesSender<Vec<u8>> {
+fn bytes(factory: &ShmFactory, pipe: u32, overflow: Overflow) -> BytesSender<Vec<u8>> {
     let connection = ConnectionId::from_parts(pipe, 0);
     let ticket = Ticket::new(connection, Nonce::new(u64::from(pipe) + 7));
-    road.worker_end().bytes_sender(ticket.with_overflow(overflow))
+    factory.worker_end().bytes_sender(ticket.with_overflow(overflow))
 }
 
 fn content(len: usize) -> Vec<u8> {
@@ -20,9 +20,9 @@ fn content(len: usize) -> Vec<u8> {
 #[test]
 fn what_arrives_is_an_ordinary_message() {
     for ring in [4096, 64 * 1024, 1 << 20] {
-        let (road, mut foreground) = link(Shm::new().ring(ring));
-        let mut sender = bytes(&road, 0, Overflow::Wait);
-        assert_eq!(sender.reserve(1).unwrap_err(), Reason::NotOpen(SenderState::Initial),);
+        let (factory, mut foreground) = link(Shm::new().ring(ring));
+        let mut sender = bytes(&factory, 0, Overflow::Wait);
+        assert_eq!(sender.reserve(1).unwrap_err(), SendErrorKind::NotOpen(SenderState::Initial),);
         sender.start().unwrap();
         let lens = [0, 1, 127, 128, 4090, 4094, 4095, 4096, 5000, 70_000, 300_000];
         let pieces = [1, 7, 4096, 5000, usize::MAX];
@@ -67,21 +67,21 @@ fn what_arrives_is_an_ordinary_message() {
 
 #[test]
 fn what_is_dropped_was_never_sent() {
-    let (road, mut foreground) = link(small());
-    let mut sender = bytes(&road, 0, Overflow::Wait);
+    let (factory, mut foreground) = link(small());
+    let mut sender = bytes(&factory, 0, Overflow::Wait);
     sender.start().unwrap();
     let worker = thread::spawn(move || {
         for n in 0..100 {
             let mut message = sender.reserve(200_000).unwrap();
             message.write(&content(n * 2000)).unwrap();
             if n % 2 == 0 {
-                assert_eq!(message.commit(), Err(Reason::Unencodable));
+                assert_eq!(message.commit(), Err(SendErrorKind::Unencodable));
             }
         }
         assert_eq!(sender.counters().sent, 0);
         sender.send(vec![1]).unwrap();
         let error = sender.reserve(16 << 20).unwrap_err();
-        assert_eq!(error, Reason::TooLarge { len: (16 << 20) + 4, max: 16 << 20 });
+        assert_eq!(error, SendErrorKind::TooLarge { len: (16 << 20) + 4, max: 16 << 20 });
     });
     let got = foreground.until_stopped(0);
     let message = Got::message(0, &vec![1u8]);
@@ -92,14 +92,14 @@ fn what_is_dropped_was_never_sent() {
 #[test]
 fn nothing_waits_where_nothing_may() {
     for overflow in [Overflow::Wait, Overflow::GiveBack, Overflow::LatestWins] {
-        let (road, mut foreground) = link(small());
+        let (factory, mut foreground) = link(small());
         // On the foreground's own thread.
-        let mut sender = bytes(&road, 0, overflow);
+        let mut sender = bytes(&factory, 0, overflow);
         sender.start().unwrap();
         let mut message = sender.reserve(1_000_000).unwrap();
-        assert_eq!(message.write(&content(1_000_000)), Err(Reason::Full));
+        assert_eq!(message.write(&content(1_000_000)), Err(SendErrorKind::Full));
         assert!(message.commit().is_err());
-        assert_eq!(sender.reserve(40_000).unwrap_err(), Reason::Full);
+        assert_eq!(sender.reserve(40_000).unwrap_err(), SendErrorKind::Full);
         assert_eq!(foreground.next(), Ok(Got::Started(0, 7)));
         while foreground.poll().unwrap().is_some() {}
         let mut message = sender.reserve(40_000).unwrap();
@@ -111,14 +111,14 @@ fn nothing_waits_where_nothing_may() {
 
 #[test]
 fn a_foreground_that_goes_is_told() {
-    let (road, foreground) = link(small());
-    let mut sender = bytes(&road, 0, Overflow::Wait);
+    let (factory, foreground) = link(small());
+    let mut sender = bytes(&factory, 0, Overflow::Wait);
     sender.start().unwrap();
     let worker = thread::spawn(move || {
         let mut message = sender.reserve(1_000_000).unwrap();
-        assert_eq!(message.write(&content(1_000_000)), Err(Reason::Disconnected));
-        assert_eq!(message.commit(), Err(Reason::Disconnected));
-        assert_eq!(sender.reserve(1).unwrap_err(), Reason::Disconnected);
+        assert_eq!(message.write(&content(1_000_000)), Err(SendErrorKind::Disconnected));
+        assert_eq!(message.commit(), Err(SendErrorKind::Disconnected));
+        assert_eq!(sender.reserve(1).unwrap_err(), SendErrorKind::Disconnected);
     });
     thread::sleep(Duration::from_millis(20));
     foreground.hang_up();

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use homing_core::Reason;
+use homing_core::SendErrorKind;
 
 use super::*;
 
@@ -20,8 +20,8 @@ fn message(len: usize) -> Vec<u8> {
 #[test]
 fn any_size_up_to_the_limit_arrives() {
     let limit = 4 << 20;
-    let (road, mut foreground) = link(small().limit(limit));
-    let mut sender = sender::<Vec<u8>>(&road, 0, Overflow::Wait);
+    let (factory, mut foreground) = link(small().limit(limit));
+    let mut sender = sender::<Vec<u8>>(&factory, 0, Overflow::Wait);
     let sizes = move || {
         let around = [128, 4072, 4096, 65_536, 65_536 * 2, 1 << 20, limit];
         around.into_iter().flat_map(|len| [len - 1, len, len + 1].into_iter())
@@ -31,7 +31,7 @@ fn any_size_up_to_the_limit_arrives() {
             let sent = sender.send(message(len));
             if len > limit {
                 let error = sent.unwrap_err();
-                assert_eq!(error.reason(), Reason::TooLarge { len, max: limit });
+                assert_eq!(error.kind(), SendErrorKind::TooLarge { len, max: limit });
                 assert!(error.into_message() == message(len));
             } else {
                 sent.unwrap();
@@ -49,20 +49,20 @@ fn any_size_up_to_the_limit_arrives() {
 
 #[test]
 fn a_chosen_limit_is_kept() {
-    let (road, mut foreground) = link(small().limit(100));
-    let mut sender = sender::<Vec<u8>>(&road, 0, Overflow::Wait);
+    let (factory, mut foreground) = link(small().limit(100));
+    let mut sender = sender::<Vec<u8>>(&factory, 0, Overflow::Wait);
     sender.send(message(100)).unwrap();
     let error = sender.send(message(101)).unwrap_err();
-    assert_eq!(error.reason(), Reason::TooLarge { len: 101, max: 100 });
+    assert_eq!(error.kind(), SendErrorKind::TooLarge { len: 101, max: 100 });
     drop(sender);
     assert_eq!(foreground.until_stopped(0).len(), 3);
 }
 
 #[test]
 fn small_messages_pass_a_large_one() {
-    let (road, mut foreground) = link(small());
-    let mut large = sender::<Vec<u8>>(&road, 0, Overflow::Wait);
-    let mut small = sender::<u8>(&road, 1, Overflow::Wait);
+    let (factory, mut foreground) = link(small());
+    let mut large = sender::<Vec<u8>>(&factory, 0, Overflow::Wait);
+    let mut small = sender::<u8>(&factory, 1, Overflow::Wait);
     let worker = thread::spawn(move || large.send(vec![1; 8 << 20]).unwrap());
     // Nobody reads but this loop, so the large message cannot come to its end before one of
     // the attempts to send a small one in between has had room.
@@ -82,10 +82,10 @@ fn small_messages_pass_a_large_one() {
 
 #[test]
 fn more_large_messages_than_may_be_on_their_way_take_turns() {
-    let (road, mut foreground) = link(small().limit(300_000));
+    let (factory, mut foreground) = link(small().limit(300_000));
     let workers: Vec<_> = (0..5)
         .map(|pipe| {
-            let mut sender = sender::<Vec<u8>>(&road, pipe, Overflow::Wait);
+            let mut sender = sender::<Vec<u8>>(&factory, pipe, Overflow::Wait);
             thread::spawn(move || {
                 for _ in 0..20 {
                     sender.send(vec![pipe as u8; 200_000 + pipe as usize * 20_000]).unwrap();
@@ -93,7 +93,7 @@ fn more_large_messages_than_may_be_on_their_way_take_turns() {
             })
         })
         .collect();
-    drop(road);
+    drop(factory);
     let (got, end) = foreground.until_end();
     assert_eq!(end, LinkEnd::Gone(None));
     assert_eq!(got.len(), 5 * (20 + 2));
@@ -102,8 +102,8 @@ fn more_large_messages_than_may_be_on_their_way_take_turns() {
 
 #[test]
 fn a_large_message_that_finds_no_room_in_the_middle_is_taken_back() {
-    let (road, mut foreground) = link(small().limit(300_000));
-    let mut sender = sender::<Vec<u8>>(&road, 0, Overflow::GiveBack);
+    let (factory, mut foreground) = link(small().limit(300_000));
+    let mut sender = sender::<Vec<u8>>(&factory, 0, Overflow::GiveBack);
     for _ in 0..100 {
         let error = sender.send(vec![3; 200_000]).unwrap_err();
         assert!(error.is_full());

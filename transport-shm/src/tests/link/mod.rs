@@ -26,14 +26,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use homing_core::{
-    Arrival, Carries, ConnectionId, End, Inlet, LinkEnd, NewLink, Nonce, Overflow, Pinger, Ticket,
-    Transport,
+    Arrival, ConnectionId, End, Inlet, LinkEnd, MakeSender, NewLink, Nonce, Overflow, Pinger,
+    Ticket, Transport,
 };
 use homing_process::{Doorbell, Doorbells, Key};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Sender, Shm, ShmRoad};
+use crate::{Sender, Shm, ShmFactory};
 
 /// Ends a test that hangs. Nothing is measured with it.
 const HANG: Duration = Duration::from_secs(60);
@@ -89,8 +89,8 @@ impl Foreground {
                 Some(Arrival::Started { connection, nonce }) => {
                     Some(Got::Started(connection.index(), nonce.bits()))
                 }
-                Some(Arrival::Message { connection, parcel }) => match parcel {
-                    homing_core::Parcel::Bytes(bytes) => {
+                Some(Arrival::Message { connection, payload }) => match payload {
+                    homing_core::Payload::Bytes(bytes) => {
                         Some(Got::Message(connection.index(), bytes.to_vec()))
                     }
                     other => panic!("{other:?}"),
@@ -156,35 +156,37 @@ fn small() -> Shm {
     Shm::new().ring(64 * 1024)
 }
 
-fn link(mut shm: Shm) -> (ShmRoad, Foreground) {
-    let NewLink { road, inlet, doorbell } = shm.link(Silent).unwrap();
-    (road, Foreground::new(Box::new(inlet), doorbell))
+fn link(mut shm: Shm) -> (ShmFactory, Foreground) {
+    let NewLink { factory, inlet, doorbell } = shm.link(Silent).unwrap();
+    (factory, Foreground::new(Box::new(inlet), doorbell))
 }
 
 fn initial<M: Serialize + DeserializeOwned>(
-    road: &ShmRoad,
+    factory: &ShmFactory,
     pipe: u32,
     overflow: Overflow,
 ) -> Sender<M> {
     let connection = ConnectionId::from_parts(pipe, 0);
-    road.far(Ticket::new(connection, Nonce::new(u64::from(pipe) + 7)).with_overflow(overflow))
+    factory.make_sender(
+        Ticket::new(connection, Nonce::new(u64::from(pipe) + 7)).with_overflow(overflow),
+    )
 }
 
 /// A started sender.
 fn sender<M: Serialize + DeserializeOwned>(
-    road: &ShmRoad,
+    factory: &ShmFactory,
     pipe: u32,
     overflow: Overflow,
 ) -> Sender<M> {
-    let mut sender = initial(road, pipe, overflow);
+    let mut sender = initial(factory, pipe, overflow);
     sender.start().unwrap();
     sender
 }
 
 /// Fills the ring until it takes no message, with messages of pipe 99.
 #[cfg(unix)]
-fn fill(road: &ShmRoad) -> Sender<Vec<u8>> {
-    let mut sender = sender::<Vec<u8>>(road, 99, Overflow::GiveBack);
+fn fill(factory: &ShmFactory) -> Sender<Vec<u8>> {
+    let mut sender = sender::<Vec<u8>>(factory, 99, Overflow::GiveBack);
     for len in [1000, 100, 0] {
         while sender.send(vec![0; len]).is_ok() {}
     }

@@ -16,9 +16,9 @@ fn of(pipe: u32, got: Vec<Got>) -> Vec<Got> {
 
 #[test]
 fn wait_waits_and_loses_nothing() {
-    let (road, mut foreground) = link(small());
-    let mut sender = sender::<u32>(&road, 0, Overflow::Wait);
-    let _full = fill(&road);
+    let (factory, mut foreground) = link(small());
+    let mut sender = sender::<u32>(&factory, 0, Overflow::Wait);
+    let _full = fill(&factory);
     let worker = thread::spawn(move || {
         assert!(sender.try_send(1).unwrap_err().is_full());
         (0..1000).for_each(|n| sender.send(n).unwrap());
@@ -36,9 +36,9 @@ fn wait_waits_and_loses_nothing() {
 
 #[test]
 fn give_back_gives_back() {
-    let (road, mut foreground) = link(small());
-    let mut sender = sender::<u32>(&road, 0, Overflow::GiveBack);
-    let _full = fill(&road);
+    let (factory, mut foreground) = link(small());
+    let mut sender = sender::<u32>(&factory, 0, Overflow::GiveBack);
+    let _full = fill(&factory);
     let error = sender.send(5).unwrap_err();
     assert!(error.is_full());
     assert_eq!(error.into_message(), 5);
@@ -53,10 +53,10 @@ fn give_back_gives_back() {
 
 #[test]
 fn drop_newest_drops_and_reports() {
-    let (road, mut foreground) = link(small());
-    let mut sender = sender::<u32>(&road, 0, Overflow::DropNewest);
+    let (factory, mut foreground) = link(small());
+    let mut sender = sender::<u32>(&factory, 0, Overflow::DropNewest);
     sender.send(1).unwrap();
-    let full = fill(&road);
+    let full = fill(&factory);
     for n in 0..10 {
         sender.send(n).unwrap();
     }
@@ -81,9 +81,9 @@ fn drop_newest_drops_and_reports() {
 
 #[test]
 fn what_was_dropped_last_is_reported_before_the_end() {
-    let (road, mut foreground) = link(small());
-    let mut sender = sender::<u32>(&road, 0, Overflow::DropNewest);
-    let _full = fill(&road);
+    let (factory, mut foreground) = link(small());
+    let mut sender = sender::<u32>(&factory, 0, Overflow::DropNewest);
+    let _full = fill(&factory);
     sender.send(1).unwrap();
     drop(sender);
     let got = of(0, foreground.until_stopped(0));
@@ -92,8 +92,8 @@ fn what_was_dropped_last_is_reported_before_the_end() {
 
 #[test]
 fn drop_newest_finishes_a_large_message_that_it_began() {
-    let (road, mut foreground) = link(small());
-    let mut sender = sender::<Vec<u8>>(&road, 0, Overflow::DropNewest);
+    let (factory, mut foreground) = link(small());
+    let mut sender = sender::<Vec<u8>>(&factory, 0, Overflow::DropNewest);
     sender.send(vec![1; 1 << 20]).unwrap();
     sender.send(vec![2; 10]).unwrap();
     sender.send(vec![2; 1 << 20]).unwrap();
@@ -109,10 +109,10 @@ fn drop_newest_finishes_a_large_message_that_it_began() {
 
 #[test]
 fn drop_oldest_keeps_the_newest_messages() {
-    let (road, mut foreground) = link(small());
-    let mut sender = sender::<u32>(&road, 0, Overflow::DropOldest);
+    let (factory, mut foreground) = link(small());
+    let mut sender = sender::<u32>(&factory, 0, Overflow::DropOldest);
     sender.send(1000).unwrap();
-    let _full = fill(&road);
+    let _full = fill(&factory);
     for n in 0..200 {
         sender.send(n).unwrap();
     }
@@ -134,9 +134,9 @@ fn drop_oldest_keeps_the_newest_messages() {
 #[test]
 fn latest_wins_delivers_the_newest_without_any_further_call() {
     for len in [8, 5000, 100_000, 300_000] {
-        let (road, mut foreground) = link(small());
-        let mut sender = sender::<Vec<u8>>(&road, 0, Overflow::LatestWins);
-        let _full = fill(&road);
+        let (factory, mut foreground) = link(small());
+        let mut sender = sender::<Vec<u8>>(&factory, 0, Overflow::LatestWins);
+        let _full = fill(&factory);
         for n in 0..100 {
             sender.send(vec![n; len]).unwrap();
         }
@@ -160,11 +160,11 @@ fn latest_wins_delivers_the_newest_without_any_further_call() {
 fn the_end_follows_the_backlog() {
     for on_foreground in [true, false] {
         for overflow in [Overflow::DropOldest, Overflow::LatestWins] {
-            let (road, mut foreground) = link(small());
-            let mut sender = sender::<u32>(&road, 0, overflow);
-            let full = fill(&road);
+            let (factory, mut foreground) = link(small());
+            let mut sender = sender::<u32>(&factory, 0, overflow);
+            let full = fill(&factory);
             sender.send(1).unwrap();
-            drop(road);
+            drop(factory);
             let worker = match on_foreground {
                 true => {
                     drop(sender);
@@ -187,12 +187,12 @@ fn the_end_follows_the_backlog() {
 
 #[test]
 fn backlogs_of_many_pipes_and_waiting_senders_get_on_together() {
-    let (road, mut foreground) = link(small().limit(1 << 20));
+    let (factory, mut foreground) = link(small().limit(1 << 20));
     let policies = [Overflow::Wait, Overflow::DropOldest, Overflow::LatestWins];
     let workers: Vec<_> = (0..9u32)
         .map(|pipe| {
             let overflow = policies[pipe as usize % 3];
-            let mut sender = sender::<(u32, Vec<u8>)>(&road, pipe, overflow);
+            let mut sender = sender::<(u32, Vec<u8>)>(&factory, pipe, overflow);
             thread::spawn(move || {
                 for n in 0..100 {
                     let len = [10, 5000, 70_000, 300_000][(n + pipe) as usize % 4];
@@ -203,7 +203,7 @@ fn backlogs_of_many_pipes_and_waiting_senders_get_on_together() {
             })
         })
         .collect();
-    drop(road);
+    drop(factory);
     let (got, end) = foreground.until_end();
     assert_eq!(end, LinkEnd::Gone(None));
     for (pipe, worker) in workers.into_iter().enumerate() {

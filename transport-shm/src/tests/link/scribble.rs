@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use homing_core::frame::Head;
-use homing_core::{Leaving, Refusal};
+use homing_core::{CloseReason, ProtocolError};
 use homing_process::ProcessTransport as _;
 use proptest::prelude::*;
 
@@ -43,8 +43,8 @@ fn indices_out_of_bounds_are_refused() {
             while inlet.poll().unwrap().is_some() {}
             raw.region.tail().store(tail | flags, Ordering::Relaxed);
             // The bytes of it are zeroes, which are no frame.
-            let refusal = Some(LinkEnd::Refused(Refusal::Malformed));
-            let expected = if refused || tail > 16 { refusal } else { None };
+            let violation = Some(LinkEnd::Refused(ProtocolError::Malformed));
+            let expected = if refused || tail > 16 { violation } else { None };
             assert_eq!(inlet.poll().err(), expected, "{tail} {flags}");
         }
     }
@@ -97,7 +97,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Head::First { connection, total: n as u32 % [3000, 40_000][n as usize >> 32 & 1] },
         2 => Head::Part { connection },
         3 => Head::Abort { connection },
-        4 => Head::Stop { connection, leaving: Leaving::Stopped },
+        4 => Head::Stop { connection, reason: CloseReason::Stopped },
         _ => Head::Missed { connection, count: n },
     });
     prop_oneof![

@@ -10,15 +10,15 @@ use crate::from_fn::FnPinger;
 /// A router that is joined to winit's event loop. It owns a handle of the router, and a clone
 /// is a handle of the same one.
 ///
-/// The application calls [`poll`](Joined::poll) and
-/// [`about_to_wait`](Joined::about_to_wait), and everything else is the
-/// [router](Joined::router)'s. It belongs to the loop's thread.
-pub struct Joined<C: 'static> {
+/// The application calls [`poll`](WinitRouter::poll) and
+/// [`about_to_wait`](WinitRouter::about_to_wait), and everything else is the
+/// [router](WinitRouter::router)'s. It belongs to the loop's thread.
+pub struct WinitRouter<C: 'static> {
     router: Router<C>,
     pinger: FnPinger,
 }
 
-impl<C: 'static> Joined<C> {
+impl<C: 'static> WinitRouter<C> {
     /// Joins a router that was made with this pinger.
     pub fn new(router: Router<C>, pinger: FnPinger) -> Self {
         Self { router, pinger }
@@ -54,14 +54,14 @@ impl<C: 'static> Joined<C> {
     }
 }
 
-impl<C: 'static> Clone for Joined<C> {
+impl<C: 'static> Clone for WinitRouter<C> {
     fn clone(&self) -> Self {
         Self { router: self.router.clone(), pinger: self.pinger.clone() }
     }
 }
 
-impl<C: 'static> fmt::Debug for Joined<C> {
+impl<C: 'static> fmt::Debug for WinitRouter<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Joined").field("router", &self.router).finish_non_exhaustive()
+        f.debug_struct("WinitRouter").field("router", &self.router).finish_non_exhaustive()
     }
 }

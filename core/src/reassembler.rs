@@ -3,10 +3,10 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::event::Refusal;
+use crate::event::ProtocolError;
 use crate::frame::{self, Head};
 use crate::id::ConnectionId;
-use crate::inlet::{Arrival, Parcel};
+use crate::inlet::{Arrival, Payload};
 
 /// The most messages in parts that are on their way on one link at once.
 pub const MAX_PARTIAL: usize = 64;
@@ -15,9 +15,9 @@ pub const MAX_PARTIAL: usize = 64;
 ///
 /// One for each link. What it holds is bounded: at most [`MAX_PARTIAL`] messages in parts
 /// are on their way on one link, and they are together no longer than one message may be.
-/// Worker ends keep to that as well (see [`Shipping`](crate::Shipping)).
+/// Worker ends keep to that as well (see [`FragmentBudget`](crate::FragmentBudget)).
 #[derive(Debug)]
-pub struct Assembly {
+pub struct Reassembler {
     greeted: bool,
     limit: usize,
     /// The sum of the announced lengths of all messages in parts.
@@ -36,7 +36,7 @@ struct Partial {
     bytes: Vec<u8>,
 }
 
-impl Assembly {
+impl Reassembler {
     /// For a new link, whose messages have at most `limit` bytes.
     pub const fn new(limit: usize) -> Self {
         Self { greeted: false, limit, announced: 0, partial: BTreeMap::new(), whole: Vec::new() }
@@ -47,13 +47,13 @@ impl Assembly {
     /// # Errors
     ///
     /// When no honest worker sends this frame now. The link is to be cut off.
-    pub fn accept<'a>(&'a mut self, frame: &'a [u8]) -> Result<Arrival<'a>, Refusal> {
+    pub fn accept<'a>(&'a mut self, frame: &'a [u8]) -> Result<Arrival<'a>, ProtocolError> {
         let (head, body) = frame::parse(frame)?;
         if let (true, Head::Message { connection }) = (self.greeted, head) {
             if body.len() > self.limit {
                 return Err(self.too_large(body.len()));
             }
-            return Ok(Arrival::Message { connection, parcel: Parcel::Bytes(body) });
+            return Ok(Arrival::Message { connection, payload: Payload::Bytes(body) });
         }
         self.accept_rarer(head, body)
     }
@@ -65,16 +65,16 @@ impl Assembly {
     ///
     /// # Errors
     ///
-    /// As [`accept`](Assembly::accept), and [`Refusal::Malformed`] for any other head. Then
+    /// As [`accept`](Reassembler::accept), and [`ProtocolError::Malformed`] for any other head. Then
     /// nothing was read.
     pub fn accept_part(
         &mut self,
         head: Head,
         len: usize,
         read: impl FnOnce(&mut [u8]),
-    ) -> Result<Arrival<'_>, Refusal> {
+    ) -> Result<Arrival<'_>, ProtocolError> {
         if !self.greeted {
-            return Err(Refusal::Malformed);
+            return Err(ProtocolError::Malformed);
         }
         let connection = match head {
             Head::First { connection, total } => {
@@ -82,12 +82,12 @@ impl Assembly {
                 connection
             }
             Head::Part { connection } => connection,
-            _ => return Err(Refusal::Malformed),
+            _ => return Err(ProtocolError::Malformed),
         };
-        let partial = self.partial.get_mut(&connection).ok_or(Refusal::OutOfTurn)?;
+        let partial = self.partial.get_mut(&connection).ok_or(ProtocolError::OutOfTurn)?;
         let missing = partial.total - partial.filled;
         if len > missing || len == 0 && matches!(head, Head::Part { .. }) {
-            return Err(Refusal::Malformed);
+            return Err(ProtocolError::Malformed);
         }
         let end = partial.filled + len;
         if partial.bytes.len() < end {
@@ -103,37 +103,46 @@ impl Assembly {
         }
         self.whole = self.forget(connection).unwrap_or_default();
         let message = self.whole.get(..end).unwrap_or(&[]);
-        Ok(Arrival::Message { connection, parcel: Parcel::Bytes(message) })
+        Ok(Arrival::Message { connection, payload: Payload::Bytes(message) })
     }
 
     /// Begins a message of `total` bytes in parts, of which the first has `len` bytes.
-    fn begin(&mut self, connection: ConnectionId, total: u32, len: usize) -> Result<(), Refusal> {
-        let total = usize::try_from(total).map_err(|_| Refusal::Malformed)?;
+    fn begin(
+        &mut self,
+        connection: ConnectionId,
+        total: u32,
+        len: usize,
+    ) -> Result<(), ProtocolError> {
+        let total = usize::try_from(total).map_err(|_| ProtocolError::Malformed)?;
         if total > self.limit || total > self.limit - self.announced {
             return Err(self.too_large(total));
         }
         if len >= total || self.partial.len() == MAX_PARTIAL {
-            return Err(Refusal::Malformed);
+            return Err(ProtocolError::Malformed);
         }
         self.announced += total;
         // The room of the last large message serves again.
         let bytes = core::mem::take(&mut self.whole);
         match self.partial.insert(connection, Partial { total, filled: 0, bytes }) {
-            Some(_) => Err(Refusal::OutOfTurn),
+            Some(_) => Err(ProtocolError::OutOfTurn),
             None => Ok(()),
         }
     }
 
-    fn accept_rarer<'a>(&'a mut self, head: Head, body: &'a [u8]) -> Result<Arrival<'a>, Refusal> {
+    fn accept_rarer<'a>(
+        &'a mut self,
+        head: Head,
+        body: &'a [u8],
+    ) -> Result<Arrival<'a>, ProtocolError> {
         if let Head::Hello { .. } = head {
             return if core::mem::replace(&mut self.greeted, true) {
-                Err(Refusal::Malformed)
+                Err(ProtocolError::Malformed)
             } else {
                 Ok(Arrival::Partial)
             };
         }
         if !self.greeted {
-            return Err(Refusal::Malformed);
+            return Err(ProtocolError::Malformed);
         }
         match head {
             Head::First { .. } | Head::Part { .. } => {
@@ -141,17 +150,17 @@ impl Assembly {
             }
             Head::Abort { connection } => match self.forget(connection) {
                 Some(_) => Ok(Arrival::Partial),
-                None => Err(Refusal::OutOfTurn),
+                None => Err(ProtocolError::OutOfTurn),
             },
             Head::Start { connection, nonce } => Ok(Arrival::Started { connection, nonce }),
-            Head::Stop { connection, leaving } => {
+            Head::Stop { connection, reason } => {
                 if self.partial.contains_key(&connection) {
-                    return Err(Refusal::OutOfTurn);
+                    return Err(ProtocolError::OutOfTurn);
                 }
-                Ok(Arrival::Stopped { connection, end: leaving.end() })
+                Ok(Arrival::Stopped { connection, end: reason.end() })
             }
             Head::Missed { connection, count } => Ok(Arrival::Missed { connection, count }),
-            Head::Message { .. } | Head::Hello { .. } => Err(Refusal::Malformed),
+            Head::Message { .. } | Head::Hello { .. } => Err(ProtocolError::Malformed),
         }
     }
 
@@ -171,8 +180,8 @@ impl Assembly {
         Some(partial.bytes)
     }
 
-    fn too_large(&self, len: usize) -> Refusal {
-        Refusal::TooLarge { len: len as u64, max: self.limit as u64 }
+    fn too_large(&self, len: usize) -> ProtocolError {
+        ProtocolError::TooLarge { len: len as u64, max: self.limit as u64 }
     }
 }
 
@@ -182,15 +191,15 @@ mod tests {
     use crate::frame::MAX_HEAD;
 
     fn feed<'a>(
-        assembly: &'a mut Assembly,
+        reassembler: &'a mut Reassembler,
         frame: &'a mut Vec<u8>,
         head: Head,
         body: &[u8],
-    ) -> Result<Arrival<'a>, Refusal> {
+    ) -> Result<Arrival<'a>, ProtocolError> {
         frame.clear();
         frame.extend_from_slice(head.encode(&mut [0; MAX_HEAD]));
         frame.extend_from_slice(body);
-        assembly.accept(frame)
+        reassembler.accept(frame)
     }
 
     fn a() -> ConnectionId {
@@ -203,23 +212,23 @@ mod tests {
 
     #[test]
     fn parts_of_two_messages_may_alternate() {
-        let (mut assembly, frame) = (Assembly::new(8), &mut Vec::new());
-        assert!(matches!(feed(&mut assembly, frame, Head::HELLO, &[]), Ok(Arrival::Partial)));
+        let (mut reassembler, frame) = (Reassembler::new(8), &mut Vec::new());
+        assert!(matches!(feed(&mut reassembler, frame, Head::HELLO, &[]), Ok(Arrival::Partial)));
         let first = Head::First { connection: a(), total: 4 };
-        assert!(matches!(feed(&mut assembly, frame, first, &[1, 2]), Ok(Arrival::Partial)));
+        assert!(matches!(feed(&mut reassembler, frame, first, &[1, 2]), Ok(Arrival::Partial)));
         let first = Head::First { connection: b(), total: 4 };
-        assert!(matches!(feed(&mut assembly, frame, first, &[5]), Ok(Arrival::Partial)));
-        match feed(&mut assembly, frame, Head::Part { connection: a() }, &[3, 4]) {
-            Ok(Arrival::Message { connection, parcel: Parcel::Bytes([1, 2, 3, 4]) }) => {
+        assert!(matches!(feed(&mut reassembler, frame, first, &[5]), Ok(Arrival::Partial)));
+        match feed(&mut reassembler, frame, Head::Part { connection: a() }, &[3, 4]) {
+            Ok(Arrival::Message { connection, payload: Payload::Bytes([1, 2, 3, 4]) }) => {
                 assert_eq!(connection, a());
             }
             other => panic!("{other:?}"),
         }
-        match feed(&mut assembly, frame, Head::Part { connection: b() }, &[6, 7, 8]) {
-            Ok(Arrival::Message { parcel: Parcel::Bytes([5, 6, 7, 8]), .. }) => {}
+        match feed(&mut reassembler, frame, Head::Part { connection: b() }, &[6, 7, 8]) {
+            Ok(Arrival::Message { payload: Payload::Bytes([5, 6, 7, 8]), .. }) => {}
             other => panic!("{other:?}"),
         }
-        assert_eq!(assembly.announced, 0);
+        assert_eq!(reassembler.announced, 0);
     }
 
     #[test]
@@ -227,28 +236,30 @@ mod tests {
         let first = |total| Head::First { connection: a(), total };
         let part = Head::Part { connection: a() };
         let nothing = |_: &mut [u8]| panic!("nothing is to be read");
-        let mut assembly = Assembly::new(8);
-        assert!(assembly.accept_part(first(4), 2, nothing).is_err(), "no hello");
-        feed(&mut assembly, &mut Vec::new(), Head::HELLO, &[]).unwrap();
+        let mut reassembler = Reassembler::new(8);
+        assert!(reassembler.accept_part(first(4), 2, nothing).is_err(), "no hello");
+        feed(&mut reassembler, &mut Vec::new(), Head::HELLO, &[]).unwrap();
         let message = Head::Message { connection: a() };
-        assert!(assembly.accept_part(message, 2, nothing).is_err(), "no part");
-        assert!(assembly.accept_part(part, 2, nothing).is_err(), "not begun");
+        assert!(reassembler.accept_part(message, 2, nothing).is_err(), "no part");
+        assert!(reassembler.accept_part(part, 2, nothing).is_err(), "not begun");
         // The second is shorter, in the room of the first.
         for content in [&[1u8, 2, 3, 4, 5, 6][..], &[7, 8, 9]] {
             let (begin, rest) = content.split_at(2);
-            let begun = assembly.accept_part(first(content.len() as u32), 2, |place| {
+            let begun = reassembler.accept_part(first(content.len() as u32), 2, |place| {
                 place.copy_from_slice(begin);
             });
             assert!(matches!(begun, Ok(Arrival::Partial)));
-            assert!(assembly.is_partial());
-            match assembly.accept_part(part, rest.len(), |place| place.copy_from_slice(rest)) {
-                Ok(Arrival::Message { parcel: Parcel::Bytes(got), .. }) => assert_eq!(got, content),
+            assert!(reassembler.is_partial());
+            match reassembler.accept_part(part, rest.len(), |place| place.copy_from_slice(rest)) {
+                Ok(Arrival::Message { payload: Payload::Bytes(got), .. }) => {
+                    assert_eq!(got, content)
+                }
                 other => panic!("{other:?}"),
             }
-            assert!(!assembly.is_partial());
+            assert!(!reassembler.is_partial());
         }
-        feed(&mut assembly, &mut Vec::new(), first(4), &[1, 2]).unwrap();
-        assert!(assembly.accept_part(part, 3, nothing).is_err(), "more than announced");
+        feed(&mut reassembler, &mut Vec::new(), first(4), &[1, 2]).unwrap();
+        assert!(reassembler.accept_part(part, 3, nothing).is_err(), "more than announced");
     }
 
     #[test]
@@ -256,7 +267,7 @@ mod tests {
         let first = |total| Head::First { connection: a(), total };
         let part = Head::Part { connection: a() };
         let abort = Head::Abort { connection: a() };
-        let stop = Head::Stop { connection: a(), leaving: crate::Leaving::Stopped };
+        let stop = Head::Stop { connection: a(), reason: crate::CloseReason::Stopped };
         let cases: &[(&str, &[(Head, &[u8])])] = &[
             ("no hello", &[(Head::Message { connection: a() }, &[1])]),
             ("two hellos", &[(Head::HELLO, &[]), (Head::HELLO, &[])]),
@@ -278,23 +289,23 @@ mod tests {
             ),
         ];
         for (name, frames) in cases {
-            let (mut assembly, buffer) = (Assembly::new(8), &mut Vec::new());
+            let (mut reassembler, buffer) = (Reassembler::new(8), &mut Vec::new());
             let (last, before) = frames.split_last().unwrap();
             for (head, body) in before {
-                assert!(feed(&mut assembly, buffer, *head, body).is_ok(), "{name}");
+                assert!(feed(&mut reassembler, buffer, *head, body).is_ok(), "{name}");
             }
-            assert!(feed(&mut assembly, buffer, last.0, last.1).is_err(), "{name}");
+            assert!(feed(&mut reassembler, buffer, last.0, last.1).is_err(), "{name}");
         }
     }
 
     #[test]
     fn an_aborted_message_leaves_nothing() {
-        let (mut assembly, frame) = (Assembly::new(8), &mut Vec::new());
-        feed(&mut assembly, frame, Head::HELLO, &[]).unwrap();
+        let (mut reassembler, frame) = (Reassembler::new(8), &mut Vec::new());
+        feed(&mut reassembler, frame, Head::HELLO, &[]).unwrap();
         for _ in 0..3 {
-            feed(&mut assembly, frame, Head::First { connection: a(), total: 8 }, &[1]).unwrap();
-            feed(&mut assembly, frame, Head::Abort { connection: a() }, &[]).unwrap();
+            feed(&mut reassembler, frame, Head::First { connection: a(), total: 8 }, &[1]).unwrap();
+            feed(&mut reassembler, frame, Head::Abort { connection: a() }, &[]).unwrap();
         }
-        assert!(assembly.partial.is_empty());
+        assert!(reassembler.partial.is_empty());
     }
 }

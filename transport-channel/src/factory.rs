@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, bounded};
 use crossbeam_queue::ArrayQueue;
-use homing_core::{Carries, Claim, ConnectionId, Overflow, Parcel, Ticket, Undecodable};
+use homing_core::{Authorization, ByValue, ConnectionId, MakeSender, Overflow, Ticket};
 
 use crate::channel::Capacity;
 use crate::event::Event;
@@ -19,8 +19,8 @@ use crate::source::{Own, Shared, Source};
 
 /// Makes the pipes of one link, for messages of any type that is `Send + 'static`.
 ///
-/// The link ends when its road and all senders made by it are gone.
-pub struct Road {
+/// The link ends when its factory and all senders made by it are gone.
+pub struct ChannelFactory {
     link: Arc<Link>,
     capacity: Capacity,
     /// The shared lane for each type of message `M`: a `SharedLane<M>`.
@@ -38,7 +38,7 @@ struct SharedLane<M> {
     slot: usize,
 }
 
-impl Road {
+impl ChannelFactory {
     pub(crate) fn new(link: Arc<Link>, capacity: Capacity, free: Receiver<usize>) -> Self {
         Self { link, capacity, shared: Mutex::default(), free, fresh: AtomicUsize::new(0) }
     }
@@ -95,13 +95,14 @@ impl Road {
     }
 }
 
-impl<M: Send + 'static> Carries<M> for Road {
-    type Far = Sender<M>;
+impl<M: Send + 'static> MakeSender<M> for ChannelFactory {
+    type Sender = Sender<M>;
+    type Codec = ByValue;
 
     /// Who holds the sender may use it.
-    const CLAIM: Claim = Claim::Granted;
+    const AUTHORIZATION: Authorization = Authorization::Trusted;
 
-    fn far(&self, ticket: Ticket<M>) -> Sender<M> {
+    fn make_sender(&self, ticket: Ticket<M>) -> Sender<M> {
         let outlet = match ticket.overflow() {
             Overflow::DropOldest => self.on_own_lane(&ticket, self.capacity.of::<M>()),
             Overflow::LatestWins => self.on_own_lane(&ticket, 1),
@@ -109,15 +110,10 @@ impl<M: Send + 'static> Carries<M> for Road {
         };
         Sender::new(ticket.connection(), outlet)
     }
-
-    #[inline]
-    fn open(parcel: Parcel<'_>) -> Result<M, Undecodable> {
-        parcel.take()
-    }
 }
 
-impl fmt::Debug for Road {
+impl fmt::Debug for ChannelFactory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Road").field("capacity", &self.capacity).finish_non_exhaustive()
+        f.debug_struct("ChannelFactory").field("capacity", &self.capacity).finish_non_exhaustive()
     }
 }

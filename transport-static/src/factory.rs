@@ -6,8 +6,8 @@ use core::fmt;
 use critical_section::Mutex;
 use heapless::spsc::Producer;
 use homing_core::{
-    Carries, Claim, ConnectionId, Leaving, Overflow, Parcel, Pinger, Reason, Sender, Ticket,
-    Undecodable,
+    Authorization, CloseReason, ConnectionId, Decode, MakeSender, Overflow, Payload, Pinger,
+    SendErrorKind, Sender, Ticket, Undecodable,
 };
 
 use crate::cargo::{Cargo, Carry};
@@ -15,7 +15,7 @@ use crate::item::Item;
 use crate::outlet::{StaticOutlet, StaticSender};
 
 /// The workers' side of a link. `None` while there is no foreground.
-pub(crate) struct Far<C: Cargo>(Mutex<RefCell<Option<Workers<C>>>>);
+pub(crate) struct Shared<C: Cargo>(Mutex<RefCell<Option<Workers<C>>>>);
 
 struct Workers<C: Cargo> {
     producer: Producer<'static, Item<C>>,
@@ -51,7 +51,7 @@ pub(crate) fn has_no_place(capacity: usize) -> bool {
     capacity == usize::MAX
 }
 
-impl<C: Cargo> Far<C> {
+impl<C: Cargo> Shared<C> {
     pub(crate) const fn new() -> Self {
         Self(Mutex::new(RefCell::new(None)))
     }
@@ -100,17 +100,21 @@ impl<C: Cargo> Far<C> {
     }
 
     #[inline]
-    pub(crate) fn push(&self, connection: ConnectionId, cargo: C) -> Result<(), (C, Reason)> {
+    pub(crate) fn push(
+        &self,
+        connection: ConnectionId,
+        cargo: C,
+    ) -> Result<(), (C, SendErrorKind)> {
         let bell = critical_section::with(|section| {
             let mut place = self.0.borrow(section).try_borrow_mut();
             let Ok(Some(workers)) = place.as_deref_mut().map(Option::as_mut) else {
-                return Err((cargo, Reason::Disconnected));
+                return Err((cargo, SendErrorKind::Disconnected));
             };
             if workers.free() <= workers.ends {
-                return Err((cargo, Reason::Full));
+                return Err((cargo, SendErrorKind::Full));
             }
             match workers.enqueue(Item::Message(connection, cargo)) {
-                Err(Item::Message(_, cargo)) => Err((cargo, Reason::Full)),
+                Err(Item::Message(_, cargo)) => Err((cargo, SendErrorKind::Full)),
                 _ => Ok(workers.bell),
             }
         })?;
@@ -121,29 +125,29 @@ impl<C: Cargo> Far<C> {
 
     /// Puts an end into the place that was set aside for it. False when the foreground is
     /// gone.
-    pub(crate) fn leave(&self, connection: ConnectionId, leaving: Leaving, missed: u32) -> bool {
+    pub(crate) fn leave(&self, connection: ConnectionId, reason: CloseReason, missed: u32) -> bool {
         let bell = self.with(|workers| {
             workers.ends = workers.ends.saturating_sub(1);
             // There is room: pushes leave that many places free.
-            let _ = workers.enqueue(Item::Left(connection, leaving, missed));
+            let _ = workers.enqueue(Item::Left(connection, reason, missed));
             workers.bell
         });
         bell.map(Pinger::ping).is_some()
     }
 }
 
-/// Makes the senders of a link. A copy is the same road.
-pub struct StaticRoad<C: Cargo> {
-    far: &'static Far<C>,
+/// Makes the senders of a link. A copy is the same factory.
+pub struct StaticFactory<C: Cargo> {
+    shared: &'static Shared<C>,
 }
 
-impl<C: Cargo> StaticRoad<C> {
-    pub(crate) const fn new(far: &'static Far<C>) -> Self {
-        Self { far }
+impl<C: Cargo> StaticFactory<C> {
+    pub(crate) const fn new(shared: &'static Shared<C>) -> Self {
+        Self { shared }
     }
 
     /// Makes the sender of a pipe that a router has made for this link, with
-    /// [`granted_pipe`](homing_core::Router::granted_pipe). It can be moved to any task or
+    /// [`trusted_pipe`](homing_core::Router::trusted_pipe). It can be moved to any task or
     /// interrupt handler.
     ///
     /// Under [`Overflow::GiveBack`], and under [`Overflow::Wait`], a send without room gives
@@ -168,38 +172,41 @@ impl<C: Cargo> StaticRoad<C> {
             other => return Err(SenderRefused::Overflow(other)),
         };
         // Without a foreground it finds that out when it starts.
-        if self.far.set_aside() == Some(false) {
+        if self.shared.set_aside() == Some(false) {
             return Err(SenderRefused::NoRoom);
         }
-        Ok(Sender::new(connection, StaticOutlet::new(self.far, connection, lossy)))
+        Ok(Sender::new(connection, StaticOutlet::new(self.shared, connection, lossy)))
     }
 }
 
-impl<M, C: Carry<M>> Carries<M> for StaticRoad<C> {
-    type Far = Result<StaticSender<M, C>, SenderRefused>;
-    /// Who holds the sender may use it.
-    const CLAIM: Claim = Claim::Granted;
+impl<M, C: Carry<M>> Decode<M> for StaticFactory<C> {
+    fn decode(payload: Payload<'_>) -> Result<M, Undecodable> {
+        C::open(payload)
+    }
+}
 
-    fn far(&self, ticket: Ticket<M>) -> Self::Far {
+impl<M, C: Carry<M>> MakeSender<M> for StaticFactory<C> {
+    type Sender = Result<StaticSender<M, C>, SenderRefused>;
+    type Codec = Self;
+    /// Who holds the sender may use it.
+    const AUTHORIZATION: Authorization = Authorization::Trusted;
+
+    fn make_sender(&self, ticket: Ticket<M>) -> Self::Sender {
         self.sender(ticket.connection(), ticket.overflow())
     }
-
-    fn open(parcel: Parcel<'_>) -> Result<M, Undecodable> {
-        C::open(parcel)
-    }
 }
 
-impl<C: Cargo> Clone for StaticRoad<C> {
+impl<C: Cargo> Clone for StaticFactory<C> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<C: Cargo> Copy for StaticRoad<C> {}
+impl<C: Cargo> Copy for StaticFactory<C> {}
 
-impl<C: Cargo> fmt::Debug for StaticRoad<C> {
+impl<C: Cargo> fmt::Debug for StaticFactory<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StaticRoad").finish_non_exhaustive()
+        f.debug_struct("StaticFactory").finish_non_exhaustive()
     }
 }
 

@@ -1,18 +1,18 @@
 //! Messages in parts, as the worker's side counts them.
 
-use crate::assembly::MAX_PARTIAL;
+use crate::reassembler::MAX_PARTIAL;
 
-/// The worker's side of [`Assembly`](crate::Assembly)'s bound: how much of the link's limit is taken by
+/// The worker's side of [`Reassembler`](crate::Reassembler)'s bound: how much of the link's limit is taken by
 /// messages in parts that are on their way.
 ///
 /// Pipes that share a link share one, under whatever the transport shares its link with.
 #[derive(Debug)]
-pub struct Shipping {
+pub struct FragmentBudget {
     free: usize,
     messages: usize,
 }
 
-impl Shipping {
+impl FragmentBudget {
     /// For a new link whose messages have at most `limit` bytes.
     pub const fn new(limit: usize) -> Self {
         Self { free: limit, messages: MAX_PARTIAL }

@@ -19,7 +19,7 @@ use crate::budget::Budget;
 /// doorbells of all links itself: no thread, and one wake-up less a message. Any other loop
 /// is pinged, and the router starts a monitor thread once there is a doorbell to watch.
 #[derive(Debug)]
-pub struct Home {
+pub struct LoopBinding {
     pub(crate) kind: Kind,
     pub(crate) budget: Budget,
 }
@@ -38,17 +38,17 @@ impl fmt::Debug for Kind {
     }
 }
 
-impl Home {
+impl LoopBinding {
     /// The event loop waits for `doorbells`, and calls
     /// [`Router::dispatch`](crate::Router::dispatch) after each wait, for each router that
     /// was joined to them.
-    pub fn watched(doorbells: &DoorbellSet) -> Self {
+    pub fn readiness(doorbells: &DoorbellSet) -> Self {
         Self::new(Kind::Watched(doorbells.clone()))
     }
 
     /// The event loop is pinged, and calls [`Router::dispatch`](crate::Router::dispatch) when
     /// it is.
-    pub fn pinged(pinger: impl Pinger + Send + Sync + 'static) -> Self {
+    pub fn pinger(pinger: impl Pinger + Send + Sync + 'static) -> Self {
         Self::new(Kind::Pinged(Box::new(pinger)))
     }
 

@@ -35,17 +35,17 @@ impl<I> core::error::Error for AttachError<I> {}
 /// A pipe that was not made, and why. The receiver comes back.
 pub struct PipeError<R> {
     receiver: R,
-    reason: PipeRefused,
+    kind: PipeErrorKind,
 }
 
 impl<R> PipeError<R> {
-    pub(crate) fn new(receiver: R, reason: PipeRefused) -> Self {
-        Self { receiver, reason }
+    pub(crate) fn new(receiver: R, kind: PipeErrorKind) -> Self {
+        Self { receiver, kind }
     }
 
     /// Why it was not made.
-    pub fn reason(&self) -> PipeRefused {
-        self.reason
+    pub fn kind(&self) -> PipeErrorKind {
+        self.kind
     }
 
     /// The receiver.
@@ -56,13 +56,13 @@ impl<R> PipeError<R> {
 
 impl<R> fmt::Debug for PipeError<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PipeError").field("reason", &self.reason).finish_non_exhaustive()
+        f.debug_struct("PipeError").field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 
 impl<R> fmt::Display for PipeError<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.reason.fmt(f)
+        self.kind.fmt(f)
     }
 }
 
@@ -71,7 +71,7 @@ impl<R> core::error::Error for PipeError<R> {}
 /// Why a pipe was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum PipeRefused {
+pub enum PipeErrorKind {
     /// The router does not run.
     NotRunning,
     /// The link has ended, or is of another router.
@@ -80,17 +80,17 @@ pub enum PipeRefused {
     TableFull,
 }
 
-impl fmt::Display for PipeRefused {
+impl fmt::Display for PipeErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            PipeRefused::NotRunning => RouterState::Stopped.fmt(f),
-            PipeRefused::NoSuchLink => f.write_str("the link has ended"),
-            PipeRefused::TableFull => f.write_str("the routing table is full"),
+            PipeErrorKind::NotRunning => RouterState::Stopped.fmt(f),
+            PipeErrorKind::NoSuchLink => f.write_str("the link has ended"),
+            PipeErrorKind::TableFull => f.write_str("the routing table is full"),
         }
     }
 }
 
-impl core::error::Error for PipeRefused {}
+impl core::error::Error for PipeErrorKind {}
 
 /// Why a pipe was not closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

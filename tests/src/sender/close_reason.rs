@@ -5,14 +5,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use homing_core::{End, SenderState};
 
 use crate::background::panic_quietly;
+use crate::event_loops::EventLoopRig;
 use crate::foreground::{Foreground, open, record};
-use crate::homes::HomeRig;
 use crate::rig::{SenderOf, TransportRig};
 
 /// B2: a scope starts the sender on entry and stops it on the way out.
 ///
 /// Who fails it loses the end of a pipe that nobody stopped in words.
-pub fn b02_a_scope_starts_and_stops<T: TransportRig, H: HomeRig>() {
+pub fn b02_a_scope_starts_and_stops<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let (mut sender, _) = record::<T>(&link, 0);
@@ -27,7 +27,7 @@ pub fn b02_a_scope_starts_and_stops<T: TransportRig, H: HomeRig>() {
 }
 
 /// B2: a scope that is left early, by `?`, stops the sender too.
-pub fn b02_a_scope_stops_on_an_early_way_out<T: TransportRig, H: HomeRig>() {
+pub fn b02_a_scope_stops_on_an_early_way_out<T: TransportRig, H: EventLoopRig>() {
     fn work<T: TransportRig>(sender: &mut SenderOf<T>) -> Result<(), std::num::ParseIntError> {
         let mut scope = sender.scope().unwrap();
         scope.send("1".parse()?).unwrap();
@@ -46,7 +46,7 @@ pub fn b02_a_scope_stops_on_an_early_way_out<T: TransportRig, H: HomeRig>() {
 /// B2: an open sender that is dropped stops.
 ///
 /// Who fails it leaves a receiver waiting for ever.
-pub fn b02_a_dropped_sender_stops<T: TransportRig, H: HomeRig>() {
+pub fn b02_a_dropped_sender_stops<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let mut sender = open::<T>(&link, 0);
@@ -60,7 +60,7 @@ pub fn b02_a_dropped_sender_stops<T: TransportRig, H: HomeRig>() {
 /// panicked, after what had been sent.
 ///
 /// Who fails it takes a crash for success: see `Outlet::is_panicking`.
-pub fn b02_a_panic_is_told<T: TransportRig, H: HomeRig>() {
+pub fn b02_a_panic_is_told<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let mut sender = open::<T>(&link, 0);
@@ -84,7 +84,7 @@ pub fn b02_a_panic_is_told<T: TransportRig, H: HomeRig>() {
 }
 
 /// B2: a panic that is caught while the sender lives on is none of its business.
-pub fn b02_a_caught_panic_harms_no_sender<T: TransportRig, H: HomeRig>() {
+pub fn b02_a_caught_panic_harms_no_sender<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let mut sender = open::<T>(&link, 0);
@@ -102,7 +102,7 @@ pub fn b02_a_caught_panic_harms_no_sender<T: TransportRig, H: HomeRig>() {
 /// B2: a sender that is dropped before it was started is lost, not finished.
 ///
 /// Who fails it reports work as done that nobody began.
-pub fn b02_a_sender_that_never_started_is_lost<T: TransportRig, H: HomeRig>() {
+pub fn b02_a_sender_that_never_started_is_lost<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let (sender, _) = record::<T>(&link, 0);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use homing_core::{Carries, Claim, Parcel, Ticket, Undecodable};
+use homing_core::{Authorization, MakeSender, Postcard, Ticket};
 use serde::de::DeserializeOwned;
 
 use crate::heard::Heard;
@@ -15,29 +15,26 @@ use crate::port::Port;
 /// The pipe that is made first is port 0, the next one is port 1, and so on; the chip's
 /// firmware knows that beforehand. A chip has no ticket, and a line is one worker: it may use
 /// all pipes of its link, and no others.
-pub struct SerialRoad(pub(crate) Ports);
+pub struct SerialFactory(pub(crate) Ports);
 
-impl<M: DeserializeOwned> Carries<Heard<M>> for SerialRoad {
+impl<M: DeserializeOwned> MakeSender<Heard<M>> for SerialFactory {
     /// By which the chip names the pipe.
-    type Far = Port;
+    type Sender = Port;
+    type Codec = Postcard;
 
-    const CLAIM: Claim = Claim::Granted;
+    const AUTHORIZATION: Authorization = Authorization::Trusted;
 
-    fn far(&self, ticket: Ticket<Heard<M>>) -> Port {
+    fn make_sender(&self, ticket: Ticket<Heard<M>>) -> Port {
         let mut ports = self.0.borrow_mut();
         // A port without a number could not be heard; there is no memory for so many.
         let port = u32::try_from(ports.len()).unwrap_or(u32::MAX);
         ports.push(Listener::new(ticket.connection()));
         Port(port)
     }
-
-    fn open(parcel: Parcel<'_>) -> Result<Heard<M>, Undecodable> {
-        parcel.decode()
-    }
 }
 
-impl fmt::Debug for SerialRoad {
+impl fmt::Debug for SerialFactory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SerialRoad").finish_non_exhaustive()
+        f.debug_struct("SerialFactory").finish_non_exhaustive()
     }
 }

@@ -13,11 +13,11 @@ use crate::wake::Pinger;
 ///
 /// ```
 /// use homing_core::Pinger;
-/// use homing_core::wake::Pinged;
+/// use homing_core::wake::PollPingee;
 ///
-/// static PINGED: Pinged = Pinged::new();
+/// static PINGED: PollPingee = PollPingee::new();
 ///
-/// PINGED.ping(); // in an interrupt handler; a `&Pinged` is a pinger
+/// PINGED.ping(); // in an interrupt handler; a `&PollPingee` is a pinger
 ///
 /// loop {
 ///     if PINGED.take() {
@@ -28,9 +28,9 @@ use crate::wake::Pinger;
 /// }
 /// ```
 #[derive(Debug)]
-pub struct Pinged(AtomicBool);
+pub struct PollPingee(AtomicBool);
 
-impl Pinged {
+impl PollPingee {
     /// Not pinged yet.
     #[cfg(not(loom))]
     pub const fn new() -> Self {
@@ -53,13 +53,13 @@ impl Pinged {
     }
 }
 
-impl Default for Pinged {
+impl Default for PollPingee {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Pinger for Pinged {
+impl Pinger for PollPingee {
     #[inline]
     fn ping(&self) {
         self.0.store(true, Ordering::Release);
@@ -67,7 +67,7 @@ impl Pinger for Pinged {
 }
 
 #[cfg(feature = "task")]
-pub use self::task::TaskPinged;
+pub use self::task::TaskPingee;
 
 #[cfg(feature = "task")]
 mod task {
@@ -77,7 +77,7 @@ mod task {
 
     use atomic_waker::AtomicWaker;
 
-    use super::Pinged;
+    use super::PollPingee;
     use crate::wake::Pinger;
 
     /// A pinger that wakes a task of any executor: tokio, smol, embassy. One task waits at a
@@ -85,9 +85,9 @@ mod task {
     ///
     /// ```
     /// use homing_core::Pinger;
-    /// use homing_core::wake::TaskPinged;
+    /// use homing_core::wake::TaskPingee;
     ///
-    /// static PINGED: TaskPinged = TaskPinged::new();
+    /// static PINGED: TaskPingee = TaskPingee::new();
     ///
     /// async fn foreground() {
     ///     loop {
@@ -96,25 +96,25 @@ mod task {
     ///     }
     /// }
     ///
-    /// PINGED.ping(); // anywhere; a `&TaskPinged` is a pinger
+    /// PINGED.ping(); // anywhere; a `&TaskPingee` is a pinger
     /// # let _ = foreground();
     /// ```
-    pub struct TaskPinged {
-        pinged: Pinged,
+    pub struct TaskPingee {
+        pinged: PollPingee,
         waker: AtomicWaker,
     }
 
-    impl TaskPinged {
+    impl TaskPingee {
         /// Not pinged yet.
         #[cfg(not(loom))]
         pub const fn new() -> Self {
-            Self { pinged: Pinged::new(), waker: AtomicWaker::new() }
+            Self { pinged: PollPingee::new(), waker: AtomicWaker::new() }
         }
 
         /// Not pinged yet.
         #[cfg(loom)]
         pub fn new() -> Self {
-            Self { pinged: Pinged::new(), waker: AtomicWaker::new() }
+            Self { pinged: PollPingee::new(), waker: AtomicWaker::new() }
         }
 
         /// Ready when there was a ping since it was ready the last time; else the task is
@@ -131,22 +131,22 @@ mod task {
         }
     }
 
-    impl Default for TaskPinged {
+    impl Default for TaskPingee {
         fn default() -> Self {
             Self::new()
         }
     }
 
-    impl Pinger for TaskPinged {
+    impl Pinger for TaskPingee {
         fn ping(&self) {
             self.pinged.ping();
             self.waker.wake();
         }
     }
 
-    impl fmt::Debug for TaskPinged {
+    impl fmt::Debug for TaskPingee {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.debug_struct("TaskPinged").field("pinged", &self.pinged).finish_non_exhaustive()
+            f.debug_struct("TaskPingee").field("pinged", &self.pinged).finish_non_exhaustive()
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use homing_core::{Pingee as _, Pinger as _};
 use homing_pingee_adapters::from_fn;
 use homing_pingee_adapters::std_loop::{EventLoop, StdPingee};
-use homing_router::{Dispatched, Home, Router};
+use homing_router::{Dispatched, LoopBinding, Router};
 
 /// Wakes a loop, from any thread.
 pub type Nudge = Arc<dyn Fn() + Send + Sync>;
@@ -16,7 +16,7 @@ pub type Nudge = Arc<dyn Fn() + Send + Sync>;
 /// An event loop that a router can be joined to.
 ///
 /// The suite comes with both kinds: [`Watched`] and [`Pinged`].
-pub trait HomeRig: Sized + 'static {
+pub trait EventLoopRig: Sized + 'static {
     /// Whether any thread may have such a loop. Where it must be the main thread, the checks
     /// run there ([`home_checks!`](crate::home_checks)).
     const ANY_THREAD: bool = true;
@@ -25,7 +25,7 @@ pub trait HomeRig: Sized + 'static {
     fn new() -> Self;
 
     /// Joins a router to this loop.
-    fn home(&self) -> Home;
+    fn home(&self) -> LoopBinding;
 
     /// What makes the loop's current or next turn return.
     fn nudge(&self) -> Nudge;
@@ -43,15 +43,15 @@ pub struct Watched {
     nudged: StdPingee,
 }
 
-impl HomeRig for Watched {
+impl EventLoopRig for Watched {
     fn new() -> Self {
         let event_loop = EventLoop::new().expect("the system gives an event loop");
         let nudged = event_loop.pingee(|| {});
         Self { event_loop, nudged }
     }
 
-    fn home(&self) -> Home {
-        Home::from(&self.event_loop)
+    fn home(&self) -> LoopBinding {
+        LoopBinding::from(&self.event_loop)
     }
 
     fn nudge(&self) -> Nudge {
@@ -84,13 +84,13 @@ enum Happening {
     Nudge,
 }
 
-impl HomeRig for Pinged {
+impl EventLoopRig for Pinged {
     fn new() -> Self {
         let (post, events) = mpsc::channel();
         Self { post, events }
     }
 
-    fn home(&self) -> Home {
+    fn home(&self) -> LoopBinding {
         let post = self.post.clone();
         from_fn(move || {
             // A loop that is gone needs no wake-up.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use homing_core::{Carries, Claim, Parcel, Ticket, Undecodable};
+use homing_core::{Authorization, MakeSender, Postcard, Ticket};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -11,34 +11,30 @@ use crate::outlet::Sender;
 
 /// Makes the pipes of one link, for messages of any type that serde can write and read.
 ///
-/// The link ends when its road and all senders made by it are gone.
-pub struct ShmRoad(pub(crate) WorkerEnd);
+/// The link ends when its factory and all senders made by it are gone.
+pub struct ShmFactory(pub(crate) WorkerEnd);
 
-impl ShmRoad {
+impl ShmFactory {
     /// The worker's end of the link, in this process.
     pub fn worker_end(&self) -> &WorkerEnd {
         &self.0
     }
 }
 
-impl<M: Serialize + DeserializeOwned> Carries<M> for ShmRoad {
-    type Far = Sender<M>;
+impl<M: Serialize + DeserializeOwned> MakeSender<M> for ShmFactory {
+    type Sender = Sender<M>;
+    type Codec = Postcard;
 
     /// A link of bytes: senders in this process claim their pipes as a worker process does.
-    const CLAIM: Claim = Claim::ByNonce;
+    const AUTHORIZATION: Authorization = Authorization::Nonce;
 
-    fn far(&self, ticket: Ticket<M>) -> Sender<M> {
+    fn make_sender(&self, ticket: Ticket<M>) -> Sender<M> {
         self.0.sender(ticket)
-    }
-
-    #[inline]
-    fn open(parcel: Parcel<'_>) -> Result<M, Undecodable> {
-        parcel.decode()
     }
 }
 
-impl fmt::Debug for ShmRoad {
+impl fmt::Debug for ShmFactory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ShmRoad").field(&self.0).finish()
+        f.debug_tuple("ShmFactory").field(&self.0).finish()
     }
 }
