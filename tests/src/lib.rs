@@ -21,12 +21,12 @@
 //! use std::ops::RangeInclusive;
 //!
 //! use homing_conformance::TransportRig;
-//! # use homing::channel::{Channel, Factory};
+//! # use homing::channel::{Channel, ChannelFactory};
 //!
 //! struct MyTransport;
 //!
 //! impl TransportRig for MyTransport {
-//!     type Factory = Factory;
+//!     type Factory = ChannelFactory;
 //!     type Transport = Channel;
 //!
 //!     // So many small messages fit on a link that is as small as can be: exactly four. A
