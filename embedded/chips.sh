@@ -3,8 +3,10 @@
 # It installs what is not there: Debian's compiler and QEMU's libraries (which needs root on a
 # Debian), and, below `$target`, QEMU and defmt-print.
 
-# shellcheck source=../ci/debian-rustc.sh
-source ../ci/debian-rustc.sh
+# shellcheck source=../.ci/apt.sh
+source ../.ci/apt.sh
+# shellcheck source=../.ci/debian-rustc.sh
+source ../.ci/debian-rustc.sh
 
 target=${CARGO_TARGET_DIR:-$PWD/firmware/target}
 mkdir -p "$target"
@@ -34,12 +36,11 @@ tools() {
     local libraries=(
         libcapstone4 libfdt1 libibverbs1 libpixman-1-0 libpmem1 librdmacm1 libslirp0 libvdeplug2
     )
-    debian_rustc
+    install_packages rustc-web rust-web-src
     if ! [ -x "$target/qemu/usr/bin/qemu-system-riscv32" ]; then
         mkdir -p "$target/qemu/packages"
-        apt-get update > /dev/null
-        DEBIAN_FRONTEND=noninteractive \
-            apt-get install -y --no-install-recommends "${libraries[@]}" > /dev/null
+        update_packages
+        install_packages "${libraries[@]}"
         (
             cd "$target/qemu/packages"
             apt-get download qemu-system-{arm,misc,common,data} > /dev/null 2>&1
