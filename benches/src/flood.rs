@@ -14,7 +14,7 @@ use homing::std_loop::EventLoop;
 use homing::task::TaskDriver;
 use homing::{Event, Router};
 
-use crate::measure::Routed;
+use crate::measure::Sorted;
 use crate::memory::Counting;
 use crate::row::{Figure, Goal, Row, Settings};
 
@@ -69,7 +69,7 @@ pub(crate) fn worst_gap(
         ensure!(app.got > 0, "no message came");
         gaps.push(app.worst_gap.as_secs_f64() * 1e3);
     }
-    Ok(Figure::alone(Routed::new(gaps).quantile(0.5)))
+    Ok(Figure::alone(Sorted::new(gaps).quantile(0.5)))
 }
 
 /// What the loop works on.

@@ -13,6 +13,8 @@ mod dispatch;
 mod flood;
 #[cfg(target_os = "linux")]
 mod idle;
+#[cfg(target_os = "linux")]
+mod life;
 mod measure;
 mod memory;
 mod peer;
@@ -61,6 +63,8 @@ const FAMILIES: &[&[Row]] = &[
     ping::ROWS,
     #[cfg(target_os = "linux")]
     idle::ROWS,
+    #[cfg(target_os = "linux")]
+    life::ROWS,
     memory::ROWS,
 ];
 

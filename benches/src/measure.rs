@@ -8,15 +8,24 @@ use crate::row::{Beside, Figure, Settings};
 /// what else the machine does hits both alike.
 pub(crate) fn side_by_side(
     settings: &Settings,
+    ours: impl FnMut() -> anyhow::Result<f64>,
+    reference: impl FnMut() -> anyhow::Result<f64>,
+) -> anyhow::Result<Figure> {
+    alternate(settings.rounds(), ours, reference)
+}
+
+/// As [`side_by_side`], for so many rounds: an odd number.
+pub(crate) fn alternate(
+    rounds: usize,
     mut ours: impl FnMut() -> anyhow::Result<f64>,
     mut reference: impl FnMut() -> anyhow::Result<f64>,
 ) -> anyhow::Result<Figure> {
     // The first round finds everything cold.
     ours()?;
     reference()?;
-    let mut rounds = Vec::new();
-    for round in 0..settings.rounds() {
-        rounds.push(if round % 2 == 0 {
+    let mut pairs = Vec::new();
+    for round in 0..rounds {
+        pairs.push(if round % 2 == 0 {
             let ours = ours()?;
             (ours, reference()?)
         } else {
@@ -24,7 +33,7 @@ pub(crate) fn side_by_side(
             (ours()?, reference)
         });
     }
-    let sorted = |of: fn(&(f64, f64)) -> f64| Routed::new(rounds.iter().map(of).collect());
+    let sorted = |of: fn(&(f64, f64)) -> f64| Sorted::new(pairs.iter().map(of).collect());
     let ratios = sorted(|(ours, reference)| ours / reference);
     Ok(Figure {
         ours: sorted(|(ours, _)| *ours).quantile(0.5),
@@ -37,9 +46,9 @@ pub(crate) fn side_by_side(
 }
 
 /// Values in order.
-pub(crate) struct Routed(Vec<f64>);
+pub(crate) struct Sorted(Vec<f64>);
 
-impl Routed {
+impl Sorted {
     pub(crate) fn new(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         Self(values)

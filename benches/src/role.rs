@@ -12,7 +12,7 @@ use ipc_channel::ipc::IpcSender;
 use crate::place::Place;
 use crate::tally::{Message, message};
 #[cfg(target_os = "linux")]
-use crate::{shm, wake};
+use crate::{life, shm, wake};
 
 /// The option that says what a process is to do.
 pub(crate) const OPTION: &str = "--role";
@@ -29,6 +29,9 @@ pub(crate) enum Role {
     /// A worker that says that it is there, and does nothing more.
     #[cfg(target_os = "linux")]
     Idle,
+    /// As `Idle`, with much memory.
+    #[cfg(target_os = "linux")]
+    Resident,
     /// A worker that sends one large message after another.
     #[cfg(target_os = "linux")]
     SendLarge,
@@ -38,6 +41,12 @@ pub(crate) enum Role {
     /// Sends one message after another over ipc-channel.
     #[cfg(target_os = "linux")]
     IpcSend,
+    /// Says on standard output that it is there, and does nothing more.
+    #[cfg(target_os = "linux")]
+    BareIdle,
+    /// The same, with much memory.
+    #[cfg(target_os = "linux")]
+    BareResident,
     /// Writes messages to standard output.
     BareWrite,
     /// Writes now and then to standard output what time it is.
@@ -58,7 +67,9 @@ impl Role {
     pub(crate) fn play(self) -> anyhow::Result<()> {
         let _pinned = match self {
             #[cfg(target_os = "linux")]
-            Role::Idle => Place::Anywhere.background(),
+            Role::Idle | Role::Resident | Role::BareIdle | Role::BareResident => {
+                Place::Anywhere.background()
+            }
             _ => Place::Apart.background(),
         };
         match self {
@@ -145,7 +156,19 @@ impl Role {
                 each_order(|count| Ok((0..count).try_for_each(|n| sender.send(message(n)))?))
             }
             #[cfg(target_os = "linux")]
-            Role::Idle => {
+            Role::BareIdle => {
+                life::say_ready()?;
+                each_order(|_| Ok(()))
+            }
+            #[cfg(target_os = "linux")]
+            Role::BareResident => {
+                let _memory = life::worker_resident();
+                life::say_ready()?;
+                each_order(|_| Ok(()))
+            }
+            #[cfg(target_os = "linux")]
+            Role::Idle | Role::Resident => {
+                let _memory = matches!(self, Role::Resident).then(life::worker_resident);
                 let mut sender = worker::sender::<Message>()?;
                 sender.start()?;
                 sender.send(message(0)).map_err(|_| Disconnected)?;

@@ -9,7 +9,7 @@ use homing::{Event, ProcessTransport};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::measure::{Routed, side_by_side};
+use crate::measure::{Sorted, side_by_side};
 use crate::peer::{Bare, Homed};
 use crate::place::Place;
 use crate::role::Role;
@@ -119,6 +119,6 @@ impl Latencies {
 
     /// In microseconds.
     pub(crate) fn p50(self) -> f64 {
-        Routed::new(self.0.into_iter().map(|nanos| nanos as f64 / 1e3).collect()).quantile(0.5)
+        Sorted::new(self.0.into_iter().map(|nanos| nanos as f64 / 1e3).collect()).quantile(0.5)
     }
 }
