@@ -1,13 +1,17 @@
 //! Measures Homing beside what it stands on.
 //!
 //! ```text
-//! cargo run --release -p homing-bench -- [--quick] [--only NAME]…
+//! cargo run --release -p homing-bench -- [--quick] [--busy] [--only NAME]…
 //! ```
 //!
 //! Absolute numbers depend on the machine and on what else it does. So each figure is
 //! measured beside its reference: in turns, for an odd number of rounds, of which the median
 //! counts. To add a figure, write a function and add its line to the `ROWS` of its family.
 
+#[cfg(target_os = "linux")]
+mod bounds;
+#[cfg(target_os = "linux")]
+mod busy;
 mod channel;
 mod dispatch;
 mod flood;
@@ -65,6 +69,8 @@ const FAMILIES: &[&[Row]] = &[
     idle::ROWS,
     #[cfg(target_os = "linux")]
     life::ROWS,
+    #[cfg(target_os = "linux")]
+    bounds::ROWS,
     memory::ROWS,
 ];
 
@@ -78,6 +84,10 @@ struct Args {
     /// Take less than a minute for all of them, and be less exact.
     #[arg(long)]
     quick: bool,
+
+    /// Measure beside processes that keep all processors busy: two more than there are.
+    #[arg(long)]
+    busy: bool,
 
     /// List the names of the figures.
     #[arg(long)]
@@ -118,6 +128,8 @@ fn bench(args: &Args) -> anyhow::Result<bool> {
     }
     let wanted = |row: &&Row| args.only.is_empty() || args.only.iter().any(|name| name == row.name);
     let settings = Settings { quick: args.quick };
+    #[cfg(target_os = "linux")]
+    let _busy = args.busy.then(busy::Busy::start).transpose()?;
     let mut report = Report::begin()?;
     for row in all().filter(wanted) {
         report.add(row, (row.measure)(&settings))?;

@@ -12,7 +12,7 @@ use ipc_channel::ipc::IpcSender;
 use crate::place::Place;
 use crate::tally::{Message, message};
 #[cfg(target_os = "linux")]
-use crate::{life, shm, wake};
+use crate::{busy, life, shm, wake};
 
 /// The option that says what a process is to do.
 pub(crate) const OPTION: &str = "--role";
@@ -29,6 +29,9 @@ pub(crate) enum Role {
     /// A worker that says that it is there, and does nothing more.
     #[cfg(target_os = "linux")]
     Idle,
+    /// Keeps a processor busy.
+    #[cfg(target_os = "linux")]
+    Busy,
     /// As `Idle`, with much memory.
     #[cfg(target_os = "linux")]
     Resident,
@@ -67,7 +70,7 @@ impl Role {
     pub(crate) fn play(self) -> anyhow::Result<()> {
         let _pinned = match self {
             #[cfg(target_os = "linux")]
-            Role::Idle | Role::Resident | Role::BareIdle | Role::BareResident => {
+            Role::Busy | Role::Idle | Role::Resident | Role::BareIdle | Role::BareResident => {
                 Place::Anywhere.background()
             }
             _ => Place::Apart.background(),
@@ -155,6 +158,8 @@ impl Role {
                 sender.send(message(0))?;
                 each_order(|count| Ok((0..count).try_for_each(|n| sender.send(message(n)))?))
             }
+            #[cfg(target_os = "linux")]
+            Role::Busy => busy::spin(),
             #[cfg(target_os = "linux")]
             Role::BareIdle => {
                 life::say_ready()?;

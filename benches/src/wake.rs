@@ -20,20 +20,38 @@ pub(crate) const ROWS: &[Row] = &[
         name: "wake-std",
         unit: "µs",
         goal: Goal::RatioAtMost(1.25),
-        measure: |settings| std_loop(settings, Pipe::new(), Bare::spawn(Role::BareStamp)?),
+        measure: |settings| pipe(settings, 0.5),
+    },
+    Row {
+        name: "wake-std-p99",
+        unit: "µs",
+        goal: Goal::RatioAtMost(1.5),
+        measure: |settings| pipe(settings, 0.99),
     },
     Row {
         name: "wake-std-shm",
         unit: "µs",
         goal: Goal::RatioAtMost(1.25),
-        measure: |settings| {
-            let eventfd = eventfd(0, EventfdFlags::CLOEXEC)?;
-            let other = eventfd.try_clone()?;
-            let bare = Bare::spawn_on(eventfd.into(), other, Role::BareStamp)?;
-            std_loop(settings, Shm::new(), bare)
-        },
+        measure: |settings| shm(settings, 0.5),
+    },
+    Row {
+        name: "wake-std-shm-p99",
+        unit: "µs",
+        goal: Goal::RatioAtMost(1.5),
+        measure: |settings| shm(settings, 0.99),
     },
 ];
+
+fn pipe(settings: &Settings, part: f64) -> anyhow::Result<Figure> {
+    std_loop(settings, part, Pipe::new(), Bare::spawn(Role::BareStamp)?)
+}
+
+fn shm(settings: &Settings, part: f64) -> anyhow::Result<Figure> {
+    let eventfd = eventfd(0, EventfdFlags::CLOEXEC)?;
+    let other = eventfd.try_clone()?;
+    let bare = Bare::spawn_on(eventfd.into(), other, Role::BareStamp)?;
+    std_loop(settings, part, Shm::new(), bare)
+}
 
 /// Between two messages, so that the foreground is asleep when the second one is sent.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -59,9 +77,10 @@ pub(crate) fn stamp(
 /// From a worker process to a handler on the std loop, beside a read that blocks.
 ///
 /// To wake a thread on another processor takes several times as long as on the same one. So
-/// both sides are told where to be.
+/// both sides are told where to be. `part` is the quantile: 0.5 is the median.
 fn std_loop(
     settings: &Settings,
+    part: f64,
     transport: impl ProcessTransport,
     mut bare: Bare,
 ) -> anyhow::Result<Figure> {
@@ -75,7 +94,7 @@ fn std_loop(
             let mut latencies = Latencies::default();
             homed.order(count)?;
             homed.run_until(&mut latencies, |latencies| latencies.count() >= count)?;
-            Ok(latencies.p50())
+            Ok(latencies.quantile(part))
         },
         || {
             let mut latencies = Latencies::default();
@@ -86,7 +105,7 @@ fn std_loop(
                 bare.read(&mut stamp)?;
                 latencies.note_sum(u64::from_ne_bytes(stamp));
             }
-            Ok(latencies.p50())
+            Ok(latencies.quantile(part))
         },
     )
 }
@@ -119,6 +138,11 @@ impl Latencies {
 
     /// In microseconds.
     pub(crate) fn p50(self) -> f64 {
-        Sorted::new(self.0.into_iter().map(|nanos| nanos as f64 / 1e3).collect()).quantile(0.5)
+        self.quantile(0.5)
+    }
+
+    /// In microseconds.
+    pub(crate) fn quantile(self, part: f64) -> f64 {
+        Sorted::new(self.0.into_iter().map(|nanos| nanos as f64 / 1e3).collect()).quantile(part)
     }
 }
