@@ -74,7 +74,7 @@ fn ours(senders: u64, each: u64, place: Place) -> anyhow::Result<f64> {
         let begin = Instant::now();
         let run = event_loop.run_until(&router, &mut tally, |tally| tally.got == total);
         let time = begin.elapsed();
-        // Whoever still sends is told that nobody listens.
+        // Senders that still send are told that the receiver is gone.
         router.stop(&mut tally)?;
         run?;
         anyhow::Ok(time)

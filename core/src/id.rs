@@ -15,7 +15,7 @@ use crate::table::Key;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ConnectionId(pub(crate) Key);
 
-/// Names one link of one router: the factory from one worker.
+/// Names one link of one router: the connection from one worker.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct LinkId(pub(crate) Key);

@@ -1,6 +1,6 @@
 //! The seam between a router and its transports.
 //!
-//! A transport makes *links*. A link is one physical factory from one worker; any number of
+//! A transport makes *links*. A link is one physical connection from one worker; any number of
 //! pipes share it. The foreground's end of a link is an [`Inlet`], from which the router
 //! takes one [`Arrival`] after another; the worker's end makes an
 //! [`Outlet`](crate::Outlet) for each pipe.

@@ -40,7 +40,7 @@ struct Supervisor {
     ending: bool,
 }
 
-/// A worker's place, whoever has it now.
+/// A worker's place, which successive worker processes take.
 struct Place {
     /// Closing it tells the worker to end.
     stdin: Option<ChildStdin>,

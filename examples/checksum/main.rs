@@ -62,7 +62,7 @@ fn digest(args: &Args) -> anyhow::Result<bool> {
     for (path, outcome) in files.iter().zip(outcomes) {
         match outcome {
             Ok(digest) => match files::write_line(&mut out, &digest, path) {
-                // Whoever read our output has seen enough.
+                // The reader of our output has closed it: it has seen enough.
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(false),
                 result => result.context("standard output")?,
             },

@@ -37,7 +37,7 @@ impl Bars {
         if self.all.is_hidden() {
             eprintln!("{line}");
         } else {
-            // It fails when the terminal is gone; then nobody reads it.
+            // Writing fails when the terminal is gone; then no progress is shown.
             let _ = self.all.println(line);
         }
     }

@@ -19,7 +19,7 @@ pub enum Wake {
     Homing,
 }
 
-/// With nobody there: from one picture to the next it goes nearer so often, each time after so
+/// Unattended: from one picture to the next it goes nearer so often, each time after so
 /// many tiles.
 const HURRIES: u32 = 3;
 const HURRY_AFTER: u32 = 8;
@@ -37,7 +37,7 @@ pub struct App {
     pool: Option<Pool>,
     /// How many pictures were finished.
     frames: u32,
-    /// With nobody there: how often to go nearer yet before the next picture is drawn to its
+    /// Unattended: how often to go nearer yet before the next picture is drawn to its
     /// end.
     hurry: u32,
     tiles: u32,
@@ -91,7 +91,7 @@ impl App {
         self.wanted.or(self.canvas.as_ref().map(|canvas| *canvas.view()))
     }
 
-    /// Turns to another view with the next redraw: so however fast somebody moves, it is once
+    /// Turns to another view with the next redraw: so however fast the user moves, it is once
     /// for each picture that can be seen.
     pub fn want(&mut self, view: View) {
         if self.view() != Some(view) {
@@ -216,7 +216,7 @@ impl App {
         Ok(())
     }
 
-    /// Goes nearer, as somebody does who turns the wheel, and abandons what is on its way.
+    /// Goes nearer, as a user does who turns the wheel, and abandons what is on its way.
     fn hurry_on(&mut self) {
         self.hurry -= 1;
         if let Some(view) = self.view() {

@@ -21,7 +21,7 @@ pub struct Args {
     #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = size)]
     pub size: Option<(u32, u32)>,
 
-    /// Draw so many pictures, each nearer than the last, and exit. For when nobody is there.
+    /// Draw so many pictures, each nearer than the last, and exit. For unattended runs.
     #[arg(long, value_name = "N")]
     frames: Option<NonZeroU32>,
 
@@ -65,7 +65,7 @@ impl Args {
         self.workers.unwrap_or_else(processors).get()
     }
 
-    /// How many pictures there are to be, if nobody is there to look at them.
+    /// How many pictures there are to be, in an unattended run.
     pub fn frames(&self) -> Option<u32> {
         let alone = self.screenshot.is_some() || self.check;
         self.frames.map(NonZeroU32::get).or(alone.then_some(1))

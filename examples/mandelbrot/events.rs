@@ -47,7 +47,7 @@ impl ApplicationHandler<Wake> for App {
     fn window_event(&mut self, _: &ActiveEventLoop, _: WindowId, event: WindowEvent) {
         match event {
             WindowEvent::RedrawRequested => {
-                // While the window is resized on Windows, nobody else asks.
+                // While the window is resized on Windows, no other event asks for a turn.
                 if self.homing.clone().poll(self) {
                     self.redraw();
                 }

@@ -2,7 +2,7 @@
 //!
 //! Drag to move, turn the wheel to zoom. Each worker is a process that runs this same
 //! program: it gets its orders on standard input, and sends tiles home over shared memory.
-//! Whoever moves abandons the tiles that are on their way: their pipes are closed, and what
+//! Moving the view abandons the tiles that are on their way: their pipes are closed, and what
 //! still arrives for them is discarded. K kills a worker, which is reported and replaced; R
 //! goes back to where it began; Escape ends it.
 //!

@@ -79,7 +79,7 @@ impl View {
         self
     }
 
-    /// Where it goes when nobody is there.
+    /// Where the unattended demonstration zooms to.
     pub fn nearer(mut self) -> Self {
         (self.x, self.y) = (-0.743_643_887_037_151, 0.131_825_904_205_330);
         self.step = (self.step / 3.0).max(NEAREST);

@@ -8,7 +8,7 @@ use crate::mailbox::{self, Mailbox};
 use crate::pipe::PipeId;
 use crate::router::Router;
 
-/// One factory from workers to a router; it makes pipes.
+/// One link from workers to a router; it makes pipes.
 ///
 /// What a pipe's far end is depends on the link: a sender that moves to another thread, or,
 /// on the link of a [`Worker`](crate::Worker), a ticket for it. `M` may be any message that

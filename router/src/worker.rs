@@ -25,7 +25,7 @@ use crate::router::Router;
 /// presents it first; until then, its pipe is lost with this one.
 pub type Worker<C> = Link<C, Process>;
 
-/// The factory from a worker process: carries every message that serde can.
+/// The factory of a worker process's link: carries every message that serde can.
 #[derive(Clone, Debug)]
 pub struct Process(Child);
 
