@@ -54,6 +54,6 @@ pub use homing_core::{
 };
 pub use homing_process::ProcessTransport;
 pub use homing_router::{
-    Bell, Budget, Dispatched, DoorbellSet, Link, LinkError, LoopBinding, Mailbox, PipeId, Process,
-    RouteError, Router, Spawn, SpawnError, Worker,
+    Budget, Dispatched, DoorbellSet, Link, LinkError, LinkWaker, LoopBinding, Mailbox, PipeId,
+    Process, RouteError, Router, Spawn, SpawnError, Worker,
 };

@@ -9,25 +9,25 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use homing::std_loop::EventLoop;
-use homing::{Bell, Pingee as _, Pinger, Router, Transport};
+use homing::{LinkWaker, Pingee as _, Pinger, Router, Transport};
 use homing_core::{Arrival, Inlet, LinkEnd, NewLink};
 
 use crate::measure::{nanos_each, side_by_side};
 use crate::row::{Figure, Goal, Row, Settings};
 
 pub(crate) const ROWS: &[Row] = &[
-    Row { name: "ping-merged", unit: "ns", goal: Goal::AtMost(10.0), measure: link_bell },
+    Row { name: "ping-merged", unit: "ns", goal: Goal::AtMost(10.0), measure: link_waker },
     Row { name: "ping-merged-std", unit: "ns", goal: Goal::AtMost(10.0), measure: std_pinger },
 ];
 
-/// A link's bell, which its transport rings.
-fn link_bell(settings: &Settings) -> anyhow::Result<Figure> {
+/// A link's waker, which its transport pings.
+fn link_waker(settings: &Settings) -> anyhow::Result<Figure> {
     let event_loop = EventLoop::new()?;
     let router: Router<()> = Router::new(&event_loop);
     router.start()?;
     let taken = Rc::new(Cell::new(None));
-    let _link = router.link(TakeBell(Rc::clone(&taken)))?;
-    merged(settings, &taken.take().context("the link has no bell")?)
+    let _link = router.link(TakeWaker(Rc::clone(&taken)))?;
+    merged(settings, &taken.take().context("the link has no waker")?)
 }
 
 /// The pinger of a pingee of the std loop.
@@ -59,17 +59,17 @@ fn merged(settings: &Settings, pinger: &dyn Pinger) -> anyhow::Result<Figure> {
     )
 }
 
-/// A transport that gives away the bell, and whose link is silent.
-struct TakeBell(Rc<Cell<Option<Bell>>>);
+/// A transport that gives away its waker, and whose link is silent.
+struct TakeWaker(Rc<Cell<Option<LinkWaker>>>);
 
-impl Transport<Bell> for TakeBell {
+impl Transport<LinkWaker> for TakeWaker {
     type Factory = ();
     type Inlet = Silent;
     type Doorbell = ();
     type Error = Infallible;
 
-    fn link(&mut self, bell: Bell) -> Result<NewLink<(), Silent, ()>, Infallible> {
-        self.0.set(Some(bell));
+    fn link(&mut self, waker: LinkWaker) -> Result<NewLink<(), Silent, ()>, Infallible> {
+        self.0.set(Some(waker));
         Ok(NewLink { factory: (), inlet: Silent, doorbell: () })
     }
 }

@@ -71,6 +71,7 @@ impl<R> core::error::Error for PipeError<R> {}
 /// Why a pipe was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum PipeErrorKind {
     /// The router does not run.
     NotRunning,
@@ -78,6 +79,9 @@ pub enum PipeErrorKind {
     NoSuchLink,
     /// The routing table is full.
     TableFull,
+    /// The system gave no random bytes for the pipe's ticket, without which it could be
+    /// guessed.
+    NoRandomBytes,
 }
 
 impl fmt::Display for PipeErrorKind {
@@ -86,6 +90,9 @@ impl fmt::Display for PipeErrorKind {
             PipeErrorKind::NotRunning => RouterState::Stopped.fmt(f),
             PipeErrorKind::NoSuchLink => f.write_str("the link has ended"),
             PipeErrorKind::TableFull => f.write_str("the routing table is full"),
+            PipeErrorKind::NoRandomBytes => {
+                f.write_str("the system gave no random bytes for the pipe's ticket")
+            }
         }
     }
 }

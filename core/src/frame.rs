@@ -10,13 +10,13 @@ use crate::event::{CloseReason, ProtocolError};
 use crate::id::{ConnectionId, Nonce};
 
 /// The version of the wire format that this crate speaks.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// The longest body of one frame, in bytes. A longer message travels in several frames.
 pub const MAX_BODY: usize = 64 * 1024;
 
-/// The longest head in bytes: a tag, two numbers of 32 bits and one of 64.
-pub const MAX_HEAD: usize = 1 + 5 + 5 + 10;
+/// The longest head in bytes: a tag, two numbers of 32 bits and a nonce.
+pub const MAX_HEAD: usize = 1 + 5 + 5 + 16;
 
 /// The longest length prefix in bytes.
 pub const MAX_PREFIX: usize = 3;
@@ -227,7 +227,7 @@ mod tests {
         (connection(), any::<u64>(), any::<u32>(), 0u8..7).prop_map(
             |(connection, wide, total, kind)| match kind {
                 0 => Head::HELLO,
-                1 => Head::Start { connection, nonce: Nonce::new(wide) },
+                1 => Head::Start { connection, nonce: Nonce::new(wide.into()) },
                 2 => Head::Message { connection },
                 3 => Head::First { connection, total },
                 4 => Head::Part { connection },
@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn the_longest_head_fits_its_buffer() {
         let connection = ConnectionId::from_parts(u32::MAX, u32::MAX);
-        let head = Head::Start { connection, nonce: Nonce::new(u64::MAX) };
+        let head = Head::Start { connection, nonce: Nonce::new(u128::MAX) };
         assert_eq!(head.encode(&mut [0; MAX_HEAD]).len(), MAX_HEAD);
     }
 

@@ -15,20 +15,23 @@ use crate::overflow::Overflow;
 /// handed over in whatever way the application has: an argument, an environment variable, a
 /// line on the worker's standard input. Who holds it may claim the pipe, once; it holds no
 /// address and no handle, and is worth nothing outside the router's own workers.
+///
+/// `Up` is the type of the messages that go to the foreground. `Down` is that of messages
+/// which come from it; `()` says that the pipe has no such direction.
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "")]
-pub struct Ticket<M> {
+pub struct Ticket<Up, Down = ()> {
     connection: ConnectionId,
     nonce: Nonce,
     overflow: Overflow,
     #[serde(skip)]
-    _message: PhantomData<fn(M)>,
+    _messages: PhantomData<fn(Up) -> Down>,
 }
 
-impl<M> Ticket<M> {
+impl<Up, Down> Ticket<Up, Down> {
     /// Writes a ticket for a pipe. For routers.
     pub const fn new(connection: ConnectionId, nonce: Nonce) -> Self {
-        Self { connection, nonce, overflow: Overflow::Wait, _message: PhantomData }
+        Self { connection, nonce, overflow: Overflow::Wait, _messages: PhantomData }
     }
 
     /// Sets what the sender does when there is no room.
@@ -52,14 +55,14 @@ impl<M> Ticket<M> {
         self.overflow
     }
 
-    /// The same pipe for messages of another type: for a ticket whose type was lost on its
+    /// The same pipe for messages of other types: for a ticket whose types were lost on its
     /// way. Messages that do not decode as the receiver's type get the link cut off.
-    pub fn cast<N>(self) -> Ticket<N> {
+    pub fn cast<OtherUp, OtherDown>(self) -> Ticket<OtherUp, OtherDown> {
         Ticket::new(self.connection, self.nonce).with_overflow(self.overflow)
     }
 }
 
-impl<M> fmt::Debug for Ticket<M> {
+impl<Up, Down> fmt::Debug for Ticket<Up, Down> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ticket")
             .field("connection", &self.connection)
@@ -68,14 +71,14 @@ impl<M> fmt::Debug for Ticket<M> {
     }
 }
 
-/// The most bytes that a ticket has when encoded: three numbers of 32, 32 and 64 bits, and
-/// a policy.
-const MAX_ENCODED: usize = 5 + 5 + 10 + 1;
+/// The most bytes that a ticket has when encoded: two numbers of 32 bits, 16 bytes of nonce,
+/// and a policy.
+const MAX_ENCODED: usize = 5 + 5 + 16 + 1;
 
 /// What a written ticket begins with: the format and its version.
-const PREFIX: &str = "homing1-";
+const PREFIX: &str = "homing2-";
 
-impl<M> fmt::Display for Ticket<M> {
+impl<Up, Down> fmt::Display for Ticket<Up, Down> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut bytes = [0; MAX_ENCODED];
         let bytes = postcard::to_slice(self, &mut bytes).map_err(|_| fmt::Error)?;
@@ -89,7 +92,7 @@ impl<M> fmt::Display for Ticket<M> {
     }
 }
 
-impl<M> FromStr for Ticket<M> {
+impl<Up, Down> FromStr for Ticket<Up, Down> {
     type Err = InvalidTicket;
 
     fn from_str(text: &str) -> Result<Self, InvalidTicket> {
@@ -131,7 +134,7 @@ mod tests {
     #[test]
     fn a_ticket_survives_being_written() {
         let ticket: Ticket<u8> =
-            Ticket::new(ConnectionId::from_parts(u32::MAX, u32::MAX), Nonce::new(u64::MAX))
+            Ticket::new(ConnectionId::from_parts(u32::MAX, u32::MAX), Nonce::new(u128::MAX))
                 .with_overflow(Overflow::LatestWins);
         let read: Ticket<u8> = ticket.to_string().parse().unwrap();
         assert_eq!(read.connection(), ticket.connection());
@@ -140,12 +143,40 @@ mod tests {
     }
 
     #[test]
+    fn a_ticket_for_two_directions_survives_being_written() {
+        let ticket: Ticket<u8, u16> = Ticket::new(ConnectionId::from_parts(1, 2), Nonce::new(3));
+        let read: Ticket<u8, u16> = ticket.to_string().parse().unwrap();
+        assert_eq!(read.nonce(), ticket.nonce());
+        let up_only: Ticket<u8> = read.cast();
+        assert_eq!(up_only.connection(), ticket.connection());
+    }
+
+    #[test]
+    fn debug_shows_nothing_of_the_nonce() {
+        let debug = |bits| {
+            let ticket = Ticket::<u8>::new(ConnectionId::from_parts(1, 2), Nonce::new(bits));
+            std::format!("{ticket:?}")
+        };
+        assert_eq!(debug(0), debug(u128::MAX));
+    }
+
+    #[test]
     fn other_texts_are_refused() {
         let good = Ticket::<u8>::new(ConnectionId::from_parts(1, 2), Nonce::new(3)).to_string();
         let cut = &good[..good.len() - 2];
         let long = good.clone() + "00";
         let huge = PREFIX.to_string() + &"00".repeat(1000);
-        for text in ["", "homing1-", "homing1-0", "homing1-zz", "homing1-é", cut, &long, &huge] {
+        for text in [
+            "",
+            "homing2-",
+            "homing2-0",
+            "homing2-zz",
+            "homing2-é",
+            "homing1-01020300",
+            cut,
+            &long,
+            &huge,
+        ] {
             assert!(text.parse::<Ticket<u8>>().is_err(), "{text}");
         }
     }

@@ -17,7 +17,7 @@ use proptest::prelude::*;
 
 #[derive(Clone, Copy, Debug)]
 enum Item {
-    Started(ConnectionId, u64),
+    Started(ConnectionId, u128),
     Message(ConnectionId, u32),
     /// A message of another type.
     Undecodable(ConnectionId),
@@ -72,7 +72,7 @@ struct QueueOutlet {
     queue: Rc<Queue>,
     connection: ConnectionId,
     /// The nonce, where the pipe has to be claimed.
-    claim: Option<u64>,
+    claim: Option<u128>,
 }
 
 impl QueueOutlet {
@@ -118,7 +118,7 @@ impl Outlet<u32> for QueueOutlet {
 
 struct Receiver {
     pipe: usize,
-    nonce: u64,
+    nonce: u128,
     /// Handles its messages once the link is drained, the newest only.
     later: bool,
     message: Option<u32>,
@@ -167,7 +167,7 @@ struct ModelPipe {
     place: Place,
     later: bool,
     waiting: Option<u32>,
-    nonce: u64,
+    nonce: u128,
     granted: bool,
     /// What its receiver was told, in order.
     messages: Vec<u32>,
@@ -650,7 +650,7 @@ where
 
     fn receiver(&self, later: bool) -> Receiver {
         let pipe = self.model.pipes.len();
-        Receiver { pipe, nonce: 1000 + 2 * pipe as u64, later, message: None }
+        Receiver { pipe, nonce: 1000 + 2 * pipe as u128, later, message: None }
     }
 
     fn attach(&mut self) {
@@ -701,7 +701,7 @@ where
                     place: Place::LoopBinding,
                     later,
                     waiting: None,
-                    nonce: 1000 + 2 * pipe as u64,
+                    nonce: 1000 + 2 * pipe as u128,
                     granted,
                     messages: Vec::new(),
                     ends: Vec::new(),

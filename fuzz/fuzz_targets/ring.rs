@@ -12,7 +12,7 @@ use std::thread;
 use arbitrary::Arbitrary;
 use homing_core::frame::{Head, PrefixedHead};
 use homing_core::{Arrival, CloseReason, ConnectionId, Inlet};
-use homing_process::{Prepared, ProcessTransport as _};
+use homing_process::{LinkWaker, Prepared, ProcessTransport as _};
 use homing_transport_shm::Shm;
 use libfuzzer_sys::fuzz_target;
 
@@ -106,7 +106,7 @@ fn poll(inlet: &mut dyn Inlet) -> Option<bool> {
 
 fuzz_target!(|run: Run| {
     let Prepared { mut inlet, doorbell, mut handles, .. } =
-        Shm::new().ring(RING as usize).limit(LIMIT).prepare().expect("there can be a link");
+        Shm::new().ring(RING as usize).limit(LIMIT).prepare(LinkWaker::noop()).expect("there can be a link");
     let socket = handles.pop();
     let memory = File::from(handles.pop().expect("the memory"));
     let done = AtomicBool::new(false);

@@ -90,7 +90,7 @@ impl Inlet for Hostile {
 
 /// Admits one nonce, and takes a text.
 struct Receiver {
-    nonce: Option<u64>,
+    nonce: Option<u128>,
     honest: bool,
 }
 

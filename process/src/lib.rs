@@ -1,7 +1,7 @@
 //! Worker processes for [Homing](https://crates.io/crates/homing), below any transport.
 //!
 //! * [`Doorbells`] watches the descriptors of many links at once, on the foreground's thread
-//!   or on a monitor thread, and moves with a [`Pump`] what waits there.
+//!   or on a monitor thread, and moves what waits there to where the links' inlets find it.
 //! * [`Worker`] starts a process that inherits its link, learns how it ended, and reaps it.
 //! * [`Inherited`] is what the worker process finds.
 //!
@@ -15,22 +15,29 @@
 //!
 //! On Linux the end of a worker is a descriptor too (`pidfd`), and one thread watches all.
 //! On other systems, and on kernels before 5.3, each worker process has a thread that waits
-//! for it. On Windows anonymous pipes cannot be watched, so each has a thread that reads it.
+//! for it. On Windows anonymous pipes cannot be watched: their doorbells block, and each has a
+//! thread that reads it.
 
 #![deny(unsafe_code)]
 
+mod doorbell;
 mod doorbells;
 mod exit;
 #[allow(unsafe_code, reason = "adopts handles that are numbers in the environment")]
 mod handles;
 mod launch;
+mod link_waker;
 mod pump;
 mod transport;
 mod worker;
 
-pub use doorbells::{Bell, Doorbells, Key, Waker};
+pub use doorbell::Doorbell;
+pub use doorbells::{Doorbells, Waker, WatchKey, spawn_pump};
 pub use launch::Worker;
-pub use pump::{Doorbell, Pump, Pumped};
+pub use link_waker::LinkWaker;
+#[cfg(unix)]
+pub use pump::ReadyPump;
+pub use pump::{BlockingPump, PumpStatus};
 pub use transport::{Prepared, ProcessTransport};
 pub use worker::{InheritError, Inherited};
 

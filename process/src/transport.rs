@@ -4,19 +4,24 @@ use std::io;
 
 use homing_core::Inlet;
 
-use crate::{Doorbell, OwnedHandle};
+use crate::{Doorbell, LinkWaker, OwnedHandle};
 
 /// A transport whose worker ends can be inherited by another process.
 pub trait ProcessTransport {
     /// Makes one link for a worker process.
     ///
+    /// Something has to wake the foreground when there is something to poll: the link's
+    /// [doorbell](Prepared::doorbell), which the foreground watches, or the transport itself,
+    /// which then pings `waker`, from any thread, and needs no doorbell.
+    ///
     /// # Errors
     ///
     /// When the system gives no link.
-    fn prepare(&mut self) -> io::Result<Prepared>;
+    fn prepare(&mut self, waker: LinkWaker) -> io::Result<Prepared>;
 }
 
 /// A link for a process that has not been started yet.
+#[non_exhaustive]
 pub struct Prepared {
     /// The transport's name, by which the worker finds the code for its end.
     pub transport: &'static str,
@@ -28,6 +33,19 @@ pub struct Prepared {
     pub handles: Vec<OwnedHandle>,
     /// The most bytes of one message.
     pub limit: usize,
+}
+
+impl Prepared {
+    /// Puts the parts of a link together.
+    pub fn new(
+        transport: &'static str,
+        inlet: impl Inlet + 'static,
+        doorbell: Doorbell,
+        handles: Vec<OwnedHandle>,
+        limit: usize,
+    ) -> Self {
+        Self { transport, inlet: Box::new(inlet), doorbell, handles, limit }
+    }
 }
 
 impl std::fmt::Debug for Prepared {

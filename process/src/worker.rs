@@ -140,7 +140,7 @@ mod tests {
             transport: "pipe".into(),
             handles: vec!["3:1:2".into(), "4:1:3".into()],
             limit: 16,
-            ticket: "homing1-00".into(),
+            ticket: "homing2-00".into(),
         };
         assert_eq!(description.to_string().parse(), Ok(description));
         let none = Description {

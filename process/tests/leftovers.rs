@@ -12,18 +12,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use homing_process::{Doorbell, Doorbells, Pump, Pumped};
+use homing_process::{Doorbell, Doorbells, PumpStatus, ReadyPump};
 
 /// Ends when its link does.
 struct Waiting(os_pipe::PipeReader, Arc<AtomicBool>);
 
-impl Pump for Waiting {
+impl ReadyPump for Waiting {
     fn fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
 
-    fn pump(&mut self, worker_gone: bool) -> Pumped {
-        if worker_gone { Pumped::Ended } else { Pumped::Drained }
+    fn pump(&mut self, worker_gone: bool) -> PumpStatus {
+        if worker_gone { PumpStatus::Closed } else { PumpStatus::WouldBlock }
     }
 }
 
@@ -57,7 +57,7 @@ fn turn(doorbells: &mut Doorbells, kill: bool) {
     command.args(["-c", "read line"]).stdin(Stdio::piped());
     let handles = vec![writer.into()];
     let worker = common::spawn(command, handles).unwrap();
-    let doorbell = Doorbell::new(Waiting(reader, Arc::clone(&dropped)));
+    let doorbell = Doorbell::readable(Waiting(reader, Arc::clone(&dropped)));
     doorbells.add(doorbell, Some(worker.clone()), Arc::new(Silent)).unwrap();
     if kill {
         worker.kill().unwrap();

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::wake::Bell;
+use crate::wake::LinkSignal;
 
 /// Closed while mailboxes that the link fills are full. Then the router takes nothing off
 /// the link, the link fills up, and its senders wait.
@@ -12,15 +12,15 @@ pub(crate) struct Gate(Rc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    bell: Bell,
+    signal: LinkSignal,
     full: Cell<usize>,
     /// Whether the router has taken the link out of line.
     waiting: Cell<bool>,
 }
 
 impl Gate {
-    pub(crate) fn new(bell: Bell) -> Self {
-        Self(Rc::new(Inner { bell, full: Cell::new(0), waiting: Cell::new(false) }))
+    pub(crate) fn new(signal: LinkSignal) -> Self {
+        Self(Rc::new(Inner { signal, full: Cell::new(0), waiting: Cell::new(false) }))
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -48,7 +48,7 @@ impl Drop for Closed {
         let Gate(inner) = &self.0;
         inner.full.set(inner.full.get() - 1);
         if inner.full.get() == 0 && inner.waiting.take() {
-            inner.bell.requeue();
+            inner.signal.requeue();
         }
     }
 }

@@ -70,7 +70,7 @@ impl LoopBinding {
 pub struct DoorbellSet {
     doorbells: Rc<RefCell<Doorbells>>,
     /// The event loop is within [`wait`](DoorbellSet::wait). Only the foreground's thread
-    /// uses it; it is no cell because bells may be sent to another.
+    /// uses it; it is no cell because wakers may be sent to another.
     pub(crate) attended: Arc<AtomicBool>,
 }
 

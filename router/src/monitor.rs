@@ -1,14 +1,16 @@
 //! The thread that watches doorbells for an event loop that cannot.
 
 use std::io;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use homing_process::{Bell, Doorbell, Doorbells, Key, Waker, Worker};
+use homing_core::Pinger;
+use homing_process::{Doorbell, Doorbells, Waker, WatchKey, Worker};
 
-/// The monitor: sleeps until a doorbell rings, moves what has come, and rings the link's
-/// bell, which pings the event loop. It never looks on an interval, and stops at once.
+/// The monitor: sleeps until a doorbell rings, moves what has come, and pings the
+/// link's waker, which pings the event loop. It never looks on an interval, and stops at once.
 #[derive(Debug)]
 pub(crate) struct Monitor {
     orders: Sender<Order>,
@@ -17,9 +19,14 @@ pub(crate) struct Monitor {
 }
 
 enum Order {
-    Add { doorbell: Doorbell, worker: Option<Worker>, bell: Bell, added: Sender<io::Result<Key>> },
-    Cut(Key),
-    Sweep(Sender<()>),
+    Add {
+        doorbell: Doorbell,
+        worker: Option<Worker>,
+        pinger: Arc<dyn Pinger + Send + Sync>,
+        added: Sender<io::Result<WatchKey>>,
+    },
+    Unwatch(WatchKey),
+    DrainNow(Sender<()>),
     Stop,
 }
 
@@ -38,21 +45,21 @@ impl Monitor {
         &self,
         doorbell: Doorbell,
         worker: Option<Worker>,
-        bell: Bell,
-    ) -> io::Result<Key> {
+        pinger: Arc<dyn Pinger + Send + Sync>,
+    ) -> io::Result<WatchKey> {
         let (added, answer) = bounded(1);
-        self.order(Order::Add { doorbell, worker, bell, added });
+        self.order(Order::Add { doorbell, worker, pinger, added });
         answer.recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()))
     }
 
-    pub(crate) fn cut(&self, key: Key) {
-        self.order(Order::Cut(key));
+    pub(crate) fn unwatch(&self, key: WatchKey) {
+        self.order(Order::Unwatch(key));
     }
 
     /// Has all moved that waits at the doorbells now, and returns when that is done.
-    pub(crate) fn sweep(&self) {
+    pub(crate) fn drain_now(&self) {
         let (done, is_done) = bounded(1);
-        self.order(Order::Sweep(done));
+        self.order(Order::DrainNow(done));
         // The monitor lets go of its end when it has.
         let _ = is_done.recv();
     }
@@ -79,26 +86,26 @@ impl Drop for Monitor {
 }
 
 fn watch(mut doorbells: Doorbells, orders: &Receiver<Order>) {
-    let mut sweeps: Vec<Sender<()>> = Vec::new();
+    let mut drains: Vec<Sender<()>> = Vec::new();
     loop {
         for order in orders.try_iter() {
             match order {
-                Order::Sweep(done) => sweeps.push(done),
-                Order::Add { doorbell, worker, bell, added } => {
+                Order::DrainNow(done) => drains.push(done),
+                Order::Add { doorbell, worker, pinger, added } => {
                     // Whoever asked waits for the answer.
-                    let _ = added.send(doorbells.add(doorbell, worker, bell));
+                    let _ = added.send(doorbells.add(doorbell, worker, pinger));
                 }
-                Order::Cut(key) => doorbells.cut(key),
+                Order::Unwatch(key) => doorbells.unwatch(key),
                 Order::Stop => return,
             }
         }
-        let timeout = if sweeps.is_empty() { None } else { Some(Duration::ZERO) };
+        let timeout = if drains.is_empty() { None } else { Some(Duration::ZERO) };
         if let Err(error) = doorbells.wait(timeout) {
-            // Dropping the set rings every bell, and each link finds itself broken.
+            // Dropping the set pings every link, and each link finds itself broken.
             log::error!("the monitor cannot wait: {error}");
             return;
         }
         // Whoever waits for it is told by the drop.
-        sweeps.clear();
+        drains.clear();
     }
 }

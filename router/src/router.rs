@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::hash::{BuildHasher as _, RandomState};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +12,7 @@ use homing_core::{
     LinkEnd, LinkEntry, LinkId, MakeSender, NewLink, Nonce, Overflow, PipeEntry, PipeErrorKind,
     Polled, RouterState, Ticket, Transport, WrongState,
 };
-use homing_process::{Doorbell, Key};
+use homing_process::{Doorbell, LinkWaker, WatchKey};
 
 use crate::budget::Budget;
 use crate::error::LinkError;
@@ -23,7 +22,7 @@ use crate::loop_binding::LoopBinding;
 use crate::mailbox::{Forget, Mailbox, Slot};
 use crate::pipe::PipeId;
 use crate::receiver::{Entry, Handler};
-use crate::wake::{Bell, Token, Wake};
+use crate::wake::{LinkSignal, Token, Wake};
 use crate::watch::Watch;
 
 pub(crate) type Core<C> = homing_core::Router<
@@ -58,7 +57,6 @@ pub(crate) struct Inner<C: 'static> {
     /// several messages sees by it whether it still may.
     pub(crate) closings: Cell<u64>,
     id: u64,
-    nonces: RandomState,
 }
 
 pub(crate) struct State<C: 'static> {
@@ -71,16 +69,15 @@ pub(crate) struct State<C: 'static> {
     pub(crate) watch: Watch,
     pub(crate) budget: Budget,
     next_token: Token,
-    next_nonce: u64,
 }
 
 /// What the router keeps for a link beside its inlet.
 pub(crate) struct Attached {
     /// `None` once the link has ended, while its worker process still runs.
     pub(crate) link: Option<LinkId>,
-    pub(crate) bell: Bell,
+    pub(crate) signal: LinkSignal,
     pub(crate) gate: Gate,
-    pub(crate) key: Option<Key>,
+    pub(crate) key: Option<WatchKey>,
     pub(crate) worker: Option<homing_process::Worker>,
 }
 
@@ -104,14 +101,12 @@ impl<C: 'static> Router<C> {
                     watch,
                     budget,
                     next_token: 0,
-                    next_nonce: 0,
                 }),
                 wake,
                 dispatching: Cell::new(false),
                 closings: Cell::new(0),
                 // Only told apart by it, nothing is ordered.
                 id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-                nonces: RandomState::new(),
             }),
         }
     }
@@ -159,17 +154,17 @@ impl<C: 'static> Router<C> {
     /// When the router does not run, or there can be no such link.
     pub fn link<T>(&self, mut transport: T) -> Result<Link<C, T::Factory>, LinkError<T::Error>>
     where
-        T: Transport<Bell>,
+        T: Transport<LinkWaker>,
         T::Inlet: 'static,
         T::Doorbell: Into<Doorbell>,
     {
         let mut state = self.inner.state.borrow_mut();
-        let bell = state.new_bell(&self.inner.wake)?;
+        let signal = state.new_signal(&self.inner.wake)?;
         let NewLink { factory, inlet, doorbell } =
-            transport.link(bell.clone()).map_err(LinkError::Transport)?;
-        let id = state.attach(Box::new(inlet), &bell)?;
-        if let Err(error) = state.watch_link(&bell, doorbell.into(), None) {
-            let nobody = state.forget_link(bell.token());
+            transport.link(signal.waker().clone()).map_err(LinkError::Transport)?;
+        let id = state.attach(Box::new(inlet), &signal)?;
+        if let Err(error) = state.watch_link(&signal, doorbell.into(), None) {
+            let nobody = state.forget_link(signal.token());
             debug_assert!(nobody.is_empty(), "a link without pipes");
             return Err(LinkError::Watch(error));
         }
@@ -277,11 +272,13 @@ impl<C: 'static> Router<C> {
         overflow: Overflow,
         receiver: impl FnOnce(Nonce) -> Entry<C>,
     ) -> Result<(Ticket<M>, PipeId), PipeErrorKind> {
-        let mut state = self.inner.state.borrow_mut();
-        let nonce = self.inner.nonces.hash_one(state.next_nonce);
-        state.next_nonce += 1;
-        let nonce = Nonce::new(nonce);
+        let nonce = match R::AUTHORIZATION {
+            // It is never asked for.
+            Authorization::Trusted => Nonce::new(0),
+            Authorization::Nonce => random_nonce()?,
+        };
         let receiver = receiver(nonce);
+        let mut state = self.inner.state.borrow_mut();
         let connection = match R::AUTHORIZATION {
             Authorization::Trusted => state.core.trusted_pipe(link, receiver),
             Authorization::Nonce => state.core.pipe(Some(link), receiver),
@@ -294,37 +291,50 @@ impl<C: 'static> Router<C> {
     }
 }
 
+/// A nonce that cannot be guessed: it is all that a worker needs to claim a pipe.
+fn random_nonce() -> Result<Nonce, PipeErrorKind> {
+    let mut bytes = [0; 16];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => Ok(Nonce::from_bytes(bytes)),
+        Err(error) => {
+            log::error!("a pipe was not made: the system gave no random bytes: {error}");
+            Err(PipeErrorKind::NoRandomBytes)
+        }
+    }
+}
+
 impl<C: 'static> State<C> {
-    pub(crate) fn new_bell<E>(&mut self, wake: &Arc<Wake>) -> Result<Bell, LinkError<E>> {
+    pub(crate) fn new_signal<E>(&mut self, wake: &Arc<Wake>) -> Result<LinkSignal, LinkError<E>> {
         let state = self.core.state();
         if !state.is_running() {
             return Err(LinkError::WrongState(WrongState { state }));
         }
         let token = self.next_token;
         self.next_token += 1;
-        Ok(Bell::new(token, Arc::clone(wake)))
+        Ok(LinkSignal::new(token, Arc::clone(wake)))
     }
 
     pub(crate) fn attach<E>(
         &mut self,
         inlet: Box<dyn Inlet>,
-        bell: &Bell,
+        signal: &LinkSignal,
     ) -> Result<LinkId, LinkError<E>> {
         let id = self.core.attach(inlet).map_err(|_| LinkError::TooMany)?;
-        let (bell, gate) = (bell.clone(), Gate::new(bell.clone()));
-        let token = bell.token();
-        self.links.insert(token, Attached { link: Some(id), bell, gate, key: None, worker: None });
+        let (signal, gate) = (signal.clone(), Gate::new(signal.clone()));
+        let token = signal.token();
+        self.links
+            .insert(token, Attached { link: Some(id), signal, gate, key: None, worker: None });
         Ok(id)
     }
 
     pub(crate) fn watch_link(
         &mut self,
-        bell: &Bell,
+        signal: &LinkSignal,
         doorbell: Doorbell,
         worker: Option<homing_process::Worker>,
     ) -> std::io::Result<()> {
-        let key = self.watch.add(doorbell, worker.clone(), bell)?;
-        if let Some(attached) = self.links.get_mut(&bell.token()) {
+        let key = self.watch.add(doorbell, worker.clone(), signal)?;
+        if let Some(attached) = self.links.get_mut(&signal.token()) {
             attached.key = key;
             attached.worker = worker;
         }
@@ -368,10 +378,10 @@ impl<C: 'static> Inner<C> {
         }
         if monitor.is_none() {
             for key in links.values().filter_map(|attached| attached.key) {
-                state.watch.cut(key);
+                state.watch.unwatch(key);
             }
         }
-        // It is joined without the state being borrowed: it rings bells on its way out.
+        // It is joined without the state being borrowed: it pings links on its way out.
         drop(state);
         drop(monitor);
         Ok(())

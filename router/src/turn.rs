@@ -7,7 +7,7 @@ use crate::dispatch::Dispatching;
 use crate::gate::Gate;
 use crate::receiver::Entry;
 use crate::router::Inner;
-use crate::wake::{Bell, Token};
+use crate::wake::{LinkSignal, Token};
 
 /// What one step of a turn came to.
 pub(crate) enum Step {
@@ -24,7 +24,7 @@ pub(crate) enum Step {
 pub(crate) enum After {
     /// To the end of the line. Also when a handler panics.
     Line,
-    /// Nowhere: its bell puts it in line again.
+    /// Nowhere: its waker puts it in line again.
     OutOfLine,
     /// Out of the router.
     Over,
@@ -38,7 +38,7 @@ pub(crate) struct Turn<'a, C: 'static> {
     inner: &'a Inner<C>,
     token: Token,
     link: LinkId,
-    bell: Bell,
+    signal: LinkSignal,
     gate: Gate,
     /// `None` once the link has ended.
     inlet: Option<Box<dyn Inlet>>,
@@ -55,16 +55,16 @@ impl<'a, C: 'static> Turn<'a, C> {
         let Some(link) = attached.link else {
             // Only its process was left, and that may have ended now. The flag is lowered
             // before the look, so that an end that comes after it rings.
-            attached.bell.flag().clear();
+            attached.signal.flag().clear();
             if attached.worker.as_ref().is_none_or(|worker| worker.exit().is_some()) {
                 state.links.remove(&token);
             }
             return None;
         };
-        let (bell, gate) = (attached.bell.clone(), attached.gate.clone());
+        let (signal, gate) = (attached.signal.clone(), attached.gate.clone());
         let inlet = state.core.take_inlet(link);
         let (loan, after) = (Loan::none(inner), After::Line);
-        Some(Self { dispatching, inner, token, link, bell, gate, inlet, loan, after })
+        Some(Self { dispatching, inner, token, link, signal, gate, inlet, loan, after })
     }
 
     /// Takes one arrival and tells whom it concerns.
@@ -120,14 +120,14 @@ impl<'a, C: 'static> Turn<'a, C> {
         if let Some(polled) = self.linger() {
             return self.tell(polled, context);
         }
-        self.bell.flag().clear();
+        self.signal.flag().clear();
         let polled = self.look();
         if let Polled::Empty = polled {
             return Step::Waits;
         }
-        // It stays in line. Should its bell have rung in between, it is in line twice, which
+        // It stays in line. Should its waker have been pinged in between, it is in line twice, which
         // costs a look.
-        let _ = self.bell.flag().set();
+        let _ = self.signal.flag().set();
         self.tell(polled, context)
     }
 
@@ -240,7 +240,7 @@ impl<C: 'static> Drop for Turn<'_, C> {
         if let Some(inlet) = inlet {
             state.core.put_inlet(self.link, inlet);
         }
-        state.watch.made_room();
+        state.watch.notify_capacity();
         match self.after {
             After::Line if state.links.contains_key(&self.token) => {
                 state.line.push_back(self.token);
@@ -251,12 +251,12 @@ impl<C: 'static> Drop for Turn<'_, C> {
                 attached.link = None;
                 let key = attached.key;
                 // Lowered before the look, so that an end that comes after it rings.
-                self.bell.flag().clear();
+                self.signal.flag().clear();
                 if attached.worker.as_ref().is_none_or(|worker| worker.exit().is_some()) {
                     state.links.remove(&self.token);
                 }
                 if let Some(key) = key {
-                    state.watch.cut(key);
+                    state.watch.unwatch(key);
                 }
             }
         }

@@ -61,7 +61,7 @@ impl<C: 'static> Router<C> {
                 return Err(RouteError::TimedOut);
             } else {
                 // What waits at the doorbells is queued as well.
-                self.inner.state.borrow().watch.sweep().map_err(RouteError::Wait)?;
+                self.inner.state.borrow().watch.drain_now().map_err(RouteError::Wait)?;
                 swept = true;
             }
         }

@@ -8,9 +8,9 @@ use crossbeam_queue::SegQueue;
 use crossbeam_utils::sync::{Parker, Unparker};
 use homing_core::Pinger;
 use homing_core::wake::WakeFlag;
-use homing_process::Waker;
+use homing_process::{LinkWaker, Waker};
 
-/// Names a link among the bells of one router. Never used again.
+/// Names a link among the wakers of one router. Never used again.
 pub(crate) type Token = u64;
 
 /// What a router is woken by, on any thread.
@@ -82,6 +82,12 @@ impl Wake {
         }
     }
 
+    /// Puts a link in line, and makes the event loop come.
+    fn enqueue(&self, token: Token) {
+        self.ready.push(token);
+        self.raise();
+    }
+
     /// Whether the event loop is to come, and has not been here yet.
     pub(crate) fn is_raised(&self) -> bool {
         self.flag.is_set()
@@ -129,59 +135,64 @@ impl fmt::Debug for Wake {
     }
 }
 
-/// The bell of one link: what its transport rings.
+/// What the router keeps to be woken for one link. Clones are of the same link.
 #[derive(Clone, Debug)]
-pub struct Bell(Arc<BellInner>);
-
-#[derive(Debug)]
-struct BellInner {
+pub(crate) struct LinkSignal {
+    waker: LinkWaker,
     token: Token,
-    flag: WakeFlag,
     wake: Arc<Wake>,
 }
 
-impl Bell {
+impl LinkSignal {
     pub(crate) fn new(token: Token, wake: Arc<Wake>) -> Self {
-        Self(Arc::new(BellInner { token, flag: WakeFlag::new(), wake }))
+        let waker = LinkWaker::new(Enqueue { token, wake: Arc::clone(&wake) });
+        Self { waker, token, wake }
     }
 
-    /// The link's flag, which the router lowers when it found the link empty.
+    /// What the link's transport pings.
+    pub(crate) fn waker(&self) -> &LinkWaker {
+        &self.waker
+    }
+
+    /// The link's flag, which the router clears when it found the link empty.
     pub(crate) fn flag(&self) -> &WakeFlag {
-        &self.0.flag
+        self.waker.flag()
     }
 
     pub(crate) fn token(&self) -> Token {
-        self.0.token
+        self.token
     }
 
-    /// Puts the link in line although its flag is raised: it had been taken out of line.
+    /// Puts the link in line although its flag is set: it had been taken out of line.
     pub(crate) fn requeue(&self) {
-        self.0.wake.ready.push(self.0.token);
-        self.0.wake.raise();
+        self.wake.enqueue(self.token);
     }
 }
 
-/// The bell of one link, as the foreground's own doorbells ring it: on its thread.
+/// Puts a link in line. Pinged when the link's flag was clear.
+struct Enqueue {
+    token: Token,
+    wake: Arc<Wake>,
+}
+
+impl Pinger for Enqueue {
+    fn ping(&self) {
+        self.wake.enqueue(self.token);
+    }
+}
+
+/// The waker of one link, as the foreground's own doorbells ping it: on its thread.
 #[cfg(unix)]
 #[derive(Debug)]
-pub(crate) struct LocalWaker(pub(crate) Bell);
+pub(crate) struct LocalWaker(pub(crate) LinkSignal);
 
 #[cfg(unix)]
 impl Pinger for LocalWaker {
     fn ping(&self) {
-        let Bell(inner) = &self.0;
-        if inner.flag.set() {
-            inner.wake.ready.push(inner.token);
-            inner.wake.raise_local();
-        }
-    }
-}
-
-impl Pinger for Bell {
-    #[inline]
-    fn ping(&self) {
-        if self.0.flag.set() {
-            self.requeue();
+        let Self(signal) = self;
+        if signal.flag().set() {
+            signal.wake.ready.push(signal.token);
+            signal.wake.raise_local();
         }
     }
 }

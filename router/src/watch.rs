@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_utils::sync::Parker;
-use homing_process::{Doorbell, Key, Worker};
+use homing_process::{Doorbell, WatchKey, Worker};
 
 use crate::loop_binding::{DoorbellSet, Kind, LoopBinding};
 use crate::monitor::Monitor;
 #[cfg(unix)]
 use crate::wake::LocalWaker;
-use crate::wake::{Bell, Wake};
+use crate::wake::{LinkSignal, Wake};
 
 /// The foreground's way to the doorbells.
 pub(crate) enum Watch {
@@ -43,44 +43,44 @@ impl Watch {
         &mut self,
         doorbell: Doorbell,
         worker: Option<Worker>,
-        bell: &Bell,
-    ) -> io::Result<Option<Key>> {
+        signal: &LinkSignal,
+    ) -> io::Result<Option<WatchKey>> {
         if doorbell.is_none() && worker.is_none() {
             return Ok(None);
         }
         match self {
-            Self::Loop(set) => {
+            Self::Loop(set) => set.with(|doorbells| {
                 #[cfg(unix)]
-                let bell = Arc::new(LocalWaker(bell.clone()));
-                // Elsewhere threads ring it.
-                #[cfg(not(unix))]
-                let bell = Arc::new(bell.clone());
-                set.with(|doorbells| doorbells.add(doorbell, worker, bell))
-            }
+                if !doorbell.is_blocking() {
+                    return doorbells.add(doorbell, worker, LocalWaker(signal.clone()));
+                }
+                // Its own thread pings it.
+                doorbells.add(doorbell, worker, signal.waker().clone())
+            }),
             Self::Monitor { monitor, .. } => {
                 let monitor = match monitor {
                     Some(monitor) => monitor,
                     None => monitor.insert(Monitor::start()?),
                 };
-                monitor.add(doorbell, worker, Arc::new(bell.clone()))
+                monitor.add(doorbell, worker, Arc::new(signal.waker().clone()))
             }
         }
         .map(Some)
     }
 
-    pub(crate) fn cut(&mut self, key: Key) {
+    pub(crate) fn unwatch(&mut self, key: WatchKey) {
         match self {
-            Self::Loop(set) => set.with(|doorbells| doorbells.cut(key)),
-            Self::Monitor { monitor: Some(monitor), .. } => monitor.cut(key),
+            Self::Loop(set) => set.with(|doorbells| doorbells.unwatch(key)),
+            Self::Monitor { monitor: Some(monitor), .. } => monitor.unwatch(key),
             Self::Monitor { monitor: None, .. } => {}
         }
     }
 
-    /// Tells whoever pumps that the foreground has taken something.
-    pub(crate) fn made_room(&self) {
+    /// Tells the thread that pumps that the foreground has taken something.
+    pub(crate) fn notify_capacity(&self) {
         match self {
-            Self::Loop(set) => set.waker().made_room(),
-            Self::Monitor { monitor: Some(monitor), .. } => monitor.waker().made_room(),
+            Self::Loop(set) => set.waker().notify_capacity(),
+            Self::Monitor { monitor: Some(monitor), .. } => monitor.waker().notify_capacity(),
             Self::Monitor { monitor: None, .. } => {}
         }
     }
@@ -94,11 +94,11 @@ impl Watch {
     }
 
     /// Has all moved that waits at the doorbells now.
-    pub(crate) fn sweep(&self) -> io::Result<()> {
+    pub(crate) fn drain_now(&self) -> io::Result<()> {
         match self {
             Self::Loop(set) => set.wait_aside(Some(Duration::ZERO)),
             Self::Monitor { monitor: Some(monitor), .. } => {
-                monitor.sweep();
+                monitor.drain_now();
                 Ok(())
             }
             Self::Monitor { monitor: None, .. } => Ok(()),

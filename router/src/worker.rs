@@ -179,18 +179,18 @@ impl<C: 'static, T: ProcessTransport> Spawn<C, T> {
         first: impl FnOnce(&Router<C>, LinkId) -> Result<(Ticket<M>, P), PipeErrorKind>,
     ) -> Result<(Worker<C>, P), SpawnError> {
         let inner = &self.router.inner;
-        let bell = inner.state.borrow_mut().new_bell(&inner.wake)?;
-        let Prepared { transport, inlet, doorbell, handles, limit } =
-            self.transport.prepare().map_err(LinkError::Transport)?;
+        let signal = inner.state.borrow_mut().new_signal(&inner.wake)?;
+        let Prepared { transport, inlet, doorbell, handles, limit, .. } =
+            self.transport.prepare(signal.waker().clone()).map_err(LinkError::Transport)?;
         let child = Rc::new(OnceCell::new());
         let inlet = ProcessInlet { inlet, child: Rc::clone(&child), over: false };
-        let id = inner.state.borrow_mut().attach(Box::new(inlet), &bell)?;
+        let id = inner.state.borrow_mut().attach(Box::new(inlet), &signal)?;
         let started = first(&self.router, id).map_err(SpawnError::Pipe).and_then(|(ticket, p)| {
             let worker = Child::spawn(self.command, transport, handles, limit, &ticket)
                 .map_err(SpawnError::Process)?;
             let _ = child.set(worker.clone());
             let mut state = inner.state.borrow_mut();
-            match state.watch_link(&bell, doorbell, Some(worker.clone())) {
+            match state.watch_link(&signal, doorbell, Some(worker.clone())) {
                 Ok(()) => Ok((worker, p)),
                 Err(error) => {
                     worker.end();
@@ -201,7 +201,7 @@ impl<C: 'static, T: ProcessTransport> Spawn<C, T> {
         match started {
             Ok((worker, p)) => Ok((Link::new(self.router, id, Process(worker)), p)),
             Err(error) => {
-                let receivers = inner.state.borrow_mut().forget_link(bell.token());
+                let receivers = inner.state.borrow_mut().forget_link(signal.token());
                 drop(receivers);
                 Err(error)
             }

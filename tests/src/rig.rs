@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use homing_core::{MakeSender, Outlet, Sender, Transport};
 use homing_process::Doorbell;
-use homing_router::Bell;
+use homing_router::LinkWaker;
 
 /// A factory whose pipes for `M` end in a [`Sender`] that may go to another thread.
 ///
@@ -40,7 +40,7 @@ pub trait TransportRig: 'static {
     type Factory: SuiteFactory;
 
     /// The transport.
-    type Transport: Transport<Bell, Factory = Self::Factory, Inlet: 'static, Doorbell: Into<Doorbell>>;
+    type Transport: Transport<LinkWaker, Factory = Self::Factory, Inlet: 'static, Doorbell: Into<Doorbell>>;
 
     /// How many messages of type `u64` fit on a [small](TransportRig::small) link of which
     /// the foreground takes nothing: at least, and at most.

@@ -13,7 +13,7 @@ use crate::sys::Incoming;
 /// pump has brought; only one that began in an earlier piece is copied together first.
 ///
 /// When it is dropped, the pump ends, and closes the reading end of the pipe. Until it is
-/// called once more, or [cut](homing_process::Doorbells::cut), senders notice nothing.
+/// called once more, or [cut](homing_process::Doorbells::unwatch), senders notice nothing.
 pub struct PipeInlet {
     incoming: Incoming,
     /// What the pump brought last, and how far it is read.

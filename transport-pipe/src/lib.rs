@@ -57,7 +57,7 @@
 //! nobody may come to write it, a thread does (`homing-flush`), which lives as long as there
 //! is something left.
 //!
-//! On the other side a [`Pump`](homing_process::Pump) reads on the thread that watches the
+//! On the other side a [`Pump`](homing_process::ReadyPump) reads on the thread that watches the
 //! descriptor, and hands what it has read to the [`PipeInlet`], which finds the frames in it.
 //!
 //! # Differences between systems

@@ -3,7 +3,7 @@
 use std::io;
 
 use homing_core::{NewLink, Pinger, Transport, frame};
-use homing_process::{Doorbell, OwnedHandle, Prepared, ProcessTransport};
+use homing_process::{Doorbell, LinkWaker, OwnedHandle, Prepared, ProcessTransport};
 
 use crate::end::WorkerEnd;
 use crate::factory::PipeFactory;
@@ -61,7 +61,7 @@ impl Pipe {
     fn make(&self) -> io::Result<(PipeInlet, Doorbell, OwnedHandle)> {
         let (reader, writer) = os_pipe::pipe()?;
         let (pump, incoming) = sys::pump(reader.into(), self.buffer)?;
-        Ok((PipeInlet::new(incoming, self.limit), Doorbell::new(pump), writer.into()))
+        Ok((PipeInlet::new(incoming, self.limit), Doorbell::readable(pump), writer.into()))
     }
 }
 
@@ -86,14 +86,8 @@ impl<P: Pinger> Transport<P> for Pipe {
 }
 
 impl ProcessTransport for Pipe {
-    fn prepare(&mut self) -> io::Result<Prepared> {
+    fn prepare(&mut self, _waker: LinkWaker) -> io::Result<Prepared> {
         let (inlet, doorbell, writer) = self.make()?;
-        Ok(Prepared {
-            transport: NAME,
-            inlet: Box::new(inlet),
-            doorbell,
-            handles: vec![writer],
-            limit: self.limit,
-        })
+        Ok(Prepared::new(NAME, inlet, doorbell, vec![writer], self.limit))
     }
 }

@@ -53,7 +53,7 @@ impl Feed {
     /// Whether there is room.
     ///
     /// A pump that says `Full` is called once more after a fence of `Doorbells`, which pairs
-    /// with the one in `Waker::made_room`: so either that look sees the room that
+    /// with the one in `Waker::notify_capacity`: so either that look sees the room that
     /// [`Intake::take`] has made, or the waker sees that this pump waits.
     #[cfg(unix)]
     pub(crate) fn room(&self) -> Room {

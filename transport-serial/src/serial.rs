@@ -100,7 +100,7 @@ impl<P: Pinger + Send + Sync + 'static> Transport<P> for Serial {
         let (feed, intake) = intake(self.buffer);
         let doorbell = match source {
             #[cfg(unix)]
-            Source::Watched(port) => Doorbell::new(watched::Pump::new(port, feed)?),
+            Source::Watched(port) => Doorbell::readable(watched::Pump::new(port, feed)?),
             Source::Threaded(reader) => {
                 thread::read(reader, feed, bell)?;
                 Doorbell::default()

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use homing_core::LinkEnd;
-use homing_process::Pumped;
+use homing_process::PumpStatus;
 use rustix::io::Errno;
 
 use crate::READ;
@@ -31,36 +31,36 @@ impl Pump {
     }
 }
 
-impl homing_process::Pump for Pump {
+impl homing_process::ReadyPump for Pump {
     fn fd(&self) -> BorrowedFd<'_> {
         self.port.as_fd()
     }
 
-    fn pump(&mut self, _worker_gone: bool) -> Pumped {
+    fn pump(&mut self, _worker_gone: bool) -> PumpStatus {
         let mut buffer = [0; READ];
         for _ in 0..READS {
             match self.feed.room() {
                 Room::Some => {}
-                Room::Full => return Pumped::Full,
-                Room::Gone => return Pumped::Ended,
+                Room::Full => return PumpStatus::Backpressured,
+                Room::Gone => return PumpStatus::Closed,
             }
             match rustix::io::read(self.port.as_fd(), &mut buffer) {
                 Ok(0) => {
                     self.feed.end(LinkEnd::Gone(None));
-                    return Pumped::Ended;
+                    return PumpStatus::Closed;
                 }
                 Ok(len) => self.feed.put(buffer.get(..len).unwrap_or(&[])),
-                Err(Errno::AGAIN) => return Pumped::Drained,
+                Err(Errno::AGAIN) => return PumpStatus::WouldBlock,
                 Err(Errno::INTR) => {}
                 // What a terminal says that was unplugged, or whose other side is closed.
                 Err(Errno::IO | Errno::NXIO | Errno::NODEV | Errno::CONNRESET) => {
                     self.feed.end(LinkEnd::Gone(None));
-                    return Pumped::Ended;
+                    return PumpStatus::Closed;
                 }
                 // Without a word: the inlet says that the link is broken.
-                Err(_) => return Pumped::Ended,
+                Err(_) => return PumpStatus::Closed,
             }
         }
-        Pumped::More
+        PumpStatus::Pending
     }
 }

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use homing_core::{Disconnected, LinkEnd, ProtocolError};
-use homing_process::Pumped;
+use homing_process::PumpStatus;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{
@@ -159,19 +159,19 @@ impl Bell {
 #[derive(Debug)]
 pub(crate) struct Pump(pub(crate) std::sync::Arc<Bell>);
 
-impl homing_process::Pump for Pump {
+impl homing_process::ReadyPump for Pump {
     fn fd(&self) -> BorrowedFd<'_> {
         self.0.socket.0.as_fd()
     }
 
-    fn pump(&mut self, worker_gone: bool) -> Pumped {
+    fn pump(&mut self, worker_gone: bool) -> PumpStatus {
         match self.0.socket.clear() {
-            Cleared::More if !worker_gone => Pumped::More,
-            Cleared::Empty if !worker_gone => Pumped::Drained,
+            Cleared::More if !worker_gone => PumpStatus::Pending,
+            Cleared::Empty if !worker_gone => PumpStatus::WouldBlock,
             // Whatever else holds the worker's end, it is no worker's.
             _ => {
                 self.0.finish(GONE);
-                Pumped::Ended
+                PumpStatus::Closed
             }
         }
     }

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use homing_core::{NewLink, Pinger, Transport, frame};
-use homing_process::{Doorbell, Prepared, ProcessTransport};
+use homing_process::{Doorbell, LinkWaker, Prepared, ProcessTransport};
 
 use crate::bell::{Bell, Pump, Socket};
 use crate::end::WorkerEnd;
@@ -83,7 +83,7 @@ impl Shm {
         let (here, there) = Socket::pair()?;
         let bell = Arc::new(Bell::new(here));
         let inlet = ShmInlet::new(Arc::clone(&region), Arc::clone(&bell), self.limit);
-        Ok(Made { inlet, doorbell: Doorbell::new(Pump(bell)), region, memory, socket: there })
+        Ok(Made { inlet, doorbell: Doorbell::readable(Pump(bell)), region, memory, socket: there })
     }
 }
 
@@ -117,14 +117,9 @@ impl<P: Pinger> Transport<P> for Shm {
 }
 
 impl ProcessTransport for Shm {
-    fn prepare(&mut self) -> io::Result<Prepared> {
+    fn prepare(&mut self, _waker: LinkWaker) -> io::Result<Prepared> {
         let Made { inlet, doorbell, memory, socket, .. } = self.make()?;
-        Ok(Prepared {
-            transport: NAME,
-            inlet: Box::new(inlet),
-            doorbell,
-            handles: vec![memory, socket.into_fd()],
-            limit: self.limit,
-        })
+        let handles = vec![memory, socket.into_fd()];
+        Ok(Prepared::new(NAME, inlet, doorbell, handles, self.limit))
     }
 }

@@ -18,7 +18,9 @@ use homing_core::{
     Arrival, ConnectionId, Inlet, LinkEnd, Nonce, Overflow, Pinger, SendErrorKind, SenderError,
     Ticket,
 };
-use homing_process::{Doorbell, Doorbells, Inherited, Prepared, ProcessTransport as _, Worker};
+use homing_process::{
+    Doorbell, Doorbells, Inherited, LinkWaker, Prepared, ProcessTransport as _, Worker,
+};
 use homing_transport_shm::{Shm, WorkerEnd};
 
 const ROLE: &str = "HOMING_TEST_ROLE";
@@ -118,7 +120,8 @@ fn take_all(
 }
 
 fn start(shm: &mut Shm, command: Command) -> (Worker, Box<dyn Inlet>, Doorbell) {
-    let Prepared { transport, inlet, doorbell, handles, limit } = shm.prepare().unwrap();
+    let Prepared { transport, inlet, doorbell, handles, limit, .. } =
+        shm.prepare(LinkWaker::noop()).unwrap();
     let worker = Worker::spawn(command, transport, handles, limit, &ticket::<u8>()).unwrap();
     (worker, inlet, doorbell)
 }

@@ -7,13 +7,16 @@ use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::time::Duration;
 use std::{fmt, io};
 
+use homing_core::Pinger;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
-use super::{Bell, Key, Waker};
+use super::blocking::PumpThread;
+use super::{Waker, WatchKey};
+use crate::doorbell::{Doorbell, Source};
 use crate::exit::ExitWatch;
 use crate::launch::Worker;
-use crate::pump::{Doorbell, Pump, Pumped};
+use crate::pump::{PumpStatus, ReadyPump};
 
 const WAKER: Token = Token(0);
 
@@ -36,8 +39,11 @@ fn exit_of(key: usize) -> Token {
 /// an event loop that watches descriptors needs only this one: it calls
 /// [`wait`](Doorbells::wait) with a time of zero whenever it is. Edges will do.
 ///
-/// When the set is dropped, so are the pumps, and each link's bell is rung after that: an
-/// inlet whose pump is gone can tell its owner. Workers that still run are then reaped by
+/// A doorbell that blocks has a thread, which ends when its pump does, or returns after the
+/// link was unwatched.
+///
+/// When the set is dropped, so are the pumps of descriptors, and each link's pinger is pinged
+/// after that: an inlet whose pump is gone can tell its owner. Workers that still run are then reaped by
 /// nobody but [`Worker::end`].
 pub struct Doorbells {
     poll: Poll,
@@ -47,19 +53,29 @@ pub struct Doorbells {
     next: usize,
     /// Links whose pump stopped before all was moved.
     again: Vec<usize>,
+    /// Links whose pump has a thread.
+    blocking: Vec<usize>,
 }
 
 /// All that is watched for one link.
 struct Watched {
-    pump: Option<Box<dyn Pump>>,
+    source: Watching,
     process: Process,
-    bell: Bell,
+    pinger: Arc<dyn Pinger + Send + Sync>,
     /// Whether it stands in `Doorbells::again`.
     again: bool,
     /// Whether it is counted in `Waker::full`.
     full: bool,
     /// The other end is closed, and the pump has not looked since all else was moved.
     closed: bool,
+}
+
+/// What moves what comes over the link.
+enum Watching {
+    Readable(Box<dyn ReadyPump>),
+    Blocking(PumpThread),
+    /// Nothing does, or nothing will come any more.
+    Nothing,
 }
 
 enum Process {
@@ -85,6 +101,7 @@ impl Doorbells {
             watched: HashMap::new(),
             next: 1,
             again: Vec::new(),
+            blocking: Vec::new(),
         })
     }
 
@@ -93,8 +110,9 @@ impl Doorbells {
         self.waker.clone()
     }
 
-    /// Watches a link: its doorbell, and the process at its other end, if it is one. `bell`
-    /// is rung when something has come.
+    /// Watches a link: its doorbell, and the process at its other end, if it is one. `pinger`
+    /// is pinged when something has come: on the thread that waits for this set, or on the
+    /// doorbell's own where it [blocks](Doorbell::is_blocking).
     ///
     /// # Errors
     ///
@@ -104,8 +122,8 @@ impl Doorbells {
         &mut self,
         doorbell: Doorbell,
         worker: Option<Worker>,
-        bell: Bell,
-    ) -> io::Result<Key> {
+        pinger: impl Pinger + Send + Sync + 'static,
+    ) -> io::Result<WatchKey> {
         let key = self.next;
         let process = match worker {
             Some(worker) => {
@@ -115,22 +133,31 @@ impl Doorbells {
             }
             None => Process::None,
         };
-        if let Some(pump) = &doorbell.0 {
-            self.register(doorbell_of(key), pump.fd())?;
-        }
+        let pinger: Arc<dyn Pinger + Send + Sync> = Arc::new(pinger);
+        let source = match doorbell.0 {
+            Source::None => Watching::Nothing,
+            Source::Readable(pump) => {
+                self.register(doorbell_of(key), pump.fd())?;
+                Watching::Readable(pump)
+            }
+            Source::Blocking(pump) => {
+                self.forget_ended_threads();
+                self.blocking.push(key);
+                Watching::Blocking(PumpThread::start(pump, Arc::clone(&pinger))?)
+            }
+        };
         self.next += 1;
-        let watched =
-            Watched { pump: doorbell.0, process, bell, again: true, full: false, closed: false };
+        let watched = Watched { source, process, pinger, again: true, full: false, closed: false };
         self.watched.insert(key, watched);
         // What came before it was watched may make no edge.
         self.again.push(key);
         self.waker.wake();
-        Ok(Key(key))
+        Ok(WatchKey(key))
     }
 
-    /// Stops watching a link's doorbell, and lets go of its descriptor. A worker process that
+    /// Stops watching a link's doorbell, and drops its pump, or has its thread drop it. A worker process that
     /// has not ended is still watched, and reaped when it ends.
-    pub fn cut(&mut self, key: Key) {
+    pub fn unwatch(&mut self, key: WatchKey) {
         self.look_for_exit(key.0);
         if let Some(watched) = self.watched.get_mut(&key.0) {
             watched.drop_pump(&self.poll, &self.waker);
@@ -139,7 +166,7 @@ impl Doorbells {
     }
 
     /// Waits until a doorbell rings, somebody calls [`Waker::wake`], or the time is over;
-    /// moves what has come, and rings the links' bells. It may return early.
+    /// moves what has come, and pings the links' pingers. It may return early.
     ///
     /// `None` waits without end, a zero time not at all.
     ///
@@ -213,35 +240,43 @@ impl Doorbells {
     fn pump(&mut self, key: usize) -> bool {
         let Some(watched) = self.watched.get_mut(&key) else { return false };
         let mut pumped = watched.pump();
-        if pumped == Pumped::Full && !watched.full {
+        if pumped == PumpStatus::Backpressured && !watched.full {
             watched.full = true;
             self.waker.full.fetch_add(1, Ordering::Relaxed);
-            // Pairs with the fence in `Waker::made_room`.
+            // Pairs with the fence in `Waker::notify_capacity`.
             fence(Ordering::SeqCst);
             pumped = watched.pump();
         }
-        if pumped != Pumped::Full && std::mem::take(&mut watched.full) {
+        if pumped != PumpStatus::Backpressured && std::mem::take(&mut watched.full) {
             self.waker.full.fetch_sub(1, Ordering::Relaxed);
         }
         match pumped {
-            Pumped::Drained => {}
-            Pumped::More | Pumped::Full => {
+            PumpStatus::WouldBlock => {}
+            PumpStatus::Pending | PumpStatus::Backpressured => {
                 if !std::mem::replace(&mut watched.again, true) {
                     self.again.push(key);
                 }
             }
-            Pumped::Ended => watched.drop_pump(&self.poll, &self.waker),
+            PumpStatus::Closed => watched.drop_pump(&self.poll, &self.waker),
         }
         // After the pump is dropped: an inlet may learn of the end from that alone.
-        watched.bell.ping();
+        watched.pinger.ping();
         self.remove_if_done(key);
-        pumped != Pumped::Full
+        pumped != PumpStatus::Backpressured
+    }
+
+    /// Forgets the links whose threads have ended since, if they are still known.
+    fn forget_ended_threads(&mut self) {
+        for key in std::mem::take(&mut self.blocking) {
+            self.remove_if_done(key);
+            if self.watched.contains_key(&key) {
+                self.blocking.push(key);
+            }
+        }
     }
 
     fn remove_if_done(&mut self, key: usize) {
-        if let Some(Watched { pump: None, process: Process::None | Process::Gone, .. }) =
-            self.watched.get(&key)
-        {
+        if self.watched.get(&key).is_some_and(Watched::is_done) {
             self.watched.remove(&key);
         }
     }
@@ -253,25 +288,42 @@ impl Doorbells {
 }
 
 impl Watched {
-    fn pump(&mut self) -> Pumped {
+    fn pump(&mut self) -> PumpStatus {
         // Known before the pump's last look: what it does not find then, nobody sent.
         let worker_gone = matches!(self.process, Process::Gone);
-        match self.pump.as_mut().map(|pump| pump.pump(worker_gone)) {
+        let pump = match &mut self.source {
+            Watching::Readable(pump) => pump,
+            // Its thread says when it ends.
+            Watching::Blocking(thread) if !thread.has_ended() => return PumpStatus::WouldBlock,
+            Watching::Blocking(_) | Watching::Nothing => return PumpStatus::Closed,
+        };
+        match pump.pump(worker_gone) {
             // Some other process may hold the worker's end, but it is not the worker.
-            Some(Pumped::Drained) if worker_gone => Pumped::Ended,
+            PumpStatus::WouldBlock if worker_gone => PumpStatus::Closed,
             // It may have stopped just before the end, which makes no other edge.
-            Some(Pumped::Drained) if std::mem::take(&mut self.closed) => Pumped::More,
-            Some(pumped) => pumped,
-            None => Pumped::Ended,
+            PumpStatus::WouldBlock if std::mem::take(&mut self.closed) => PumpStatus::Pending,
+            pumped => pumped,
         }
+    }
+
+    /// Whether nothing is left to watch.
+    fn is_done(&self) -> bool {
+        let has_ended = match &self.source {
+            Watching::Readable(_) => false,
+            Watching::Blocking(thread) => thread.has_ended(),
+            Watching::Nothing => true,
+        };
+        has_ended && matches!(self.process, Process::None | Process::Gone)
     }
 
     fn drop_pump(&mut self, poll: &Poll, waker: &Waker) {
         if std::mem::take(&mut self.full) {
             waker.full.fetch_sub(1, Ordering::Relaxed);
         }
-        if let Some(pump) = self.pump.take() {
-            deregister(poll, pump.fd());
+        match std::mem::replace(&mut self.source, Watching::Nothing) {
+            Watching::Readable(pump) => deregister(poll, pump.fd()),
+            Watching::Blocking(thread) => thread.stop(),
+            Watching::Nothing => {}
         }
     }
 }
@@ -285,7 +337,7 @@ impl Drop for Doorbells {
     fn drop(&mut self) {
         for (_, mut watched) in self.watched.drain() {
             watched.drop_pump(&self.poll, &self.waker);
-            watched.bell.ping();
+            watched.pinger.ping();
         }
     }
 }

@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use homing_core::Pinger;
 
+mod blocking;
 #[cfg(unix)]
 mod descriptors;
 #[cfg(not(unix))]
 mod threads;
 
+pub use blocking::spawn_pump;
 #[cfg(unix)]
 pub use descriptors::Doorbells;
 #[cfg(not(unix))]
@@ -20,14 +22,11 @@ pub use threads::Doorbells;
 #[cfg(unix)]
 mod tests;
 
-/// What is rung, on the watching thread, when something was moved to an inlet.
-pub type Bell = Arc<dyn Pinger + Send + Sync>;
-
 /// Names a link in a set of doorbells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Key(usize);
+pub struct WatchKey(usize);
 
-/// Wakes whoever waits for a set of doorbells, from any thread.
+/// Wakes the thread that waits for a set of doorbells, from any thread.
 #[derive(Clone)]
 pub struct Waker {
     waker: Arc<mio::Waker>,
@@ -38,14 +37,13 @@ pub struct Waker {
 impl Waker {
     /// Makes the current or the next wait return.
     pub fn wake(&self) {
-        // It can fail only for want of memory in the kernel; there is nothing to be done
-        // about it from here.
+        // This fails only for want of memory in the kernel, which cannot be mended here.
         let _ = self.waker.wake();
     }
 
     /// Wakes the waiting thread if some pump found its inlet full. The foreground calls it
     /// after it has taken something from an inlet.
-    pub fn made_room(&self) {
+    pub fn notify_capacity(&self) {
         // Pairs with the fence in `Doorbells::wait`: either this thread sees that a pump
         // waits, or the pump's second look sees the room that was made before.
         fence(Ordering::SeqCst);

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use homing_core::{ConnectionId, Exit, Nonce, Ticket};
 
 use super::*;
+use crate::doorbell::Doorbell;
 use crate::launch::Worker;
-use crate::pump::{Doorbell, Pump, Pumped};
+use crate::pump::{PumpStatus, ReadyPump};
 
 /// What is passed between a test and its pump.
 #[derive(Default)]
@@ -48,26 +49,26 @@ struct BytePump {
     shared: Arc<Shared>,
 }
 
-impl Pump for BytePump {
+impl ReadyPump for BytePump {
     fn fd(&self) -> BorrowedFd<'_> {
         self.reader.as_fd()
     }
 
-    fn pump(&mut self, worker_gone: bool) -> Pumped {
+    fn pump(&mut self, worker_gone: bool) -> PumpStatus {
         self.shared.calls.lock().unwrap().push(worker_gone);
         let room = self.shared.room.load(Ordering::SeqCst);
         if room == 0 {
-            return Pumped::Full;
+            return PumpStatus::Backpressured;
         }
         let mut bytes = [0; 3];
         match self.reader.read(&mut bytes[..room.min(3)]) {
-            Ok(0) => Pumped::Ended,
+            Ok(0) => PumpStatus::Closed,
             Ok(len) => {
                 self.shared.room.fetch_sub(len, Ordering::SeqCst);
                 self.shared.moved.lock().unwrap().extend(&bytes[..len]);
-                Pumped::More
+                PumpStatus::Pending
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Pumped::Drained,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => PumpStatus::WouldBlock,
             Err(error) => panic!("{error}"),
         }
     }
@@ -103,7 +104,7 @@ fn link(room: usize) -> (Doorbell, Arc<Shared>, Arc<Counting>, os_pipe::PipeWrit
         rings: AtomicUsize::new(0),
         dropped_at_last: AtomicBool::new(false),
     });
-    (Doorbell::new(BytePump { reader, shared: Arc::clone(&shared) }), shared, bell, writer)
+    (Doorbell::readable(BytePump { reader, shared: Arc::clone(&shared) }), shared, bell, writer)
 }
 
 /// Waits, as a monitor does, until `done`; fails when that takes too long.
@@ -220,7 +221,7 @@ fn a_full_pump_sleeps_until_room_is_made() {
         thread::sleep(Duration::from_millis(100));
         let calls = room.calls();
         room.room.store(2, Ordering::SeqCst);
-        waker.made_room();
+        waker.notify_capacity();
         calls
     });
     let start = Instant::now();
@@ -234,9 +235,9 @@ fn a_full_pump_sleeps_until_room_is_made() {
 
     // Once nobody waits for room any more, making some wakes nobody.
     shared.room.store(100, Ordering::SeqCst);
-    doorbells.waker().made_room();
+    doorbells.waker().notify_capacity();
     settle(&mut doorbells);
-    doorbells.waker().made_room();
+    doorbells.waker().notify_capacity();
     assert_eq!(settle(&mut doorbells), 0);
 }
 
@@ -249,11 +250,11 @@ fn making_room_wakes_nobody_after_a_full_pump_was_cut() {
     wait_until(&mut doorbells, || shared.moved() == b"a");
     settle(&mut doorbells);
     assert_eq!(doorbells.waker().full.load(Ordering::SeqCst), 1);
-    doorbells.cut(key);
+    doorbells.unwatch(key);
     assert!(shared.is_dropped());
     assert_eq!(doorbells.waker().full.load(Ordering::SeqCst), 0);
     assert!(doorbells.watched() == 0);
-    doorbells.cut(key);
+    doorbells.unwatch(key);
     settle(&mut doorbells);
     // The other end finds the pipe broken.
     assert_eq!(writer.write(b"c").unwrap_err().kind(), ErrorKind::BrokenPipe);
@@ -276,7 +277,7 @@ fn no_room_is_overlooked() {
                     std::hint::spin_loop();
                 }
                 shared.room.store(1, Ordering::SeqCst);
-                waker.made_room();
+                waker.notify_capacity();
             }
         })
     };
@@ -304,7 +305,7 @@ fn a_set_that_is_dropped_tells_the_inlets() {
     assert!(bell.dropped_at_last.load(Ordering::SeqCst));
     // Nobody is there to be woken.
     waker.wake();
-    waker.made_room();
+    waker.notify_capacity();
 }
 
 #[test]
@@ -356,7 +357,7 @@ fn a_worker_that_was_ended_by_hand_rings_as_well() {
     let worker = spawn("read line", vec![writer.into()]);
     let key = doorbells.add(doorbell, Some(worker.clone()), bell.clone()).unwrap();
     settle(&mut doorbells);
-    doorbells.cut(key);
+    doorbells.unwatch(key);
     assert!(shared.is_dropped());
     let before = bell.rings.load(Ordering::SeqCst);
     worker.end();
@@ -404,7 +405,7 @@ fn what_a_worker_wrote_before_its_end_waits_for_room() {
     settle(&mut doorbells);
     assert_eq!(shared.moved(), b"a");
     shared.room.store(100, Ordering::SeqCst);
-    doorbells.waker().made_room();
+    doorbells.waker().notify_capacity();
     wait_until(&mut doorbells, || shared.is_dropped());
     assert_eq!(shared.moved(), b"abcdef");
 }
@@ -421,7 +422,7 @@ fn links_that_are_gone_leave_nothing() {
         if open.len() > 8 {
             let (key, writer, shared) = open.pop_front().unwrap();
             if turn % 2 == 0 {
-                doorbells.cut(key);
+                doorbells.unwatch(key);
             } else {
                 drop(writer);
                 wait_until(&mut doorbells, || shared.is_dropped());

@@ -1,16 +1,18 @@
-//! The doorbells of systems whose pipes cannot be watched: a thread for each.
+//! The doorbells of systems on which nothing can be watched: a thread for each.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use std::{fmt, io, thread};
 
+use homing_core::Pinger;
 use mio::{Events, Poll, Token};
 
-use super::{Bell, Key, Waker};
+use super::blocking::PumpThread;
+use super::{Waker, WatchKey};
+use crate::doorbell::{Doorbell, Source};
 use crate::launch::Worker;
-use crate::pump::{Doorbell, Pumped};
 
 /// Watches the doorbells of many links, with a thread for each link and one for each worker
 /// process. All of them end with what they watch.
@@ -18,7 +20,7 @@ pub struct Doorbells {
     poll: Poll,
     events: Events,
     waker: Waker,
-    cut: HashMap<usize, Arc<AtomicBool>>,
+    watched: HashMap<usize, PumpThread>,
     next: usize,
 }
 
@@ -35,7 +37,7 @@ impl Doorbells {
             poll,
             events: Events::with_capacity(8),
             waker: Waker { waker, full: Arc::new(AtomicUsize::new(0)) },
-            cut: HashMap::new(),
+            watched: HashMap::new(),
             next: 0,
         })
     }
@@ -45,8 +47,8 @@ impl Doorbells {
         self.waker.clone()
     }
 
-    /// Watches a link: its doorbell, and the process at its other end, if it is one. `bell`
-    /// is rung when something has come.
+    /// Watches a link: its doorbell, and the process at its other end, if it is one. `pinger`
+    /// is pinged, on threads of their own, when something has come.
     ///
     /// # Errors
     ///
@@ -55,54 +57,38 @@ impl Doorbells {
         &mut self,
         doorbell: Doorbell,
         worker: Option<Worker>,
-        bell: Bell,
-    ) -> io::Result<Key> {
+        pinger: impl Pinger + Send + Sync + 'static,
+    ) -> io::Result<WatchKey> {
+        let pinger: Arc<dyn Pinger + Send + Sync> = Arc::new(pinger);
         let key = self.next;
-        let cut = Arc::new(AtomicBool::new(false));
-        let (drained, is_drained) = mpsc::channel::<()>();
-        if let Some(mut pump) = doorbell.0 {
-            let (bell, cut) = (Arc::clone(&bell), Arc::clone(&cut));
-            thread::Builder::new().name("homing-pipe".into()).spawn(move || {
-                while !cut.load(Ordering::Relaxed) {
-                    if pump.pump(false) == Pumped::Ended {
-                        break;
-                    }
-                    bell.ping();
-                }
-                // In this order: an inlet may learn of the end from the drop alone.
-                drop(pump);
-                bell.ping();
-                drop(drained);
-            })?;
+        if let Source::Blocking(pump) = doorbell.0 {
+            // Forgets the links whose threads have ended.
+            self.watched.retain(|_, thread| !thread.has_ended());
+            self.watched.insert(key, PumpThread::start(pump, Arc::clone(&pinger))?);
         }
         if let Some(worker) = worker {
             let child = worker.child();
             thread::Builder::new().name("homing-exit".into()).spawn(move || {
-                // It fails only when somebody else has reaped the child; then it has ended.
+                // It fails only when the child was reaped elsewhere; then it has ended. What
+                // it wrote may still be on its way: its inlet says when that has come.
                 let _ = child.wait();
-                // All that the worker wrote is moved first. This returns when the thread
-                // above lets go of its end.
-                let _ = is_drained.recv();
                 worker.note_exit();
-                bell.ping();
+                pinger.ping();
             })?;
         }
-        // Forgets the links whose threads have ended.
-        self.cut.retain(|_, cut| Arc::strong_count(cut) > 1);
-        self.cut.insert(key, cut);
         self.next += 1;
-        Ok(Key(key))
+        Ok(WatchKey(key))
     }
 
     /// Stops watching a link's doorbell: its thread ends when something comes, or when the
     /// worker's end is gone.
-    pub fn cut(&mut self, key: Key) {
-        if let Some(cut) = self.cut.remove(&key.0) {
-            cut.store(true, Ordering::Relaxed);
+    pub fn unwatch(&mut self, key: WatchKey) {
+        if let Some(thread) = self.watched.remove(&key.0) {
+            thread.stop();
         }
     }
 
-    /// Waits until somebody calls [`Waker::wake`] or the time is over. It may return early.
+    /// Waits until [`Waker::wake`] is called or the time is over. It may return early.
     ///
     /// `None` waits without end, a zero time not at all.
     ///

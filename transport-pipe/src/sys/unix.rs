@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
 use homing_core::{Disconnected, LinkEnd, ProtocolError};
-use homing_process::Pumped;
+use homing_process::PumpStatus;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
@@ -110,10 +110,10 @@ pub(crate) struct Pump {
 }
 
 impl Pump {
-    fn end(&self) -> Pumped {
+    fn end(&self) -> PumpStatus {
         // An inlet that is gone needs to know nothing.
         let _ = self.pieces.send(Piece::End);
-        Pumped::Ended
+        PumpStatus::Closed
     }
 
     fn hand_over(&self, bytes: Vec<u8>) {
@@ -123,23 +123,23 @@ impl Pump {
     }
 }
 
-impl homing_process::Pump for Pump {
+impl homing_process::ReadyPump for Pump {
     fn fd(&self) -> BorrowedFd<'_> {
         self.reader.as_fd()
     }
 
-    fn pump(&mut self, worker_gone: bool) -> Pumped {
+    fn pump(&mut self, worker_gone: bool) -> PumpStatus {
         let mut buffer = Vec::new();
         for _ in 0..READS {
             // A hint that spares work: it publishes nothing.
             if self.gauge.gone.load(Ordering::Relaxed) {
-                return Pumped::Ended;
+                return PumpStatus::Closed;
             }
             // When it says `Full`, `Doorbells` looks once more after its fence, which pairs
-            // with the one in `Waker::made_room`. So either that look sees what `Incoming`
-            // has subtracted, or `made_room` sees that this pump waits.
+            // with the one in `Waker::notify_capacity`. So either that look sees what `Incoming`
+            // has subtracted, or `notify_capacity` sees that this pump waits.
             if self.gauge.waiting.load(Ordering::Relaxed) >= self.buffer {
-                return Pumped::Full;
+                return PumpStatus::Backpressured;
             }
             buffer.clear();
             buffer.reserve_exact(READ);
@@ -151,18 +151,18 @@ impl homing_process::Pump for Pump {
                     self.hand_over(bytes);
                     // That was all: what comes from now on makes another edge.
                     if len < READ && !worker_gone {
-                        return Pumped::Drained;
+                        return PumpStatus::WouldBlock;
                     }
                 }
                 // Whatever else holds the worker's end, it is no worker's.
                 Err(Errno::AGAIN) if worker_gone => return self.end(),
-                Err(Errno::AGAIN) => return Pumped::Drained,
+                Err(Errno::AGAIN) => return PumpStatus::WouldBlock,
                 Err(Errno::INTR) => {}
                 // Without a word: the inlet says that the link is broken.
-                Err(_) => return Pumped::Ended,
+                Err(_) => return PumpStatus::Closed,
             }
         }
-        Pumped::More
+        PumpStatus::Pending
     }
 }
 
@@ -177,7 +177,7 @@ impl Incoming {
     pub(crate) fn next(&mut self) -> Result<Option<Vec<u8>>, LinkEnd> {
         match self.pieces.try_recv() {
             Ok(Piece::Bytes(bytes)) => {
-                // The foreground calls `Waker::made_room` after this; its fence orders this
+                // The foreground calls `Waker::notify_capacity` after this; its fence orders this
                 // before its look for pumps that wait. See `Pump::pump`.
                 self.gauge.waiting.fetch_sub(cost(&bytes), Ordering::Relaxed);
                 Ok(Some(bytes))

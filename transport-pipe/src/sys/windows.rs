@@ -6,7 +6,7 @@ use std::os::windows::io::OwnedHandle;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use homing_core::{Disconnected, LinkEnd, ProtocolError};
-use homing_process::Pumped;
+use homing_process::PumpStatus;
 
 use super::{Piece, READ};
 
@@ -44,8 +44,8 @@ pub(crate) struct Pump {
     pieces: Sender<Piece>,
 }
 
-impl homing_process::Pump for Pump {
-    fn pump(&mut self, _worker_gone: bool) -> Pumped {
+impl homing_process::ReadyPump for Pump {
+    fn pump(&mut self, _worker_gone: bool) -> PumpStatus {
         let mut bytes = vec![0; READ];
         let piece = match self.reader.read(&mut bytes) {
             // A pipe without writer.
@@ -55,15 +55,15 @@ impl homing_process::Pump for Pump {
                 bytes.shrink_to_fit();
                 Piece::Bytes(bytes)
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Pumped::More,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return PumpStatus::Pending,
             // Without a word: the inlet says that the link is broken.
-            Err(_) => return Pumped::Ended,
+            Err(_) => return PumpStatus::Closed,
         };
         let ended = matches!(piece, Piece::End);
         match self.pieces.send(piece) {
-            Ok(()) if !ended => Pumped::More,
+            Ok(()) if !ended => PumpStatus::Pending,
             // At the end, or the inlet is gone.
-            _ => Pumped::Ended,
+            _ => PumpStatus::Closed,
         }
     }
 }

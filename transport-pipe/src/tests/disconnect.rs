@@ -95,7 +95,7 @@ fn a_pump_that_goes_without_a_word_has_broken_the_link() {
     let (factory, mut foreground) = link(Pipe::new());
     let _sender = sender::<u8>(&factory, 0, Overflow::Wait);
     foreground.pump();
-    foreground.doorbells.cut(foreground.key);
+    foreground.doorbells.unwatch(foreground.key);
     assert_eq!(foreground.next(), Ok(Got::Started(0, 7)));
     assert_eq!(foreground.next(), Err(LinkEnd::Refused(homing_core::ProtocolError::Broken)));
 }
@@ -111,9 +111,9 @@ fn nothing_is_left_of_a_link() {
             target.to_string_lossy() == format!("pipe:[{inode}]")
         })
     };
-    use homing_process::ProcessTransport as _;
+    use homing_process::{LinkWaker, ProcessTransport as _};
     use std::os::unix::fs::MetadataExt as _;
-    let mut prepared = Pipe::new().prepare().unwrap();
+    let mut prepared = Pipe::new().prepare(LinkWaker::noop()).unwrap();
     let handle = prepared.handles.pop().unwrap();
     let file = std::fs::File::from(handle.try_clone().unwrap());
     let inode = file.metadata().unwrap().ino();

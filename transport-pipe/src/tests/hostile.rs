@@ -5,13 +5,13 @@ use std::io::Write as _;
 
 use homing_core::frame::{Head, PrefixedHead, VERSION};
 use homing_core::{CloseReason, ProtocolError};
-use homing_process::ProcessTransport as _;
+use homing_process::{LinkWaker, ProcessTransport as _};
 
 use super::*;
 
 /// A link whose worker writes what it likes.
 fn raw(mut pipe: Pipe) -> (File, Foreground) {
-    let mut prepared = pipe.prepare().unwrap();
+    let mut prepared = pipe.prepare(LinkWaker::noop()).unwrap();
     let handle = prepared.handles.pop().unwrap();
     (File::from(handle), Foreground::new(prepared.inlet, prepared.doorbell))
 }

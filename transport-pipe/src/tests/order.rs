@@ -47,7 +47,7 @@ fn threads_that_share_a_link_tear_nothing() {
             Got::Started(of, _) | Got::Message(of, _) | Got::Stopped(of, _) => *of == pipe,
             Got::Missed(..) => panic!("{got:?}"),
         });
-        assert_eq!(of_pipe.next(), Some(&Got::Started(pipe, u64::from(pipe) + 7)));
+        assert_eq!(of_pipe.next(), Some(&Got::Started(pipe, u128::from(pipe) + 7)));
         for n in 0..500u32 {
             let len = [3, 3, 3, 9000, 150_000][n as usize % 5];
             let expected = Got::message(pipe, &(n, vec![pipe as u8; len]));
@@ -88,8 +88,8 @@ fn ends_may_go_to_other_threads() {
 
 #[test]
 fn a_worker_process_adopts_one_handle() {
-    use homing_process::ProcessTransport as _;
-    let prepared = Pipe::new().limit(10).prepare().unwrap();
+    use homing_process::{LinkWaker, ProcessTransport as _};
+    let prepared = Pipe::new().limit(10).prepare(LinkWaker::noop()).unwrap();
     assert_eq!((prepared.transport, prepared.limit, prepared.handles.len()), ("pipe", 10, 1));
     let end = crate::WorkerEnd::adopt(prepared.handles, prepared.limit).unwrap();
     let ticket = Ticket::<u8>::new(ConnectionId::from_parts(4, 0), Nonce::new(5));

@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use homing_core::CloseReason;
 use homing_core::frame::{Head, PrefixedHead};
-use homing_process::ProcessTransport as _;
+use homing_process::{LinkWaker, ProcessTransport as _};
 use proptest::prelude::*;
 
 use super::*;
@@ -51,7 +51,7 @@ fn expected(frames: &[(Head, Vec<u8>)]) -> Vec<Got> {
 
 /// Writes the stream in pieces of these lengths, in turn, each of which is read by itself.
 fn deliver(stream: &[u8], pieces: &[usize]) -> Vec<Got> {
-    let mut prepared = Pipe::new().buffer(usize::MAX).prepare().unwrap();
+    let mut prepared = Pipe::new().buffer(usize::MAX).prepare(LinkWaker::noop()).unwrap();
     let mut worker = File::from(prepared.handles.pop().unwrap());
     let mut foreground = Foreground::new(prepared.inlet, prepared.doorbell);
     let mut rest = stream;
@@ -102,7 +102,7 @@ proptest! {
         bytes in proptest::collection::vec(any::<u8>(), 0..200),
         greeted in any::<bool>(),
     ) {
-        let mut prepared = Pipe::new().prepare().unwrap();
+        let mut prepared = Pipe::new().prepare(LinkWaker::noop()).unwrap();
         let mut worker = File::from(prepared.handles.pop().unwrap());
         let mut foreground = Foreground::new(prepared.inlet, prepared.doorbell);
         if greeted {

@@ -67,5 +67,5 @@ fn wire_examples() {
 
 #[test]
 fn wire_limits() {
-    assert_eq!((MAX_HEAD, MAX_BODY, MAX_FRAME, MAX_PARTIAL), (21, 65_536, 65_557, 64));
+    assert_eq!((MAX_HEAD, MAX_BODY, MAX_FRAME, MAX_PARTIAL), (27, 65_536, 65_563, 64));
 }

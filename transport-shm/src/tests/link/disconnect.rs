@@ -94,7 +94,7 @@ fn a_pump_that_goes_without_a_word_has_broken_the_link() {
     let (factory, mut foreground) = link(small());
     let _sender = sender::<u8>(&factory, 0, Overflow::Wait);
     foreground.pump();
-    foreground.doorbells.cut(foreground.key);
+    foreground.doorbells.unwatch(foreground.key);
     assert_eq!(foreground.next(), Ok(Got::Started(0, 7)));
     assert_eq!(foreground.next(), Err(LinkEnd::Refused(homing_core::ProtocolError::Broken)));
 }
@@ -102,13 +102,13 @@ fn a_pump_that_goes_without_a_word_has_broken_the_link() {
 /// What this process has open or mapped of a link.
 #[test]
 fn nothing_is_left_of_a_link() {
-    use homing_process::ProcessTransport as _;
+    use homing_process::{LinkWaker, ProcessTransport as _};
     use std::os::unix::fs::MetadataExt as _;
     // Other tests run in this process, so the parts of one link are told from others.
     let inode = |handle: &std::os::fd::OwnedFd| {
         std::fs::File::from(handle.try_clone().unwrap()).metadata().unwrap().ino()
     };
-    let mut prepared = small().prepare().unwrap();
+    let mut prepared = small().prepare(LinkWaker::noop()).unwrap();
     let (memory, socket) = (inode(&prepared.handles[0]), inode(&prepared.handles[1]));
     let left = || {
         let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten().any(|entry| {

@@ -9,7 +9,7 @@ use crate::BytesSender;
 
 fn bytes(factory: &ShmFactory, pipe: u32, overflow: Overflow) -> BytesSender<Vec<u8>> {
     let connection = ConnectionId::from_parts(pipe, 0);
-    let ticket = Ticket::new(connection, Nonce::new(u64::from(pipe) + 7));
+    let ticket = Ticket::new(connection, Nonce::new(u128::from(pipe) + 7));
     factory.worker_end().bytes_sender(ticket.with_overflow(overflow))
 }
 

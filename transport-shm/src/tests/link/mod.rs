@@ -29,7 +29,7 @@ use homing_core::{
     Arrival, ConnectionId, End, Inlet, LinkEnd, MakeSender, NewLink, Nonce, Overflow, Pinger,
     Ticket, Transport,
 };
-use homing_process::{Doorbell, Doorbells, Key};
+use homing_process::{Doorbell, Doorbells, WatchKey};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -47,7 +47,7 @@ impl Pinger for Silent {
 /// What arrived, by pipe.
 #[derive(Clone, Debug, PartialEq)]
 enum Got {
-    Started(u32, u64),
+    Started(u32, u128),
     Message(u32, Vec<u8>),
     Missed(u32, u64),
     Stopped(u32, End),
@@ -65,7 +65,7 @@ impl Got {
 struct Foreground {
     inlet: Box<dyn Inlet>,
     doorbells: Doorbells,
-    key: Key,
+    key: WatchKey,
 }
 
 impl Foreground {
@@ -103,7 +103,7 @@ impl Foreground {
                 }
             };
         };
-        self.doorbells.waker().made_room();
+        self.doorbells.waker().notify_capacity();
         Ok(got)
     }
 
@@ -147,7 +147,7 @@ impl Foreground {
     fn hang_up(self) {
         let Self { inlet, mut doorbells, key } = self;
         drop(inlet);
-        doorbells.cut(key);
+        doorbells.unwatch(key);
     }
 }
 
@@ -168,7 +168,7 @@ fn initial<M: Serialize + DeserializeOwned>(
 ) -> Sender<M> {
     let connection = ConnectionId::from_parts(pipe, 0);
     factory.make_sender(
-        Ticket::new(connection, Nonce::new(u64::from(pipe) + 7)).with_overflow(overflow),
+        Ticket::new(connection, Nonce::new(u128::from(pipe) + 7)).with_overflow(overflow),
     )
 }
 

@@ -2,7 +2,7 @@
 
 use homing_core::Inlet;
 use homing_core::frame::{Head, PrefixedHead};
-use homing_process::{Doorbell, ProcessTransport as _};
+use homing_process::{Doorbell, LinkWaker, ProcessTransport as _};
 
 use super::Foreground;
 use crate::Shm;
@@ -30,7 +30,7 @@ impl Raw {
 }
 
 pub(super) fn parts(mut shm: Shm) -> (Raw, Box<dyn Inlet>, Doorbell) {
-    let mut prepared = shm.prepare().unwrap();
+    let mut prepared = shm.prepare(LinkWaker::noop()).unwrap();
     let socket = Socket::adopt(prepared.handles.pop().unwrap()).unwrap();
     let region = Region::adopt(&prepared.handles.pop().unwrap()).unwrap();
     (Raw { region, socket, tail: 0 }, prepared.inlet, prepared.doorbell)

@@ -7,7 +7,7 @@ use std::thread;
 
 use homing_core::frame::Head;
 use homing_core::{CloseReason, ProtocolError};
-use homing_process::ProcessTransport as _;
+use homing_process::{LinkWaker, ProcessTransport as _};
 use proptest::prelude::*;
 
 use super::raw::{frame, parts, raw};
@@ -174,7 +174,7 @@ proptest! {
 #[test]
 fn scribbling_while_others_send_does_the_foreground_no_harm() {
     for round in 0..20u64 {
-        let mut prepared = Shm::new().ring(64 * 1024).prepare().unwrap();
+        let mut prepared = Shm::new().ring(64 * 1024).prepare(LinkWaker::noop()).unwrap();
         let memory = File::from(prepared.handles[0].try_clone().unwrap());
         let handles = std::mem::take(&mut prepared.handles);
         let end = crate::WorkerEnd::adopt(handles, prepared.limit).unwrap();
