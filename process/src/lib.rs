@@ -2,6 +2,8 @@
 //!
 //! * [`Doorbells`] watches the descriptors of many links at once, on the foreground's thread
 //!   or on a monitor thread, and moves what waits there to where the links' inlets find it.
+//! * A [byte queue](byte_queue) is between the thread that reads a link and the link's inlet;
+//!   the pumps that fill it are here too.
 //! * [`Worker`] starts a process that inherits its link, learns how it ended, and reaps it.
 //! * [`Inherited`] is what the worker process finds.
 //!
@@ -20,6 +22,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod byte_queue;
 mod doorbell;
 mod doorbells;
 mod exit;
@@ -28,6 +31,7 @@ mod handles;
 mod launch;
 mod link_waker;
 mod pump;
+mod readers;
 mod transport;
 mod worker;
 
@@ -38,6 +42,9 @@ pub use link_waker::LinkWaker;
 #[cfg(unix)]
 pub use pump::ReadyPump;
 pub use pump::{BlockingPump, PumpStatus};
+pub use readers::BlockingReader;
+#[cfg(unix)]
+pub use readers::DescriptorReader;
 pub use transport::{Prepared, ProcessTransport};
 pub use worker::{InheritError, Inherited};
 

@@ -4,8 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use homing_core::{Arrival, Inlet, LinkEnd, ProtocolError, Reassembler, frame};
-
-use crate::sys::Incoming;
+use homing_process::byte_queue;
 
 /// The foreground's end of a link.
 ///
@@ -15,7 +14,7 @@ use crate::sys::Incoming;
 /// When it is dropped, the pump ends, and closes the reading end of the pipe. Until it is
 /// called once more, or [cut](homing_process::Doorbells::unwatch), senders notice nothing.
 pub struct PipeInlet {
-    incoming: Incoming,
+    bytes: byte_queue::Reader,
     /// What the pump brought last, and how far it is read.
     piece: Vec<u8>,
     at: usize,
@@ -33,9 +32,9 @@ enum Place {
 }
 
 impl PipeInlet {
-    pub(crate) fn new(incoming: Incoming, limit: usize) -> Self {
+    pub(crate) fn new(bytes: byte_queue::Reader, limit: usize) -> Self {
         let reassembler = Reassembler::new(limit);
-        Self { incoming, piece: Vec::new(), at: 0, carry: Vec::new(), carried: false, reassembler }
+        Self { bytes, piece: Vec::new(), at: 0, carry: Vec::new(), carried: false, reassembler }
     }
 
     /// Finds the next frame in what is here, or keeps its beginning.
@@ -81,7 +80,7 @@ impl PipeInlet {
     /// Takes what the pump brought next.
     fn refill(&mut self) -> Result<bool, LinkEnd> {
         self.at = 0;
-        match self.incoming.next()? {
+        match self.bytes.read()? {
             Some(piece) => {
                 self.piece = piece;
                 Ok(true)

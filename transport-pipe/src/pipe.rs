@@ -3,7 +3,7 @@
 use std::io;
 
 use homing_core::{NewLink, Pinger, Transport, frame};
-use homing_process::{Doorbell, LinkWaker, OwnedHandle, Prepared, ProcessTransport};
+use homing_process::{Doorbell, LinkWaker, OwnedHandle, Prepared, ProcessTransport, byte_queue};
 
 use crate::end::WorkerEnd;
 use crate::factory::PipeFactory;
@@ -60,8 +60,9 @@ impl Pipe {
 
     fn make(&self) -> io::Result<(PipeInlet, Doorbell, OwnedHandle)> {
         let (reader, writer) = os_pipe::pipe()?;
-        let (pump, incoming) = sys::pump(reader.into(), self.buffer)?;
-        Ok((PipeInlet::new(incoming, self.limit), Doorbell::readable(pump), writer.into()))
+        let (queue, bytes) = byte_queue::bounded(self.buffer);
+        let doorbell = sys::doorbell(reader.into(), queue)?;
+        Ok((PipeInlet::new(bytes, self.limit), doorbell, writer.into()))
     }
 }
 

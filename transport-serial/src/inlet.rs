@@ -6,12 +6,12 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use homing_core::{Arrival, ConnectionId, End, Inlet, LinkEnd, Payload};
+use homing_process::byte_queue;
 
 use crate::counts::Tally;
 use crate::deframer::{Deframer, Found};
 use crate::frame::Head;
 use crate::heard::Heard;
-use crate::intake::Intake;
 use crate::runs::{Runs, Verdict};
 
 /// The pipes of a link, by their ports, as the factory makes them and the inlet serves them.
@@ -39,7 +39,7 @@ impl Listener {
 /// When it is dropped, whoever reads the line stops. A thread does so when something comes, or
 /// when its reader returns.
 pub struct SerialInlet {
-    intake: Intake,
+    bytes: byte_queue::Reader,
     /// What was read, and how far it was looked at.
     piece: Vec<u8>,
     at: usize,
@@ -74,9 +74,9 @@ enum Last {
 }
 
 impl SerialInlet {
-    pub(crate) fn new(intake: Intake, limit: usize, ports: Ports, tally: Tally) -> Self {
+    pub(crate) fn new(bytes: byte_queue::Reader, limit: usize, ports: Ports, tally: Tally) -> Self {
         Self {
-            intake,
+            bytes,
             piece: Vec::new(),
             at: 0,
             deframer: Deframer::new(limit),
@@ -166,8 +166,11 @@ impl Inlet for SerialInlet {
         if self.news.is_none() {
             if self.at >= self.piece.len() {
                 self.at = 0;
-                if !self.intake.take(&mut self.piece)? {
-                    return Ok(None);
+                // An idle line holds no memory.
+                self.piece = Vec::new();
+                match self.bytes.read()? {
+                    Some(piece) => self.piece = piece,
+                    None => return Ok(None),
                 }
                 self.tally.add(|counts| counts.bytes += self.piece.len() as u64);
             }

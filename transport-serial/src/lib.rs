@@ -120,15 +120,9 @@ mod heard;
 #[cfg(feature = "std")]
 mod inlet;
 #[cfg(feature = "std")]
-mod intake;
-#[cfg(feature = "std")]
 mod runs;
 #[cfg(feature = "std")]
 mod serial;
-#[cfg(feature = "std")]
-mod thread;
-#[cfg(all(feature = "std", unix))]
-mod watched;
 
 pub use line::{Line, PORTS, PortError};
 pub use outlet::SerialOutlet;
@@ -144,7 +138,3 @@ pub use heard::Heard;
 pub use inlet::SerialInlet;
 #[cfg(feature = "std")]
 pub use serial::Serial;
-
-/// The most that one read takes.
-#[cfg(feature = "std")]
-const READ: usize = 4096;

@@ -5,21 +5,29 @@ use std::io::{self, Read};
 use std::rc::Rc;
 
 use homing_core::{NewLink, Pinger, Transport};
-use homing_process::Doorbell;
+#[cfg(unix)]
+use homing_process::DescriptorReader;
+use homing_process::{BlockingReader, Doorbell, byte_queue, spawn_pump};
 
 use crate::counts::Tally;
 use crate::factory::SerialFactory;
 use crate::inlet::SerialInlet;
-use crate::intake::intake;
-use crate::thread;
-#[cfg(unix)]
-use crate::watched;
 
 /// The longest message, in bytes, unless another figure is chosen.
 const DEFAULT_LIMIT: usize = 4096;
 
 /// What is buffered, in bytes, unless another figure is chosen.
 const DEFAULT_BUFFER: usize = 64 * 1024;
+
+/// The most that one read takes.
+const READ_SIZE: usize = 4096;
+
+/// What has a descriptor and may be read on another thread.
+#[cfg(unix)]
+trait DescriptorPort: std::os::fd::AsFd + Send {}
+
+#[cfg(unix)]
+impl<T: std::os::fd::AsFd + Send> DescriptorPort for T {}
 
 /// The foreground's end of one serial line, as a transport: it makes one link, of which the
 /// chip at the other end is the worker.
@@ -35,7 +43,7 @@ pub struct Serial {
 
 enum Source {
     #[cfg(unix)]
-    Watched(Box<dyn watched::Port>),
+    Watched(Box<dyn DescriptorPort>),
     Threaded(Box<dyn Read + Send>),
 }
 
@@ -93,22 +101,26 @@ impl<P: Pinger + Send + Sync + 'static> Transport<P> for Serial {
     type Error = io::Error;
 
     /// Makes the link. There is one only: asked again, it returns an error.
-    fn link(&mut self, bell: P) -> io::Result<NewLink<SerialFactory, SerialInlet, Doorbell>> {
+    fn link(&mut self, waker: P) -> io::Result<NewLink<SerialFactory, SerialInlet, Doorbell>> {
         let Some(source) = self.source.take() else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the line is a link already"));
         };
-        let (feed, intake) = intake(self.buffer);
+        let (queue, bytes) = byte_queue::bounded(self.buffer);
         let doorbell = match source {
             #[cfg(unix)]
-            Source::Watched(port) => Doorbell::readable(watched::Pump::new(port, feed)?),
+            Source::Watched(port) => {
+                let reader = DescriptorReader::new(port, queue)?;
+                Doorbell::readable(reader.with_read_size(READ_SIZE))
+            }
             Source::Threaded(reader) => {
-                thread::read(reader, feed, bell)?;
-                Doorbell::default()
+                let reader = BlockingReader::new(reader, queue);
+                spawn_pump(reader.with_read_size(READ_SIZE), waker)?;
+                Doorbell::none()
             }
         };
         let ports = Rc::default();
         let factory = SerialFactory(Rc::clone(&ports));
-        let inlet = SerialInlet::new(intake, self.limit, ports, self.tally.clone());
+        let inlet = SerialInlet::new(bytes, self.limit, ports, self.tally.clone());
         Ok(NewLink { factory, inlet, doorbell })
     }
 }
