@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::event_loops::Nudge;
+use crate::event_loops::WakeFn;
 
 /// After this time a check takes a wait for one without end. Nothing is expected to take
 /// anywhere near as long.
@@ -27,7 +27,7 @@ pub fn background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 
 /// As [`background`], and calls `nudge` when the work is done.
 pub(crate) fn background_with<T: Send + 'static>(
-    nudge: Nudge,
+    nudge: WakeFn,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Background<T> {
     let (send, result) = mpsc::channel();
@@ -42,7 +42,7 @@ pub(crate) fn background_with<T: Send + 'static>(
 }
 
 /// Says, on every way out, that the work is done.
-struct AtLast(Arc<AtomicBool>, Nudge);
+struct AtLast(Arc<AtomicBool>, WakeFn);
 
 impl Drop for AtLast {
     fn drop(&mut self) {

@@ -11,24 +11,24 @@ use homing_pingee_adapters::std_loop::{EventLoop, StdPingee};
 use homing_router::{Dispatched, LoopBinding, Router};
 
 /// Wakes a loop, from any thread.
-pub type Nudge = Arc<dyn Fn() + Send + Sync>;
+pub type WakeFn = Arc<dyn Fn() + Send + Sync>;
 
 /// An event loop that a router can be joined to.
 ///
 /// The suite comes with both kinds: [`Watched`] and [`Pinged`].
 pub trait EventLoopRig: Sized + 'static {
     /// Whether any thread may have such a loop. Where it must be the main thread, the checks
-    /// run there ([`home_checks!`](crate::home_checks)).
+    /// run there ([`event_loop_checks!`](crate::event_loop_checks)).
     const ANY_THREAD: bool = true;
 
     /// Makes a loop on this thread.
     fn new() -> Self;
 
     /// Joins a router to this loop.
-    fn home(&self) -> LoopBinding;
+    fn binding(&self) -> LoopBinding;
 
     /// What makes the loop's current or next turn return.
-    fn nudge(&self) -> Nudge;
+    fn wake_fn(&self) -> WakeFn;
 
     /// Waits once until the router wakes the loop, somebody nudges it, or `most` has passed.
     /// Then dispatches, if there is reason to. It may return early.
@@ -50,11 +50,11 @@ impl EventLoopRig for Watched {
         Self { event_loop, nudged }
     }
 
-    fn home(&self) -> LoopBinding {
+    fn binding(&self) -> LoopBinding {
         LoopBinding::from(&self.event_loop)
     }
 
-    fn nudge(&self) -> Nudge {
+    fn wake_fn(&self) -> WakeFn {
         let pinger = self.nudged.pinger();
         Arc::new(move || pinger.ping())
     }
@@ -81,7 +81,7 @@ pub struct Pinged {
 #[derive(Debug)]
 enum Happening {
     Ping,
-    Nudge,
+    WakeFn,
 }
 
 impl EventLoopRig for Pinged {
@@ -90,7 +90,7 @@ impl EventLoopRig for Pinged {
         Self { post, events }
     }
 
-    fn home(&self) -> LoopBinding {
+    fn binding(&self) -> LoopBinding {
         let post = self.post.clone();
         from_fn(move || {
             // A loop that is gone needs no wake-up.
@@ -99,10 +99,10 @@ impl EventLoopRig for Pinged {
         .into()
     }
 
-    fn nudge(&self) -> Nudge {
+    fn wake_fn(&self) -> WakeFn {
         let post = self.post.clone();
         Arc::new(move || {
-            let _ = post.send(Happening::Nudge);
+            let _ = post.send(Happening::WakeFn);
         })
     }
 
@@ -113,7 +113,7 @@ impl EventLoopRig for Pinged {
                     self.post.send(Happening::Ping).expect("the loop is there");
                 }
             }
-            Ok(Happening::Nudge) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(Happening::WakeFn) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => unreachable!("this loop holds a sender"),
         }
     }

@@ -18,13 +18,13 @@ use crate::rig::{SenderOf, TransportRig};
 /// It holds every check to B13: it panics at an event that follows a pipe's end.
 #[derive(Debug, Default)]
 pub struct App {
-    pipes: BTreeMap<usize, Told>,
+    pipes: BTreeMap<usize, Log>,
     total: usize,
 }
 
 /// What one receiver was told.
 #[derive(Debug, Default)]
-struct Told {
+struct Log {
     messages: Vec<u64>,
     end: Option<End>,
 }
@@ -76,14 +76,14 @@ pub struct Foreground<H: EventLoopRig> {
     /// What handlers get.
     pub app: App,
     /// The event loop.
-    pub home: H,
+    pub event_loop: H,
 }
 
 impl<H: EventLoopRig> Foreground<H> {
     /// Makes one whose router does not run yet.
     pub fn stopped() -> Self {
-        let home = H::new();
-        Self { router: Router::new(home.home()), app: App::default(), home }
+        let event_loop = H::new();
+        Self { router: Router::new(event_loop.binding()), app: App::default(), event_loop }
     }
 
     /// Makes one whose router runs.
@@ -105,12 +105,12 @@ impl<H: EventLoopRig> Foreground<H> {
 
     /// One turn of the event loop, which waits at most for `most`.
     pub fn turn(&mut self, most: Duration) {
-        self.home.turn(&self.router, &mut self.app, most);
+        self.event_loop.turn(&self.router, &mut self.app, most);
     }
 
     /// A few turns of the event loop that wait for nothing: whatever the loop was woken for
     /// by now is done.
-    pub fn settle(&mut self) {
+    pub fn run_pending(&mut self) {
         for _ in 0..8 {
             self.turn(Duration::ZERO);
         }
@@ -132,7 +132,7 @@ impl<H: EventLoopRig> Foreground<H> {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Background<T> {
-        background_with(self.home.nudge(), work)
+        background_with(self.event_loop.wake_fn(), work)
     }
 
     /// Runs the event loop until the work is done.

@@ -101,7 +101,7 @@
 //!         true
 //!     }
 //!
-//!     fn settle(&mut self) {
+//!     fn run_pending(&mut self) {
 //!         for _ in 0..3 {
 //!             self.event_loop.turn(&self.router, &mut (), Some(Duration::ZERO)).unwrap();
 //!         }
@@ -135,12 +135,12 @@
 )]
 
 mod background;
-mod census;
 mod event_loops;
 pub mod foreground;
 pub mod pingee;
 #[cfg(unix)]
 pub mod process;
+mod resource_count;
 mod rig;
 pub mod router;
 pub mod sender;
@@ -148,11 +148,11 @@ mod suite;
 mod warnings;
 
 pub use background::{Background, DEADLINE, background};
-pub use census::Census;
-pub use event_loops::{EventLoopRig, Nudge, Pinged, Watched};
+pub use event_loops::{EventLoopRig, Pinged, WakeFn, Watched};
 pub use pingee::PingeeRig;
 #[cfg(unix)]
 pub use process::ProcessRig;
+pub use resource_count::ResourceCount;
 pub use rig::{SenderOf, Sends, SuiteFactory, TransportRig};
 pub use warnings::warnings_of;
 

@@ -71,24 +71,24 @@ macro_rules! event_loop_suite {
         mod $name {
             #[allow(unused_imports)]
             use super::*;
-            $crate::__home_checks! { __tests, $rig, $home }
+            $crate::__transport_checks! { __tests, $rig, $home }
         }
     };
 }
 
-/// `home_checks!(Rig, LoopBinding)` is what [`event_loop_suite!`](crate::event_loop_suite) makes tests of: a
+/// `event_loop_checks!(Rig, LoopBinding)` is what [`event_loop_suite!`](crate::event_loop_suite) makes tests of: a
 /// `&[(&str, fn())]`, the name of each check and what runs it. For a loop that must be on the
 /// main thread, in a test binary that has a main function (`harness = false`).
 #[macro_export]
-macro_rules! home_checks {
+macro_rules! event_loop_checks {
     ($rig:ty, $home:ty) => {
-        $crate::__home_checks! { __list, $rig, $home }
+        $crate::__transport_checks! { __list, $rig, $home }
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __home_checks {
+macro_rules! __transport_checks {
     ($what:ident, $rig:ty, $home:ty) => {
         $crate::$what! { $rig, $home;
             sender {
@@ -183,7 +183,7 @@ macro_rules! pingee_suite {
 }
 
 /// `pingee_checks!(Rig)` is what [`pingee_suite!`](crate::pingee_suite) makes tests of: a
-/// `&[(&str, fn())]`, as [`home_checks!`](crate::home_checks) is.
+/// `&[(&str, fn())]`, as [`event_loop_checks!`](crate::event_loop_checks) is.
 #[macro_export]
 macro_rules! pingee_checks {
     ($rig:ty) => {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use homing_conformance::foreground::{Foreground, open};
-use homing_conformance::{EventLoopRig, Nudge};
+use homing_conformance::{EventLoopRig, WakeFn};
 use homing_router::{Dispatched, DoorbellSet, LoopBinding, Router};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -33,11 +33,11 @@ impl EventLoopRig for Descriptor {
         Self { doorbells, poll, events: Events::with_capacity(4), again: false }
     }
 
-    fn home(&self) -> LoopBinding {
+    fn binding(&self) -> LoopBinding {
         LoopBinding::readiness(&self.doorbells)
     }
 
-    fn nudge(&self) -> Nudge {
+    fn wake_fn(&self) -> WakeFn {
         let waker = self.doorbells.waker();
         Arc::new(move || waker.wake())
     }
@@ -68,13 +68,13 @@ fn many_links_ring_at_once() {
     let links: Vec<_> = (0..LINKS).map(|_| foreground.link::<rigs::Pipes>()).collect();
     let mut senders: Vec<_> =
         links.iter().enumerate().map(|(n, link)| open::<rigs::Pipes>(link, n)).collect();
-    foreground.settle();
+    foreground.run_pending();
     for round in 1..=3 {
         for sender in &mut senders {
             sender.send(round).unwrap();
         }
         let expected = LINKS * round as usize;
         foreground.until("all messages", |app| app.total() == expected);
-        foreground.settle();
+        foreground.run_pending();
     }
 }

@@ -38,7 +38,7 @@ impl PingeeRig for StdLoop {
         true
     }
 
-    fn settle(&mut self) {
+    fn run_pending(&mut self) {
         for _ in 0..3 {
             self.event_loop.turn(&self.router, &mut (), Some(Duration::ZERO)).unwrap();
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use homing::task::TaskDriver;
-use homing_conformance::{EventLoopRig, Nudge};
+use homing_conformance::{EventLoopRig, WakeFn};
 use homing_router::{LoopBinding, Router};
 use smol::channel::{Receiver, Sender, bounded};
 use smol::future::{or, yield_now};
@@ -22,7 +22,7 @@ impl Nudged {
         Self(nudge, nudged)
     }
 
-    fn nudge(&self) -> Nudge {
+    fn wake_fn(&self) -> WakeFn {
         let nudge = self.0.clone();
         // It is full when somebody has nudged already.
         Arc::new(move || {
@@ -63,12 +63,12 @@ impl EventLoopRig for Task {
         Self { nudged: Nudged::new(), home: TaskDriver::new() }
     }
 
-    fn home(&self) -> LoopBinding {
+    fn binding(&self) -> LoopBinding {
         LoopBinding::from(&self.home)
     }
 
-    fn nudge(&self) -> Nudge {
-        self.nudged.nudge()
+    fn wake_fn(&self) -> WakeFn {
+        self.nudged.wake_fn()
     }
 
     fn turn<C: 'static>(&mut self, router: &Router<C>, app: &mut C, most: Duration) {
@@ -101,12 +101,12 @@ mod descriptor {
             Self { nudged: Nudged::new(), doorbells, fd }
         }
 
-        fn home(&self) -> LoopBinding {
+        fn binding(&self) -> LoopBinding {
             LoopBinding::readiness(&self.doorbells)
         }
 
-        fn nudge(&self) -> Nudge {
-            self.nudged.nudge()
+        fn wake_fn(&self) -> WakeFn {
+            self.nudged.wake_fn()
         }
 
         fn turn<C: 'static>(&mut self, router: &Router<C>, app: &mut C, most: Duration) {

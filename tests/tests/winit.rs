@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use homing::winit::{self as homing_winit, WinitRouter};
 use homing::{Budget, Event, FnPinger, LoopBinding, Pingee, Pinger as _, Router};
-use homing_conformance::{DEADLINE, EventLoopRig, Nudge, PingeeRig};
+use homing_conformance::{DEADLINE, EventLoopRig, PingeeRig, WakeFn};
 use winit::application::ApplicationHandler;
 use winit::event::WindowEvent;
 use winit::event_loop::{ActiveEventLoop, EventLoop, EventLoopProxy};
@@ -24,8 +24,8 @@ use crate::windows::{Checks, Flood};
 fn main() -> ExitCode {
     let mut checks = Checks::default();
     checks.add("pingee", homing_conformance::pingee_checks!(Pingees));
-    checks.add("channel", homing_conformance::home_checks!(rigs::Channels, Homes));
-    checks.add("pipe", homing_conformance::home_checks!(rigs::Pipes, Homes));
+    checks.add("channel", homing_conformance::event_loop_checks!(rigs::Channels, Homes));
+    checks.add("pipe", homing_conformance::event_loop_checks!(rigs::Pipes, Homes));
     checks.add("window", &[("is_drawn_during_a_flood", is_drawn_during_a_flood)]);
     checks.add("loop", &[("that_is_gone_is_not_woken", that_is_gone_is_not_woken)]);
     checks.run(EventLoop::with_user_event().build().map(|made| LOOP.set(Some(made))))
@@ -41,7 +41,7 @@ thread_local! {
 enum Happening {
     /// For one of those who use it. They are numbered: an event may outlive its rig.
     Ping(u64),
-    Nudge,
+    WakeFn,
 }
 
 fn proxy() -> EventLoopProxy<Happening> {
@@ -79,14 +79,14 @@ impl EventLoopRig for Homes {
         Self { number, pinger: pinger(number), nudge: Arc::new(proxy()) }
     }
 
-    fn home(&self) -> LoopBinding {
+    fn binding(&self) -> LoopBinding {
         self.pinger.clone().into()
     }
 
-    fn nudge(&self) -> Nudge {
+    fn wake_fn(&self) -> WakeFn {
         let proxy = Arc::clone(&self.nudge);
         Arc::new(move || {
-            let _ = proxy.send_event(Happening::Nudge);
+            let _ = proxy.send_event(Happening::WakeFn);
         })
     }
 
@@ -163,7 +163,7 @@ impl PingeeRig for Pingees {
         true
     }
 
-    fn settle(&mut self) {
+    fn run_pending(&mut self) {
         for _ in 0..3 {
             pump(Duration::ZERO, self);
         }
@@ -225,7 +225,7 @@ impl ApplicationHandler<Happening> for Drawn {
 /// Workers that send as fast as they can neither keep windows from being drawn, nor wait
 /// while they are.
 fn is_drawn_during_a_flood() {
-    let homing: WinitRouter<Drawn> = homing_winit::join(proxy(), || Happening::Nudge);
+    let homing: WinitRouter<Drawn> = homing_winit::join(proxy(), || Happening::WakeFn);
     let router = homing.router().clone();
     // So small that something is always left.
     router.set_budget(Budget { messages: 4, time: None });
@@ -247,7 +247,7 @@ fn is_drawn_during_a_flood() {
 /// Wake-ups, and a router, outlive the loop. It is the last check.
 fn that_is_gone_is_not_woken() {
     let mut rig = Homes::new();
-    let (router, mut heard) = (Router::new(rig.home()), Vec::new());
+    let (router, mut heard) = (Router::new(rig.binding()), Vec::new());
     router.start().unwrap();
     let link = router.link(homing::channel::Channel::new()).unwrap();
     let (mut sender, _) =

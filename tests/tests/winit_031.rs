@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use homing::winit_031::{self as homing_winit, WinitRouter};
 use homing::{Budget, Event, FnPinger, LoopBinding, Pingee, Pinger as _, Router, from_fn};
-use homing_conformance::{DEADLINE, EventLoopRig, Nudge, PingeeRig};
+use homing_conformance::{DEADLINE, EventLoopRig, PingeeRig, WakeFn};
 use winit_031::application::ApplicationHandler;
 use winit_031::event::WindowEvent;
 use winit_031::event_loop::pump_events::EventLoopExtPumpEvents as _;
@@ -25,8 +25,8 @@ use crate::windows::{Checks, Flood};
 fn main() -> ExitCode {
     let mut checks = Checks::default();
     checks.add("pingee", homing_conformance::pingee_checks!(Pingees));
-    checks.add("channel", homing_conformance::home_checks!(rigs::Channels, Homes));
-    checks.add("pipe", homing_conformance::home_checks!(rigs::Pipes, Homes));
+    checks.add("channel", homing_conformance::event_loop_checks!(rigs::Channels, Homes));
+    checks.add("pipe", homing_conformance::event_loop_checks!(rigs::Pipes, Homes));
     checks.add("window", &[("is_drawn_during_a_flood", is_drawn_during_a_flood)]);
     checks.add("loop", &[("that_is_gone_is_not_woken", that_is_gone_is_not_woken)]);
     checks.run(EventLoop::new().map(|made| LOOP.set(Some(made))))
@@ -60,11 +60,11 @@ impl EventLoopRig for Homes {
         Self { pinger: homing_winit::pinger(proxy()) }
     }
 
-    fn home(&self) -> LoopBinding {
+    fn binding(&self) -> LoopBinding {
         self.pinger.clone().into()
     }
 
-    fn nudge(&self) -> Nudge {
+    fn wake_fn(&self) -> WakeFn {
         let proxy = proxy();
         Arc::new(move || proxy.wake_up())
     }
@@ -151,7 +151,7 @@ impl PingeeRig for Pingees {
         true
     }
 
-    fn settle(&mut self) {
+    fn run_pending(&mut self) {
         for _ in 0..3 {
             pump(Duration::ZERO, self);
         }
@@ -235,7 +235,7 @@ fn is_drawn_during_a_flood() {
 /// Wake-ups, and a router, outlive the loop. It is the last check.
 fn that_is_gone_is_not_woken() {
     let mut rig = Homes::new();
-    let (router, mut heard) = (Router::new(rig.home()), Vec::new());
+    let (router, mut heard) = (Router::new(rig.binding()), Vec::new());
     router.start().unwrap();
     let link = router.link(homing::channel::Channel::new()).unwrap();
     let (mut sender, _) =

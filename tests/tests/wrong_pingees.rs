@@ -191,7 +191,7 @@ impl<W: Way> PingeeRig for WrongLoop<W> {
         true
     }
 
-    fn settle(&mut self) {
+    fn run_pending(&mut self) {
         while let Ok(number) = self.queue.try_recv() {
             self.handle(number);
         }

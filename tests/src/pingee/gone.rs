@@ -25,7 +25,7 @@ pub fn b15_a_ping_to_a_dropped_pingee_does_nothing<P: PingeeRig>() {
     background(move || late.ping()).join();
     other.pinger().ping();
     until(&mut rig, "another pingee", || others.get() == 1);
-    rig.settle();
+    rig.run_pending();
     assert_eq!(calls.get(), 0);
     drop(pinger);
 }
@@ -93,7 +93,7 @@ pub fn b15_the_callback_is_dropped_with_the_pingee<P: PingeeRig>() {
         assert_eq!(at(&dropped), Some(thread::current().id()));
         may_go.send(()).unwrap();
         worker.join();
-        rig.settle();
+        rig.run_pending();
     }
 }
 
@@ -124,6 +124,6 @@ pub fn b15_a_callback_may_drop_its_own_pingee<P: PingeeRig>() {
     pinger.ping();
     other.pinger().ping();
     until(&mut rig, "another pingee", || others.get() == 1);
-    rig.settle();
+    rig.run_pending();
     assert_eq!(calls.get(), 1);
 }

@@ -35,7 +35,7 @@ pub trait PingeeRig: Sized {
     fn run_until(&mut self, condition: &mut dyn FnMut() -> bool, most: Duration) -> bool;
 
     /// Does what the loop was woken for by now, and waits for nothing.
-    fn settle(&mut self);
+    fn run_pending(&mut self);
 }
 
 /// How often a callback ran.
@@ -90,7 +90,7 @@ pub fn b14_pings_merge<P: PingeeRig>() {
     let mut rig = P::new();
     let (pingee, calls) = counting(&mut rig);
     let (idle, never) = counting(&mut rig);
-    rig.settle();
+    rig.run_pending();
     assert_eq!(calls.get(), 0);
     let mut pings = 0;
     for burst in 1..50 {
@@ -100,7 +100,7 @@ pub fn b14_pings_merge<P: PingeeRig>() {
             pings += 1;
         }
         until(&mut rig, "a call after the last ping", || calls.get() > before);
-        rig.settle();
+        rig.run_pending();
         assert!(calls.get() <= pings, "{} calls for {pings} pings", calls.get());
     }
     assert_eq!(never.get(), 0);

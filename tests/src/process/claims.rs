@@ -7,7 +7,7 @@ use homing_core::{End, Event, Exit, ProtocolError};
 use homing_router::Worker;
 
 use super::role::DISCONNECTED;
-use super::{Honest, ProcessRig, Program, spawn};
+use super::{ProcessRig, Program, WellBehaved, spawn};
 use crate::event_loops::EventLoopRig;
 use crate::foreground::{App, Foreground};
 
@@ -35,7 +35,7 @@ fn give(worker: &Worker<App>, ticket: &homing_core::Ticket<u64>) {
 pub fn b19_a_wrong_claim_is_cut_off<R: ProcessRig, H: EventLoopRig>(program: Program) {
     for role in ["claim-wrong", "claim-other"] {
         let mut foreground = Foreground::<H>::started();
-        let mut honest = Honest::spawn::<R, H>(&foreground, program, 9);
+        let mut honest = WellBehaved::spawn::<R, H>(&foreground, program, 9);
         let record = |pipe| move |app: &mut App, event: Event<u64>| app.record(pipe, &event);
         let victim = claimant::<R, H>(&foreground, program, "claim-once", 2);
         // Its number is one less than that of the pipe whose ticket is given away.
@@ -65,7 +65,7 @@ pub fn b19_a_wrong_claim_is_cut_off<R: ProcessRig, H: EventLoopRig>(program: Pro
 /// second worker that presents it, while the first goes on.
 pub fn b19_a_ticket_is_good_once<R: ProcessRig, H: EventLoopRig>(program: Program) {
     let mut foreground = Foreground::<H>::started();
-    let mut honest = Honest::spawn::<R, H>(&foreground, program, 9);
+    let mut honest = WellBehaved::spawn::<R, H>(&foreground, program, 9);
     let twice = claimant::<R, H>(&foreground, program, "claim-twice", 0);
     let (ticket, _) = twice.pipe(|app: &mut App, event: Event<u64>| app.record(1, &event)).unwrap();
     give(&twice, &ticket);

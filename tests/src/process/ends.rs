@@ -7,9 +7,9 @@ use homing_core::{End, Event, Exit};
 use homing_router::{RouteError, SpawnError};
 
 use super::{ProcessRig, Program, spawn};
-use crate::census::Census;
 use crate::event_loops::EventLoopRig;
 use crate::foreground::{App, Foreground};
+use crate::resource_count::ResourceCount;
 
 /// A worker process that sends and stops: everything arrives, in order, and then its end.
 pub fn b13_a_worker_finishes<R: ProcessRig, H: EventLoopRig>(program: Program) {
@@ -162,10 +162,10 @@ pub fn b05_a_workers_mailbox_makes_it_wait<R: ProcessRig, H: EventLoopRig>(progr
 /// run one after another. Where there is no `/proc` it checks nothing.
 pub fn b20_nothing_is_left_of_workers<R: ProcessRig, H: EventLoopRig>(program: Program) {
     use_workers::<R, H>(program, true);
-    let Some(before) = Census::take() else { return };
+    let Some(before) = ResourceCount::take() else { return };
     for stops in [true, false, true] {
         use_workers::<R, H>(program, stops);
-        before.is_restored();
+        before.expect_restored();
     }
     // A router that goes on keeps nothing of workers that have ended.
     let mut foreground = Foreground::<H>::started();
@@ -175,7 +175,7 @@ pub fn b20_nothing_is_left_of_workers<R: ProcessRig, H: EventLoopRig>(program: P
         foreground.until("the exit", |_| worker.exit().is_some());
         foreground.until_links(0);
     }
-    let Some(before) = Census::take() else { return };
+    let Some(before) = ResourceCount::take() else { return };
     for round in 3..9 {
         let role = ["finish 10", "until-gone", "raw garbage"][round % 3];
         let (worker, _) = spawn::<R, H>(&foreground, program.command(role), round);
@@ -187,8 +187,8 @@ pub fn b20_nothing_is_left_of_workers<R: ProcessRig, H: EventLoopRig>(program: P
         foreground.until("the exit", |_| worker.exit().is_some());
         foreground.until_links(0);
     }
-    foreground.settle();
-    before.is_restored();
+    foreground.run_pending();
+    before.expect_restored();
 }
 
 fn use_workers<R: ProcessRig, H: EventLoopRig>(program: Program, stops: bool) {

@@ -8,7 +8,7 @@ use homing_core::{CloseReason, ConnectionId, End, Exit, Nonce, ProtocolError, Ti
 use homing_process::Inherited;
 
 use super::role::DISCONNECTED;
-use super::{Honest, ProcessRig, Program, spawn};
+use super::{ProcessRig, Program, WellBehaved, spawn};
 use crate::event_loops::EventLoopRig;
 use crate::foreground::Foreground;
 
@@ -107,7 +107,7 @@ pub fn b18_hostile_bytes_are_cut_off<R: ProcessRig, H: EventLoopRig>(program: Pr
         return;
     }
     let mut foreground = Foreground::<H>::started();
-    let mut honest = Honest::spawn::<R, H>(&foreground, program, 0);
+    let mut honest = WellBehaved::spawn::<R, H>(&foreground, program, 0);
     for (number, (case, expected)) in (1..).zip(CASES) {
         let command = program.command(&format!("raw {case}"));
         let (worker, _) = spawn::<R, H>(&foreground, command, number);
@@ -136,7 +136,7 @@ pub fn b18_half_a_message_is_never_delivered<R: ProcessRig, H: EventLoopRig>(pro
         return;
     }
     let mut foreground = Foreground::<H>::started();
-    let mut honest = Honest::spawn::<R, H>(&foreground, program, 0);
+    let mut honest = WellBehaved::spawn::<R, H>(&foreground, program, 0);
     for (number, case) in [(1, "half"), (2, "half-of-parts")] {
         let mut command = program.command(&format!("raw {case}"));
         command.stdin(Stdio::piped());

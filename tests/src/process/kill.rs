@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use homing_core::{End, Event, Exit, Overflow};
 
 use super::role::bulk;
-use super::{Honest, PROGRESS, ProcessRig, Program};
+use super::{PROGRESS, ProcessRig, Program, WellBehaved};
 use crate::background::DEADLINE;
 use crate::event_loops::EventLoopRig;
 use crate::foreground::{App, Foreground};
@@ -99,7 +99,7 @@ where
     M: serde::Serialize + serde::de::DeserializeOwned + 'static,
 {
     let mut foreground = Foreground::<H>::started();
-    let mut honest = Honest::spawn::<R, H>(&foreground, program, 0);
+    let mut honest = WellBehaved::spawn::<R, H>(&foreground, program, 0);
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     for round in 1..=rounds {
         let progress =

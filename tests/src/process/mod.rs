@@ -107,7 +107,7 @@ fn spawn<R: ProcessRig, H: EventLoopRig>(
 
 /// An honest worker, to see that others do it no harm: it sends a burst for each line that
 /// it reads.
-struct Honest {
+struct WellBehaved {
     _worker: Worker<App>,
     stdin: std::process::ChildStdin,
     number: usize,
@@ -117,7 +117,7 @@ struct Honest {
 /// The messages of one burst.
 const BURST: u64 = 100;
 
-impl Honest {
+impl WellBehaved {
     fn spawn<R: ProcessRig, H: EventLoopRig>(
         foreground: &Foreground<H>,
         program: Program,

@@ -145,7 +145,7 @@ pub fn b10_a_dropped_router_stops<T: TransportRig, H: EventLoopRig>() {
     }
     let dropped = std::rc::Rc::default();
     let home = H::new();
-    let router = Router::<App>::new(home.home());
+    let router = Router::<App>::new(home.binding());
     router.start().unwrap();
     let link = router.link(T::transport()).unwrap();
     let told = Told(std::rc::Rc::clone(&dropped));

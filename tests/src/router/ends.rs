@@ -43,7 +43,7 @@ pub fn b13_each_pipe_ends_once<T: TransportRig, H: EventLoopRig>() {
         foreground.try_join::<()>(worker).unwrap_err();
     }
     drop(closed);
-    foreground.settle();
+    foreground.run_pending();
     for round in 0..ROUNDS {
         let app = &foreground.app;
         let ends = [End::Finished, End::Panicked, End::Lost(None), End::Closed];

@@ -135,7 +135,7 @@ pub fn fairness_a_budget_is_kept<T: TransportRig, H: EventLoopRig>() {
         let _ = foreground.router.dispatch(&mut foreground.app);
         assert!(foreground.app.total() <= before + MOST);
         before = foreground.app.total();
-        foreground.settle();
+        foreground.run_pending();
         before = before.max(foreground.app.total());
     }
     for pipe in [0, 1] {

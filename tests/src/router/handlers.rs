@@ -123,7 +123,7 @@ pub fn b11_a_handler_stops_the_router<T: TransportRig, H: EventLoopRig>() {
     assert_eq!(foreground.app.end(0), Some(End::Closed));
     assert_eq!(foreground.router.state(), RouterState::Stopped);
     assert_eq!(foreground.router.dispatch(&mut foreground.app), Dispatched::Idle);
-    foreground.settle();
+    foreground.run_pending();
     assert_eq!(foreground.app.total(), 2);
     assert!(other.send(1).unwrap_err().is_disconnected());
 }

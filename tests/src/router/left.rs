@@ -2,9 +2,9 @@
 
 use homing_core::Overflow;
 
-use crate::census::Census;
 use crate::event_loops::EventLoopRig;
 use crate::foreground::{Foreground, open_with};
+use crate::resource_count::ResourceCount;
 use crate::rig::TransportRig;
 
 /// B10: a router that stops leaves no thread and no descriptor behind, whatever was on the
@@ -16,10 +16,10 @@ use crate::rig::TransportRig;
 /// Who fails it has a thread that sleeps on an interval, or keeps an end of a link alive.
 pub fn b10_nothing_is_left<T: TransportRig, H: EventLoopRig>() {
     use_it::<T, H>(true);
-    let Some(before) = Census::take() else { return };
+    let Some(before) = ResourceCount::take() else { return };
     for stops in [true, false] {
         use_it::<T, H>(stops);
-        before.is_restored();
+        before.expect_restored();
     }
 }
 

@@ -53,10 +53,10 @@ pub fn b12_unlinks_for_good<T: TransportRig, H: EventLoopRig>() {
     route(&mut foreground, |_| true, None).unwrap();
     assert_eq!(foreground.app.total(), 0);
     sender.send(2).unwrap();
-    foreground.settle();
+    foreground.run_pending();
     assert_eq!(foreground.router.dispatch(&mut foreground.app), Dispatched::Idle);
     sender.stop().unwrap();
-    foreground.settle();
+    foreground.run_pending();
     assert_eq!(foreground.app.total(), 0);
     route(&mut foreground, |app| app.end(0).is_some(), None).unwrap();
     assert_eq!(foreground.app.messages(0), [1, 2]);

@@ -101,6 +101,6 @@ pub fn b07_a_waiting_sender_learns_that_the_router_is_gone<T: TransportRig, H: E
     std::thread::sleep(std::time::Duration::from_millis(20));
     // The link holds a handle of the router, the foreground the last other one.
     drop(link);
-    foreground.router = Router::new(foreground.home.home());
+    foreground.router = Router::new(foreground.event_loop.binding());
     worker.join();
 }

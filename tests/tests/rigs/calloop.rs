@@ -9,7 +9,7 @@ use std::time::Duration;
 use calloop::EventLoop;
 use calloop::ping::{Ping, PingSource, make_ping};
 use homing::calloop::CalloopBinding;
-use homing_conformance::{EventLoopRig, Nudge};
+use homing_conformance::{EventLoopRig, WakeFn};
 use homing_router::{LoopBinding, Router};
 
 /// A loop is of the type of its data, which a rig learns with the first turn.
@@ -29,7 +29,7 @@ impl EventLoopRig for Calloop {
         }
     }
 
-    fn home(&self) -> LoopBinding {
+    fn binding(&self) -> LoopBinding {
         // A check that joins another router has dropped the one before.
         if self.event_loop.take().is_some() {
             let (ping, source) = make_ping().unwrap();
@@ -41,7 +41,7 @@ impl EventLoopRig for Calloop {
         joined
     }
 
-    fn nudge(&self) -> Nudge {
+    fn wake_fn(&self) -> WakeFn {
         let ping = self.nudge.borrow().0.clone();
         Arc::new(move || ping.ping())
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use homing::task::TaskDriver;
-use homing_conformance::{EventLoopRig, Nudge};
+use homing_conformance::{EventLoopRig, WakeFn};
 use homing_router::{LoopBinding, Router};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
@@ -26,7 +26,7 @@ impl Foreground {
         }
     }
 
-    fn nudge(&self) -> Nudge {
+    fn wake_fn(&self) -> WakeFn {
         let nudged = Arc::clone(&self.nudged);
         Arc::new(move || nudged.notify_one())
     }
@@ -62,12 +62,12 @@ impl EventLoopRig for Task {
         Self { foreground: Foreground::new(), home: TaskDriver::new() }
     }
 
-    fn home(&self) -> LoopBinding {
+    fn binding(&self) -> LoopBinding {
         LoopBinding::from(&self.home)
     }
 
-    fn nudge(&self) -> Nudge {
-        self.foreground.nudge()
+    fn wake_fn(&self) -> WakeFn {
+        self.foreground.wake_fn()
     }
 
     fn turn<C: 'static>(&mut self, router: &Router<C>, app: &mut C, most: Duration) {
@@ -105,12 +105,12 @@ pub mod descriptor {
             Self { fd, doorbells, foreground }
         }
 
-        fn home(&self) -> LoopBinding {
+        fn binding(&self) -> LoopBinding {
             LoopBinding::readiness(&self.doorbells)
         }
 
-        fn nudge(&self) -> Nudge {
-            self.foreground.nudge()
+        fn wake_fn(&self) -> WakeFn {
+            self.foreground.wake_fn()
         }
 
         fn turn<C: 'static>(&mut self, router: &Router<C>, app: &mut C, most: Duration) {

@@ -6,14 +6,14 @@ use crate::background::DEADLINE;
 
 /// Threads, descriptors and children of this process, and named shared memory of Homing's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Census {
+pub struct ResourceCount {
     threads: usize,
     descriptors: usize,
     children: usize,
     named: usize,
 }
 
-impl Census {
+impl ResourceCount {
     /// Counts. `None` where the system has no `/proc`.
     pub fn take() -> Option<Self> {
         let count = |path: &str| std::fs::read_dir(path).map(Iterator::count).ok();
@@ -28,10 +28,10 @@ impl Census {
 
     /// Waits until there is no more than there was. A thread that was joined may still be
     /// seen for a moment.
-    pub fn is_restored(&self) {
+    pub fn expect_restored(&self) {
         let start = Instant::now();
         loop {
-            let now = Census::take().expect("there was a /proc before");
+            let now = ResourceCount::take().expect("there was a /proc before");
             let fine = now.threads <= self.threads
                 && now.descriptors <= self.descriptors
                 && now.children <= self.children
