@@ -5,13 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
+use crate::deadline::{chosen, deadline, with_deadline};
 use crate::event_loops::WakeFn;
-
-/// After this time a check takes a wait for one without end. Nothing is expected to take
-/// anywhere near as long.
-pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Work that runs on a thread of its own.
 pub struct Background<T> {
@@ -33,10 +29,15 @@ pub(crate) fn background_with<T: Send + 'static>(
     let (send, result) = mpsc::channel();
     let done = Arc::new(AtomicBool::new(false));
     let at_last = AtLast(Arc::clone(&done), nudge);
+    let chosen = chosen();
     let thread = thread::spawn(move || {
         let _at_last = at_last;
-        // Whoever waited has given up if it is not there.
-        let _ = send.send(work());
+        let result = match chosen {
+            Some(deadline) => with_deadline(deadline, work),
+            None => work(),
+        };
+        // It fails when the waiting side has given up.
+        let _ = send.send(result);
     });
     Background { result, done, thread }
 }
@@ -71,7 +72,7 @@ impl<T> Background<T> {
     ///
     /// What it panicked with.
     pub fn try_join(self) -> thread::Result<T> {
-        match self.result.recv_timeout(DEADLINE) {
+        match self.result.recv_timeout(deadline()) {
             Ok(result) => self.thread.join().map(|()| result),
             Err(RecvTimeoutError::Disconnected) => {
                 let panic = self.thread.join().expect_err("it ended without a result");

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use homing_core::{End, Event, Overflow};
 use homing_router::{Link, PipeId, Router};
 
-use crate::background::{Background, DEADLINE, background_with};
+use crate::background::{Background, background_with};
+use crate::deadline::deadline;
 use crate::event_loops::EventLoopRig;
 use crate::rig::{SenderOf, TransportRig};
 
@@ -121,9 +122,9 @@ impl<H: EventLoopRig> Foreground<H> {
     pub fn until(&mut self, what: &str, mut condition: impl FnMut(&App) -> bool) {
         let start = Instant::now();
         while !condition(&self.app) {
-            self.turn(DEADLINE.saturating_sub(start.elapsed()));
+            self.turn(deadline().saturating_sub(start.elapsed()));
             // Also when the condition holds by now: nobody has woken the loop for it.
-            assert!(start.elapsed() < DEADLINE, "waited in vain: {what}. {self:?}");
+            assert!(start.elapsed() < deadline(), "waited in vain: {what}. {self:?}");
         }
     }
 

@@ -116,7 +116,7 @@
 //! # What the checks rely on
 //!
 //! Nothing is timed. A check waits for what is to happen, asleep, and gives up after
-//! [`DEADLINE`], which is far longer than anything takes. So a wake-up that is lost is a test
+//! [`deadline()`], which is far longer than anything takes. So a wake-up that is lost is a test
 //! that hangs for that long. Checks may run side by side, on a busy machine.
 //!
 //! # Which behaviour is checked where
@@ -135,6 +135,7 @@
 )]
 
 mod background;
+mod deadline;
 mod event_loops;
 pub mod foreground;
 pub mod pingee;
@@ -147,7 +148,8 @@ pub mod sender;
 mod suite;
 mod warnings;
 
-pub use background::{Background, DEADLINE, background};
+pub use background::{Background, background};
+pub use deadline::{deadline, with_deadline};
 pub use event_loops::{EventLoopRig, Pinged, WakeFn, Watched};
 pub use pingee::PingeeRig;
 #[cfg(unix)]

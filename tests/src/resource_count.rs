@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::background::DEADLINE;
+use crate::deadline::deadline;
 
 /// Threads, descriptors and children of this process, and named shared memory of Homing's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl ResourceCount {
             if fine {
                 return;
             }
-            assert!(start.elapsed() < DEADLINE, "left behind: {now:?} instead of {self:?}");
+            assert!(start.elapsed() < deadline(), "left behind: {now:?} instead of {self:?}");
             std::thread::sleep(Duration::from_millis(5));
         }
     }

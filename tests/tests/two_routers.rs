@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use homing::pipe::{Pipe, PipeOutlet};
 use homing::std_loop::EventLoop;
 use homing::{Event, Router, Sender};
-use homing_conformance::DEADLINE;
+use homing_conformance::deadline;
 
 type Heard = Vec<u32>;
 
@@ -23,9 +23,9 @@ fn pipe(router: &Router<Heard>) -> Sender<u32, PipeOutlet> {
 /// Turns the loop with `router` until it has heard `count` messages. A turn that was owed and
 /// sleeps instead ends the test at its deadline.
 fn hear(event_loop: &mut EventLoop, router: &Router<Heard>, heard: &mut Heard, count: usize) {
-    let end = Instant::now() + DEADLINE;
+    let end = Instant::now() + deadline();
     while heard.len() < count {
-        event_loop.turn(router, heard, Some(DEADLINE)).unwrap();
+        event_loop.turn(router, heard, Some(deadline())).unwrap();
         assert!(Instant::now() < end, "a wake-up was lost");
     }
 }
@@ -64,7 +64,7 @@ fn what_one_finds_while_it_is_driven_by_hand_reaches_the_other() {
     let (mut heard_one, mut heard_two) = (Vec::new(), Vec::new());
     to_two.send(2).unwrap();
     to_one.send(1).unwrap();
-    one.route_until(&mut heard_one, |heard| !heard.is_empty(), Some(DEADLINE)).unwrap();
+    one.route_until(&mut heard_one, |heard| !heard.is_empty(), Some(deadline())).unwrap();
     // And one that waited for nothing.
     let _ = one.route_until(&mut heard_one, |_| false, Some(Duration::from_millis(10)));
     hear(&mut event_loop, &two, &mut heard_two, 1);

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use homing::winit_031::{self as homing_winit, WinitRouter};
 use homing::{Budget, Event, FnPinger, LoopBinding, Pingee, Pinger as _, Router, from_fn};
-use homing_conformance::{DEADLINE, EventLoopRig, PingeeRig, WakeFn};
+use homing_conformance::{EventLoopRig, PingeeRig, WakeFn, deadline};
 use winit_031::application::ApplicationHandler;
 use winit_031::event::WindowEvent;
 use winit_031::event_loop::pump_events::EventLoopExtPumpEvents as _;
@@ -220,10 +220,10 @@ fn is_drawn_during_a_flood() {
     router.start().unwrap();
     let flood = Flood::start(&router, Drawn::hear);
     let mut app = Drawn { homing, window: None, heard: 0, draws: Vec::new() };
-    let end = Instant::now() + DEADLINE;
+    let end = Instant::now() + deadline();
     while app.draws.len() < 300 || app.draws.first() == app.draws.last() {
         assert!(Instant::now() < end, "{:?} of {}", app.draws, app.heard);
-        pump(DEADLINE, &mut app);
+        pump(deadline(), &mut app);
     }
     router.stop(&mut app).unwrap();
     flood.stop();
@@ -251,7 +251,7 @@ fn that_is_gone_is_not_woken() {
     .join()
     .unwrap();
     let all_ended = |_: &mut Vec<u64>| router.open_pipes() == 0;
-    router.route_until(&mut heard, all_ended, Some(DEADLINE)).unwrap();
+    router.route_until(&mut heard, all_ended, Some(deadline())).unwrap();
     assert_eq!(heard, [7]);
     router.stop(&mut heard).unwrap();
 }

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use homing_core::{Pingee, Pinger as _};
 
-use crate::background::{DEADLINE, background};
+use crate::background::background;
+use crate::deadline::deadline;
 
 pub use gone::*;
 pub use lost::*;
@@ -49,9 +50,9 @@ fn counting<P: PingeeRig>(rig: &mut P) -> (P::Pingee, Calls) {
 
 fn until<P: PingeeRig>(rig: &mut P, what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
-    let held = rig.run_until(&mut condition, DEADLINE);
+    let held = rig.run_until(&mut condition, deadline());
     // A loop that looked when its time was over was not woken.
-    assert!(held && start.elapsed() < DEADLINE, "waited in vain: {what}");
+    assert!(held && start.elapsed() < deadline(), "waited in vain: {what}");
 }
 
 /// B14: a ping from another thread makes the callback run, on the loop's thread.

@@ -9,7 +9,7 @@ use homing_core::{End, Event, Exit, Overflow};
 
 use super::role::bulk;
 use super::{PROGRESS, ProcessRig, Program, WellBehaved};
-use crate::background::DEADLINE;
+use crate::deadline::deadline;
 use crate::event_loops::EventLoopRig;
 use crate::foreground::{App, Foreground};
 
@@ -43,7 +43,7 @@ impl Progress {
         loop {
             pause();
             let now = self.read();
-            if (now > 0 && now == before) || start.elapsed() > DEADLINE {
+            if (now > 0 && now == before) || start.elapsed() > deadline() {
                 return;
             }
             before = now;

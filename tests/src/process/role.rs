@@ -7,7 +7,8 @@ use std::time::Duration;
 use homing_core::{Nonce, Ticket};
 
 use super::{BURST, PROGRESS, ProcessRig, Program, ROLE, TEST, hostile, spawn};
-use crate::background::{DEADLINE, panic_quietly};
+use crate::background::panic_quietly;
+use crate::deadline::deadline;
 use crate::event_loops::Watched;
 use crate::foreground::Foreground;
 
@@ -28,7 +29,7 @@ pub fn play<R: ProcessRig>() {
     let Ok(role) = std::env::var(ROLE) else { return };
     // Nothing is left behind by a check that failed.
     std::thread::spawn(|| {
-        std::thread::sleep(2 * DEADLINE);
+        std::thread::sleep(2 * deadline());
         std::process::exit(99);
     });
     let (role, argument) = role.split_once(' ').unwrap_or((&role, "0"));
@@ -214,7 +215,7 @@ fn foreground<R: ProcessRig>(kind: &str) {
     match kind {
         // Its worker sends all the time.
         "runs" => loop {
-            foreground.turn(DEADLINE);
+            foreground.turn(deadline());
             foreground.app = Default::default();
         },
         // Its worker waits for room.

@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use homing_core::{End, Event, RouterState};
 use homing_router::{Dispatched, PipeId, RouteError};
 
-use crate::background::{DEADLINE, panic_quietly};
+use crate::background::panic_quietly;
+use crate::deadline::deadline;
 use crate::event_loops::EventLoopRig;
 use crate::foreground::{App, Foreground, open, record};
 use crate::rig::TransportRig;
@@ -200,7 +201,7 @@ pub fn b11_a_handler_cannot_dispatch<T: TransportRig, H: EventLoopRig>() {
     let (mut sender, _) = link
         .pipe(move |app: &mut App, event: Event<u64>| {
             assert_eq!(router.dispatch(app), Dispatched::Again);
-            let nested = router.route_until(app, |_| true, Some(DEADLINE));
+            let nested = router.route_until(app, |_| true, Some(deadline()));
             assert!(matches!(nested, Err(RouteError::Nested)));
             app.record(0, &event);
         })

@@ -7,7 +7,7 @@ use std::time::Duration;
 use homing_core::{End, Event, Overflow, RouterState};
 use homing_router::{Dispatched, RouteError};
 
-use crate::background::DEADLINE;
+use crate::deadline::deadline;
 use crate::event_loops::EventLoopRig;
 use crate::foreground::{App, Foreground, open, record};
 use crate::rig::TransportRig;
@@ -23,7 +23,7 @@ fn route<H: EventLoopRig>(
 /// B12: a router is driven until a condition holds, and is looked at after each message: no
 /// message after it is routed.
 pub fn b12_routes_until_the_condition_holds<T: TransportRig, H: EventLoopRig>() {
-    for timeout in [None, Some(DEADLINE)] {
+    for timeout in [None, Some(deadline())] {
         let mut foreground = Foreground::<H>::started();
         let link = foreground.small_link::<T>();
         let mut sender = open::<T>(&link, 0);
@@ -94,7 +94,7 @@ pub fn b12_a_timeout_is_an_error<T: TransportRig, H: EventLoopRig>() {
         assert!(matches!(error, RouteError::TimedOut), "{error:?}");
     }
     let worker = foreground.spawn(move || sender.send(1).unwrap());
-    route(&mut foreground, |app| app.end(0).is_some(), Some(DEADLINE)).unwrap();
+    route(&mut foreground, |app| app.end(0).is_some(), Some(deadline())).unwrap();
     assert_eq!(foreground.app.messages(0), [1]);
     worker.join();
 }
@@ -204,7 +204,7 @@ pub fn b12_wakes_for_each_message<T: TransportRig, H: EventLoopRig>() {
     for message in 0..500 {
         go.send(message).unwrap();
         let arrived = |app: &mut App| app.count(0) as u64 > message;
-        route(&mut foreground, arrived, Some(DEADLINE)).unwrap();
+        route(&mut foreground, arrived, Some(deadline())).unwrap();
     }
     assert!(!given_up.load(Ordering::Relaxed));
     drop(go);
