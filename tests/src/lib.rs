@@ -135,9 +135,11 @@
 )]
 
 mod background;
+pub mod checks;
 mod deadline;
 mod event_loops;
 pub mod foreground;
+pub mod inlet;
 pub mod pingee;
 #[cfg(unix)]
 pub mod process;
@@ -149,8 +151,10 @@ mod suite;
 mod warnings;
 
 pub use background::{Background, background};
+pub use checks::Check;
 pub use deadline::{deadline, with_deadline};
 pub use event_loops::{EventLoopRig, Pinged, WakeFn, Watched};
+pub use inlet::InletRig;
 pub use pingee::PingeeRig;
 #[cfg(unix)]
 pub use process::ProcessRig;

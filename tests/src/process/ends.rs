@@ -159,10 +159,10 @@ pub fn b05_a_workers_mailbox_makes_it_wait<R: ProcessRig, H: EventLoopRig>(progr
 /// descriptor, no thread, and nothing that has a name.
 ///
 /// It counts what the whole process has, so it needs a test binary for itself, where checks
-/// run one after another. Where there is no `/proc` it checks nothing.
+/// run one after another. It needs a `/proc`.
 pub fn b20_nothing_is_left_of_workers<R: ProcessRig, H: EventLoopRig>(program: Program) {
     use_workers::<R, H>(program, true);
-    let Some(before) = ResourceCount::take() else { return };
+    let before = ResourceCount::take().expect("this check counts in /proc");
     for stops in [true, false, true] {
         use_workers::<R, H>(program, stops);
         before.expect_restored();
@@ -175,7 +175,7 @@ pub fn b20_nothing_is_left_of_workers<R: ProcessRig, H: EventLoopRig>(program: P
         foreground.until("the exit", |_| worker.exit().is_some());
         foreground.until_links(0);
     }
-    let Some(before) = ResourceCount::take() else { return };
+    let before = ResourceCount::take().expect("this check counts in /proc");
     for round in 3..9 {
         let role = ["finish 10", "until-gone", "raw garbage"][round % 3];
         let (worker, _) = spawn::<R, H>(&foreground, program.command(role), round);

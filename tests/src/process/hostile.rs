@@ -3,12 +3,12 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
-use homing_core::frame::{Head, PrefixedHead};
+use homing_core::frame::{Head, MAX_BODY, MAX_HEAD, MAX_PREFIX, prefix};
 use homing_core::{CloseReason, ConnectionId, End, Exit, Nonce, ProtocolError, Ticket};
 use homing_process::Inherited;
 
 use super::role::DISCONNECTED;
-use super::{ProcessRig, Program, WellBehaved, spawn};
+use super::{ProcessRig, Program, WellBehaved, Wire, spawn};
 use crate::event_loops::EventLoopRig;
 use crate::foreground::Foreground;
 
@@ -31,69 +31,106 @@ const CASES: [(&str, fn(ProtocolError) -> bool); 15] = [
     ("missed-nobodys", |violation| violation == ProtocolError::NotYours),
 ];
 
-fn frame(head: Head, body: &[u8]) -> Vec<u8> {
-    let mut buffer = PrefixedHead::new();
-    let mut bytes = head.encode_prefixed(body.len(), &mut buffer).to_vec();
-    bytes.extend_from_slice(body);
-    bytes
+/// Cases that are about the length prefixes of a stream.
+const STREAM_ONLY: [&str; 2] = ["long-length", "half"];
+
+/// The cases that can be written to such a link.
+fn cases(wire: Wire) -> impl Iterator<Item = (&'static str, fn(ProtocolError) -> bool)> {
+    expect_writable(wire);
+    CASES.into_iter().filter(move |(case, _)| can_be_written(case, wire))
 }
 
-/// The bytes of a case, and whether the worker then waits instead of writing on.
-fn bytes(case: &str, ticket: &Ticket<u64>) -> (Vec<u8>, bool) {
+/// No check reports success that did not run.
+fn expect_writable(wire: Wire) {
+    assert_ne!(wire, Wire::Opaque, "the suite cannot write to such links: except this check");
+}
+
+fn can_be_written(case: &str, wire: Wire) -> bool {
+    wire == Wire::Stream || !STREAM_ONLY.contains(&case)
+}
+
+/// What is written at once: on a link of datagrams, one of them.
+struct Piece {
+    bytes: Vec<u8>,
+    /// Whether a stream has a length prefix before it.
+    is_frame: bool,
+}
+
+impl Piece {
+    fn on(self, wire: Wire) -> Vec<u8> {
+        if !self.is_frame || wire != Wire::Stream {
+            return self.bytes;
+        }
+        let mut buffer = [0; MAX_PREFIX];
+        [prefix(self.bytes.len(), &mut buffer), &self.bytes].concat()
+    }
+}
+
+fn frame(head: Head, body: &[u8]) -> Piece {
+    let bytes = [head.encode(&mut [0; MAX_HEAD]), body].concat();
+    Piece { bytes, is_frame: true }
+}
+
+fn raw(bytes: Vec<u8>) -> Piece {
+    Piece { bytes, is_frame: false }
+}
+
+/// What a worker writes in a case, and whether it then waits instead of writing on.
+fn pieces(case: &str, ticket: &Ticket<u64>) -> (Vec<Piece>, bool) {
     let (connection, nonce) = (ticket.connection(), ticket.nonce());
     let hello = || frame(Head::HELLO, &[]);
-    let opened = || [hello(), frame(Head::Start { connection, nonce }, &[])].concat();
+    let start = || frame(Head::Start { connection, nonce }, &[]);
+    let opened = |piece: Piece| vec![hello(), start(), piece];
     let message = |body: &[u8]| frame(Head::Message { connection }, body);
+    let stop = || frame(Head::Stop { connection, reason: CloseReason::Stopped }, &[]);
     let nobodys = ConnectionId::from_parts(1 << 30, 0);
-    let bytes = match case {
-        "garbage" => (0..4096_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect(),
-        "zeros" => vec![0; 4096],
-        "no-hello" => frame(Head::Start { connection, nonce: Nonce::new(0) }, &[]),
-        "two-hellos" => [hello(), hello()].concat(),
-        "version" => frame(Head::Hello { magic: Head::MAGIC, version: 9 }, &[]),
+    let pieces = match case {
+        "garbage" => {
+            vec![raw((0..4096_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect())]
+        }
+        "zeros" => vec![raw(vec![0; 4096])],
+        "no-hello" => vec![frame(Head::Start { connection, nonce: Nonce::new(0) }, &[])],
+        "two-hellos" => vec![hello(), hello()],
+        "version" => vec![frame(Head::Hello { magic: Head::MAGIC, version: 9 }, &[])],
         // 2 to the power of 60, as a varint.
-        "long-length" => [hello(), [&[0x80; 8][..], &[0x10]].concat()].concat(),
-        "large-frame" => [hello(), vec![0xff, 0xff, 0x7f]].concat(),
-        "large-message" => {
-            [opened(), frame(Head::First { connection, total: u32::MAX }, &[1])].concat()
-        }
-        "no-tag" => [opened(), vec![1, 0x7f]].concat(),
-        "undecodable" => [opened(), message(&[0xff; 11])].concat(),
-        "more-than-one" => [opened(), message(&[1, 2])].concat(),
-        "nobodys-pipe" => [opened(), frame(Head::Message { connection: nobodys }, &[1])].concat(),
-        "part-of-nothing" => [opened(), frame(Head::Part { connection }, &[1])].concat(),
-        "started-twice" => [opened(), frame(Head::Start { connection, nonce }, &[])].concat(),
-        "missed-nobodys" => {
-            [opened(), frame(Head::Missed { connection: nobodys, count: 1 }, &[])].concat()
-        }
+        "long-length" => vec![hello(), raw([&[0x80; 8][..], &[0x10]].concat())],
+        "large-frame" => opened(message(&vec![0; MAX_BODY + 1])),
+        "large-message" => opened(frame(Head::First { connection, total: u32::MAX }, &[1])),
+        "no-tag" => opened(Piece { bytes: vec![0x7f], is_frame: true }),
+        "undecodable" => opened(message(&[0xff; 11])),
+        "more-than-one" => opened(message(&[1, 2])),
+        "nobodys-pipe" => opened(frame(Head::Message { connection: nobodys }, &[1])),
+        "part-of-nothing" => opened(frame(Head::Part { connection }, &[1])),
+        "started-twice" => opened(start()),
+        "missed-nobodys" => opened(frame(Head::Missed { connection: nobodys, count: 1 }, &[])),
         "half" => {
-            let whole = message(&[200, 1]);
-            [opened(), message(&[1]), whole[..whole.len() - 1].to_vec()].concat()
+            let mut whole = message(&[200, 1]).on(Wire::Stream);
+            whole.pop();
+            vec![hello(), start(), message(&[1]), raw(whole)]
         }
         "half-of-parts" => {
             let first = frame(Head::First { connection, total: 10_000_000 }, &[0; 1000]);
-            [opened(), message(&[1]), first].concat()
+            vec![hello(), start(), message(&[1]), first]
         }
-        "after-stop" => {
-            let stop = frame(Head::Stop { connection, reason: CloseReason::Stopped }, &[]);
-            [opened(), message(&[1]), stop.clone(), message(&[2]), stop].concat()
-        }
+        "after-stop" => vec![hello(), start(), message(&[1]), stop(), message(&[2]), stop()],
         other => panic!("no such case: {other}"),
     };
-    (bytes, matches!(case, "half" | "half-of-parts" | "after-stop"))
+    (pieces, matches!(case, "half" | "half-of-parts" | "after-stop"))
 }
 
-/// In the worker: writes the bytes of a case past its transport's worker end.
-pub(super) fn write(case: &str) {
+/// In the worker: writes a case past its transport's worker end.
+pub(super) fn write(case: &str, wire: Wire) {
     let Inherited { handles, ticket, .. } = Inherited::take().expect("a link");
     let mut out: std::fs::File = handles.into_iter().next().expect("a handle").into();
-    let (bytes, waits) = bytes(case, &ticket.parse().expect("a ticket"));
-    if out.write_all(&bytes).is_ok() && waits {
+    let (pieces, waits) = pieces(case, &ticket.parse().expect("a ticket"));
+    let mut pieces = pieces.into_iter().map(|piece| piece.on(wire));
+    let is_written = pieces.all(|piece| out.write_all(&piece).is_ok());
+    if is_written && waits {
         // Until it is told to go, with the link open.
         let _ = std::io::stdin().read_line(&mut String::new());
         return;
     }
-    // Whatever follows, somebody must say that nobody listens.
+    // Until the foreground has closed its end.
     while out.write_all(&[0; 4096]).is_ok() {}
     std::process::exit(DISCONNECTED);
 }
@@ -103,12 +140,10 @@ pub(super) fn write(case: &str) {
 ///
 /// Who fails it trusts a length, or a peer.
 pub fn b18_hostile_bytes_are_cut_off<R: ProcessRig, H: EventLoopRig>(program: Program) {
-    if !R::STREAM {
-        return;
-    }
+    let cases: Vec<_> = cases(R::WIRE).collect();
     let mut foreground = Foreground::<H>::started();
     let mut honest = WellBehaved::spawn::<R, H>(&foreground, program, 0);
-    for (number, (case, expected)) in (1..).zip(CASES) {
+    for (number, (case, expected)) in (1..).zip(cases.iter().copied()) {
         let command = program.command(&format!("raw {case}"));
         let (worker, _) = spawn::<R, H>(&foreground, command, number);
         honest.ask();
@@ -123,7 +158,7 @@ pub fn b18_hostile_bytes_are_cut_off<R: ProcessRig, H: EventLoopRig>(program: Pr
         assert!(!worker.is_open());
         honest.check(&mut foreground);
     }
-    assert_eq!(foreground.router.counters().refused_links, CASES.len() as u64);
+    assert_eq!(foreground.router.counters().refused_links, cases.len() as u64);
 }
 
 /// B17, B18: half a message, and then nothing: it is never delivered, and keeps nobody
@@ -132,12 +167,11 @@ pub fn b18_hostile_bytes_are_cut_off<R: ProcessRig, H: EventLoopRig>(program: Pr
 ///
 /// Who fails it waits in a read on the foreground's thread.
 pub fn b18_half_a_message_is_never_delivered<R: ProcessRig, H: EventLoopRig>(program: Program) {
-    if !R::STREAM {
-        return;
-    }
+    expect_writable(R::WIRE);
     let mut foreground = Foreground::<H>::started();
     let mut honest = WellBehaved::spawn::<R, H>(&foreground, program, 0);
-    for (number, case) in [(1, "half"), (2, "half-of-parts")] {
+    let halves = [(1, "half"), (2, "half-of-parts")].into_iter();
+    for (number, case) in halves.filter(|(_, case)| can_be_written(case, R::WIRE)) {
         let mut command = program.command(&format!("raw {case}"));
         command.stdin(Stdio::piped());
         let (worker, _) = spawn::<R, H>(&foreground, command, number);
@@ -153,9 +187,7 @@ pub fn b18_half_a_message_is_never_delivered<R: ProcessRig, H: EventLoopRig>(pro
 
 /// B13, B18: what follows a sender's end reaches nobody, and a second end is none.
 pub fn b18_nothing_follows_an_end<R: ProcessRig, H: EventLoopRig>(program: Program) {
-    if !R::STREAM {
-        return;
-    }
+    expect_writable(R::WIRE);
     let mut foreground = Foreground::<H>::started();
     let mut command = program.command("raw after-stop");
     command.stdin(Stdio::piped());

@@ -9,6 +9,7 @@ mod ends;
 mod gone;
 mod hostile;
 mod kill;
+mod overflow;
 mod pool;
 mod role;
 
@@ -24,6 +25,7 @@ pub use ends::*;
 pub use gone::*;
 pub use hostile::*;
 pub use kill::*;
+pub use overflow::*;
 pub use pool::*;
 pub use role::play;
 
@@ -39,9 +41,8 @@ pub trait ProcessRig: 'static {
     /// The worker's end of a pipe.
     type Outlet<M: Serialize + Send + 'static>: Outlet<M> + Send + 'static;
 
-    /// Whether what a worker writes is a stream of frames, as `homing_core::frame` describes
-    /// it, that goes to the first handle that it inherits.
-    const STREAM: bool;
+    /// What goes over the first handle that a worker inherits.
+    const WIRE: Wire;
 
     /// A transport as applications get it if they choose nothing.
     fn transport() -> Self::Transport;
@@ -51,6 +52,19 @@ pub trait ProcessRig: 'static {
 
     /// In a worker: the sender that a ticket is for.
     fn sender<M: Serialize + Send + 'static>(ticket: Ticket<M>) -> Sender<M, Self::Outlet<M>>;
+}
+
+/// What a worker's link carries, as far as the suite can write it past the transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Wire {
+    /// A stream of frames with length prefixes, as `homing_core::frame` describes it.
+    Stream,
+    /// Datagrams, each of which is one such frame without its prefix.
+    Datagrams,
+    /// Something else. The checks of hostile bytes cannot be run: such a rig excepts them, and
+    /// has checks of its own.
+    Opaque,
 }
 
 /// Says to a process what it is to do.

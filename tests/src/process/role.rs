@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use homing_core::{Nonce, Ticket};
 
-use super::{BURST, PROGRESS, ProcessRig, Program, ROLE, TEST, hostile, spawn};
+use super::{BURST, PROGRESS, ProcessRig, Program, ROLE, TEST, hostile, overflow, spawn};
 use crate::background::panic_quietly;
 use crate::deadline::deadline;
 use crate::event_loops::Watched;
@@ -87,7 +87,8 @@ pub fn play<R: ProcessRig>() {
         "claim-twice" => {
             claim::<R>(|ticket| vec![Ticket::new(ticket.connection(), ticket.nonce()), ticket])
         }
-        "raw" => hostile::write(argument),
+        "overfill" => overflow::overfill::<R>(),
+        "raw" => hostile::write(argument, R::WIRE),
         "until-gone" => until_gone::<R>(),
         "foreground" => foreground::<R>(argument),
         other => panic!("no such role: {other}"),

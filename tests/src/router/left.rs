@@ -11,12 +11,12 @@ use crate::rig::TransportRig;
 /// way: with open pipes of every policy, and with workers that wait for room.
 ///
 /// It counts what the whole process has, so it needs a test binary for itself, where checks
-/// run one after another. Where there is no `/proc` it checks nothing.
+/// run one after another. It needs a `/proc`.
 ///
 /// Who fails it has a thread that sleeps on an interval, or keeps an end of a link alive.
 pub fn b10_nothing_is_left<T: TransportRig, H: EventLoopRig>() {
     use_it::<T, H>(true);
-    let Some(before) = ResourceCount::take() else { return };
+    let before = ResourceCount::take().expect("this check counts in /proc");
     for stops in [true, false] {
         use_it::<T, H>(stops);
         before.expect_restored();

@@ -9,6 +9,7 @@
 pub mod calloop;
 #[cfg(unix)]
 pub mod serial;
+pub mod statics;
 pub mod tokio;
 
 use std::ops::RangeInclusive;
@@ -19,7 +20,9 @@ use homing::pipe::{Pipe, PipeFactory};
 use homing::shm::{Shm, ShmFactory};
 use homing::worker::{self, WorkerOutlet};
 use homing::{Sender, Ticket};
-use homing_conformance::{ProcessRig, TransportRig};
+use homing_conformance::TransportRig;
+#[cfg(unix)]
+use homing_conformance::process::{ProcessRig, Wire};
 use serde::Serialize;
 
 /// The channel, between threads.
@@ -74,7 +77,7 @@ impl ProcessRig for Pipes {
     type Transport = Pipe;
     type Outlet<M: Serialize + Send + 'static> = WorkerOutlet;
 
-    const STREAM: bool = true;
+    const WIRE: Wire = Wire::Stream;
 
     fn transport() -> Pipe {
         Pipe::new()
@@ -120,7 +123,7 @@ impl ProcessRig for SharedMemory {
     type Transport = Shm;
     type Outlet<M: Serialize + Send + 'static> = WorkerOutlet;
 
-    const STREAM: bool = false;
+    const WIRE: Wire = Wire::Opaque;
 
     fn transport() -> Shm {
         Shm::new()

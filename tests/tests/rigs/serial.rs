@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use embedded_io_adapters::std::FromStd;
 use homing::serial::{Heard, Serial, SerialFactory, SerialInlet};
-use homing::{LinkWaker, Sender, Ticket};
+use homing::{Pinger, Sender, Ticket};
 use homing_conformance::TransportRig;
 use homing_conformance::homing_core::{
     Authorization, Decode, MakeSender, NewLink, Nonce, Payload, Postcard, Transport, Undecodable,
@@ -31,13 +31,13 @@ impl Chips {
 
 pub struct ChipFactory(SerialFactory, Arc<Chip>);
 
-impl Transport<LinkWaker> for Chips {
+impl<P: Pinger + Send + Sync + 'static> Transport<P> for Chips {
     type Factory = ChipFactory;
     type Inlet = SerialInlet;
     type Doorbell = Doorbell;
     type Error = io::Error;
 
-    fn link(&mut self, bell: LinkWaker) -> io::Result<NewLink<ChipFactory, SerialInlet, Doorbell>> {
+    fn link(&mut self, bell: P) -> io::Result<NewLink<ChipFactory, SerialInlet, Doorbell>> {
         let NewLink { factory, inlet, doorbell } = self.0.link(bell)?;
         Ok(NewLink { factory: ChipFactory(factory, Arc::clone(&self.1)), inlet, doorbell })
     }

@@ -9,15 +9,32 @@ use std::thread::{self, JoinHandle};
 
 use homing::channel::{Channel, ChannelFactory};
 use homing::{Event, Link};
+use homing_conformance::Check;
 use libtest_mimic::{Arguments, Trial};
 
 /// The checks of this binary.
 #[derive(Default)]
-pub struct Checks(Vec<(String, fn())>);
+pub struct Checks(Vec<Trial>);
 
 impl Checks {
-    pub fn add(&mut self, group: &str, checks: &[(&str, fn())]) {
-        self.0.extend(checks.iter().map(|(name, check)| (format!("{group}::{name}"), *check)));
+    /// Adds the checks of a suite.
+    pub fn add(&mut self, group: &str, checks: Vec<Check>) {
+        for check in checks {
+            self.trial(&format!("{group}::{}", check.name), check.run, check.excepted);
+        }
+    }
+
+    /// Adds one check that is in no suite.
+    pub fn add_one(&mut self, name: &str, run: fn()) {
+        self.trial(name, run, false);
+    }
+
+    fn trial(&mut self, name: &str, run: fn(), ignored: bool) {
+        let run = move || {
+            run();
+            Ok(())
+        };
+        self.0.push(Trial::test(name, run).with_ignored_flag(ignored));
     }
 
     /// Runs them in order, on this thread. Without an event loop they are skipped, unless the
@@ -32,14 +49,11 @@ impl Checks {
         }
         let mut arguments = Arguments::from_args();
         arguments.test_threads = Some(1);
-        let trial = |(name, check): (String, fn())| {
-            let run = move || {
-                check();
-                Ok(())
-            };
-            Trial::test(name, run).with_ignored_flag(skipped)
-        };
-        libtest_mimic::run(&arguments, self.0.into_iter().map(trial).collect()).exit_code()
+        let mut trials = self.0;
+        if skipped {
+            trials = trials.into_iter().map(|trial| trial.with_ignored_flag(true)).collect();
+        }
+        libtest_mimic::run(&arguments, trials).exit_code()
     }
 }
 
