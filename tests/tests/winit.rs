@@ -23,7 +23,7 @@ use crate::windows::{Checks, Flood};
 
 fn main() -> ExitCode {
     let mut checks = Checks::default();
-    checks.add("pingee", homing_conformance::pingee_checks!(Pingees));
+    checks.add("winit", homing_conformance::pingee_checks!(Pingees));
     checks.add(
         "channel",
         homing_conformance::event_loop_checks!(
