@@ -179,7 +179,7 @@ impl<R: InletRig> PolledLink<R> {
             Some(doorbells) => {
                 // What was moved by the look that found nothing has pinged already.
                 if !self.waker.take(Duration::ZERO) {
-                    doorbells.waker().made_room();
+                    doorbells.waker().notify_capacity();
                     doorbells.wait(Some(most)).expect("the doorbells can be waited for");
                 }
             }
@@ -235,5 +235,5 @@ fn connection(pipe: u32) -> ConnectionId {
 
 /// The nonce of that pipe's ticket.
 pub(super) fn nonce(pipe: u32) -> Nonce {
-    Nonce::new(0x5eed_0000 + u64::from(pipe))
+    Nonce::new(0x5eed_0000 + u128::from(pipe))
 }
