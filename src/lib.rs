@@ -15,6 +15,7 @@ pub mod channel {
 /// Links from worker processes over OS pipes. Feature `pipe`.
 #[cfg(feature = "pipe")]
 pub mod pipe {
+    pub use homing_mux::{RawBytes, Reservation, ReservingSender};
     pub use homing_transport_pipe::{Pipe, PipeFactory, PipeInlet, PipeOutlet, Sender};
 }
 
@@ -29,9 +30,8 @@ pub mod serial {
 /// Links from worker processes over shared memory. Feature `shm`, on Linux.
 #[cfg(all(feature = "shm", target_os = "linux"))]
 pub mod shm {
-    pub use homing_transport_shm::{
-        BytesSender, RawBytes, Reservation, Sender, Shm, ShmFactory, ShmInlet, ShmOutlet,
-    };
+    pub use homing_mux::{RawBytes, Reservation, ReservingSender};
+    pub use homing_transport_shm::{Sender, Shm, ShmFactory, ShmInlet, ShmOutlet};
 }
 
 #[cfg(feature = "calloop")]

@@ -22,14 +22,16 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use homing_core::{Blocking, CloseReason, Disconnected, Outlet, SendError, SenderCounters, Ticket};
+pub use homing_mux::{RawBytes, Reservation};
 pub use homing_process::InheritError;
 use homing_process::Inherited;
-#[cfg(all(feature = "shm", target_os = "linux"))]
-use homing_transport_shm::{BytesSender, RawBytes};
 use serde::Serialize;
 
 /// The sender of a worker process.
 pub type Sender<M> = homing_core::Sender<M, WorkerOutlet>;
+
+/// The same, whose messages can also be written piece by piece.
+pub type ReservingSender<M> = homing_mux::ReservingSender<M, WorkerOutlet>;
 
 /// The link of this process to the foreground that started it. Clones are handles of the
 /// same link, and any thread may have one.
@@ -44,9 +46,9 @@ pub struct Link {
 #[derive(Clone, Debug)]
 enum End {
     #[cfg(feature = "pipe")]
-    Pipe(homing_transport_pipe::WorkerEnd),
+    Pipe(homing_transport_pipe::PipeHandle),
     #[cfg(all(feature = "shm", target_os = "linux"))]
-    Shm(homing_transport_shm::WorkerEnd),
+    Shm(homing_transport_shm::ShmHandle),
 }
 
 /// What a process has inherited.
@@ -67,13 +69,9 @@ fn adopt() -> Result<Worker, InheritError> {
     let Inherited { transport, handles, limit, ticket } = Inherited::take()?;
     let end = match transport.as_str() {
         #[cfg(feature = "pipe")]
-        homing_transport_pipe::NAME => {
-            homing_transport_pipe::WorkerEnd::adopt(handles, limit).map(End::Pipe)
-        }
+        homing_transport_pipe::NAME => homing_transport_pipe::adopt(handles, limit).map(End::Pipe),
         #[cfg(all(feature = "shm", target_os = "linux"))]
-        homing_transport_shm::NAME => {
-            homing_transport_shm::WorkerEnd::adopt(handles, limit).map(End::Shm)
-        }
+        homing_transport_shm::NAME => homing_transport_shm::adopt(handles, limit).map(End::Shm),
         _ => return Err(InheritError::NoSuchTransport),
     };
     let end = end.map_err(|_| InheritError::NoSuchHandle)?;
@@ -103,18 +101,14 @@ pub fn sender<M: Serialize>() -> Result<Sender<M>, InheritError> {
     Ok(worker.link.sender(worker.take_ticket()?))
 }
 
-/// As [`sender`], for messages that can be written piece by piece where they travel. Feature
-/// `shm`, on Linux.
+/// As [`sender`], for messages that can also be written piece by piece to where they travel.
 ///
 /// # Errors
 ///
-/// As [`sender`]; and [`InheritError::OtherTransport`] when the link is not of shared memory.
-/// Then [`sender`] still gives the sender of the pipe.
-#[cfg(all(feature = "shm", target_os = "linux"))]
-pub fn bytes_sender<M: RawBytes>() -> Result<BytesSender<M>, InheritError> {
+/// As [`sender`].
+pub fn bytes_sender<M: RawBytes>() -> Result<ReservingSender<M>, InheritError> {
     let worker = worker()?;
-    let end = worker.link.shm()?;
-    Ok(end.bytes_sender(worker.take_ticket()?))
+    Ok(worker.link.bytes_sender(worker.take_ticket()?))
 }
 
 impl Worker {
@@ -131,36 +125,29 @@ impl Worker {
 impl Link {
     /// The sender that this ticket is for. A ticket is good for one sender.
     pub fn sender<M: Serialize>(&self, ticket: Ticket<M>) -> Sender<M> {
-        let outlet = match &self.end {
+        Sender::new(ticket.connection(), self.outlet(&ticket))
+    }
+
+    /// As [`sender`](Link::sender), for messages that can also be written piece by piece to
+    /// where they travel.
+    pub fn bytes_sender<M: RawBytes>(&self, ticket: Ticket<M>) -> ReservingSender<M> {
+        let outlet = self.outlet(&ticket);
+        let target = match &outlet.0 {
             #[cfg(feature = "pipe")]
-            End::Pipe(end) => Kind::Pipe(end.outlet(&ticket)),
+            Kind::Pipe(outlet) => outlet.reserve_target(),
             #[cfg(all(feature = "shm", target_os = "linux"))]
-            End::Shm(end) => Kind::Shm(end.outlet(&ticket)),
+            Kind::Shm(outlet) => outlet.reserve_target(),
         };
-        homing_core::Sender::new(ticket.connection(), WorkerOutlet(outlet))
+        ReservingSender::new(Sender::new(ticket.connection(), outlet), target)
     }
 
-    /// As [`sender`](Link::sender), for messages that can be written piece by piece where they
-    /// travel. Feature `shm`, on Linux.
-    ///
-    /// # Errors
-    ///
-    /// [`InheritError::OtherTransport`] when the link is not of shared memory.
-    #[cfg(all(feature = "shm", target_os = "linux"))]
-    pub fn bytes_sender<M: RawBytes>(
-        &self,
-        ticket: Ticket<M>,
-    ) -> Result<BytesSender<M>, InheritError> {
-        Ok(self.shm()?.bytes_sender(ticket))
-    }
-
-    #[cfg(all(feature = "shm", target_os = "linux"))]
-    fn shm(&self) -> Result<&homing_transport_shm::WorkerEnd, InheritError> {
-        match &self.end {
-            End::Shm(end) => Ok(end),
+    fn outlet<M>(&self, ticket: &Ticket<M>) -> WorkerOutlet {
+        WorkerOutlet(match &self.end {
             #[cfg(feature = "pipe")]
-            End::Pipe(_) => Err(InheritError::OtherTransport),
-        }
+            End::Pipe(handle) => Kind::Pipe(handle.outlet(ticket)),
+            #[cfg(all(feature = "shm", target_os = "linux"))]
+            End::Shm(handle) => Kind::Shm(handle.outlet(ticket)),
+        })
     }
 }
 

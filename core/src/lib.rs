@@ -29,20 +29,13 @@
 extern crate alloc;
 
 mod counters;
-#[cfg(feature = "alloc")]
-pub mod encode;
 mod error;
 mod event;
-#[cfg(feature = "alloc")]
-mod fragment_budget;
-pub mod frame;
 mod id;
 pub mod inlet;
 mod log;
 mod overflow;
 mod poll_pingee;
-#[cfg(feature = "alloc")]
-mod reassembler;
 mod receiver;
 mod router;
 mod sender;
@@ -54,16 +47,12 @@ pub mod wake;
 pub use counters::{Counters, SenderCounters};
 pub use error::{AttachError, ClosePipeError, PipeError, PipeErrorKind};
 pub use event::{CloseReason, End, Event, Exit, ProtocolError};
-#[cfg(feature = "alloc")]
-pub use fragment_budget::FragmentBudget;
 pub use id::{ConnectionId, LinkId, Nonce};
 pub use inlet::{
     Arrival, Authorization, ByValue, Decode, Inlet, LinkEnd, MakeSender, NewLink, Payload,
     Postcard, Transport, Undecodable,
 };
 pub use overflow::Overflow;
-#[cfg(feature = "alloc")]
-pub use reassembler::{MAX_PARTIAL, Reassembler};
 pub use receiver::{Authorize, Delivery, Receive};
 pub use router::{CheckedOut, FixedRouter, LinkEntry, PipeEntry, Polled, Router};
 pub use sender::{

@@ -47,8 +47,7 @@ impl Inlet for QueueInlet {
                 Arrival::Started { connection, nonce: Nonce::new(nonce) }
             }
             Item::Message(connection, message) => {
-                self.bytes.clear();
-                encode::append(&message, 16, &mut self.bytes).unwrap();
+                self.bytes = encoded(message);
                 Arrival::Message { connection, payload: Payload::Bytes(&self.bytes) }
             }
             Item::Undecodable(connection) => {
@@ -342,8 +341,13 @@ impl Model {
     }
 }
 
+/// A message as it travels: postcard's.
+fn encoded(message: u32) -> Vec<u8> {
+    postcard::to_allocvec(&message).unwrap()
+}
+
 fn encoded_len(message: u32) -> u64 {
-    encode::append(&message, 16, &mut Vec::new()).unwrap() as u64
+    encoded(message).len() as u64
 }
 
 // ---------------------------------------------------------------- operations

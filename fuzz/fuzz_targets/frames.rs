@@ -6,7 +6,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use homing_core::{Arrival, MAX_PARTIAL, Reassembler, frame};
+use homing_core::Arrival;
+use homing_mux::{MAX_PARTIAL, Reassembler, frame};
 use libfuzzer_sys::fuzz_target;
 
 /// What a link of the foreground agreed to.
@@ -48,7 +49,7 @@ fuzz_target!(|bytes: &[u8]| {
     while let Ok(Some((frame, rest))) = frame::split(stream) {
         assert!(rest.len() < stream.len(), "each frame takes something");
         stream = rest;
-        match reassembler.accept(frame) {
+        match reassembler.push_frame(frame) {
             Ok(Arrival::Message { payload, .. }) => assert!(payload.len() <= LIMIT),
             Ok(_) => {}
             Err(_) => return,

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use arbitrary::Arbitrary;
-use homing_core::frame::{Head, PrefixedHead};
-use homing_core::{Arrival, CloseReason, ConnectionId, Inlet};
+use homing_core::{Arrival, ConnectionId, Inlet};
+use homing_mux::frame::Header;
 use homing_process::{LinkWaker, Prepared, ProcessTransport as _};
 use homing_transport_shm::Shm;
 use libfuzzer_sys::fuzz_target;
@@ -29,13 +29,13 @@ const AT_RING: u64 = 4096;
 
 #[derive(Arbitrary, Debug)]
 enum Kind {
-    Hello,
+    Preface,
     Message,
-    First(u16),
-    Part,
-    Abort,
+    FirstFragment(u16),
+    Fragment,
+    Reset,
     Stop,
-    Missed(u64),
+    Dropped(u64),
 }
 
 #[derive(Arbitrary, Debug)]
@@ -57,7 +57,7 @@ enum Step {
     },
     Tail(u64),
     TailBy(i32),
-    Head(u64),
+    Header(u64),
     Poll(u8),
 }
 
@@ -126,7 +126,7 @@ fuzz_target!(|run: Run| {
         let mut worker = Worker { memory, tail: 0 };
         let steps = || {
             if run.greeted {
-                worker.put(Head::HELLO.encode_prefixed(0, &mut PrefixedHead::new()));
+                worker.put(&Header::PREFACE.frame(&[]));
             }
             for step in &run.steps {
                 match step {
@@ -134,24 +134,21 @@ fuzz_target!(|run: Run| {
                         let times = (1 + usize::from(*times)).min(MOST / body.len().max(1));
                         let body = &body.repeat(times);
                         let connection = ConnectionId::from_parts((pipe % 3).into(), 0);
-                        let reason = CloseReason::Stopped;
-                        let (head, body) = match kind {
-                            Kind::Hello => (Head::HELLO, &[][..]),
-                            Kind::Message => (Head::Message { connection }, &body[..]),
-                            Kind::First(total) => {
-                                (Head::First { connection, total: (*total).into() }, &body[..])
+                        let (header, body) = match kind {
+                            Kind::Preface => (Header::PREFACE, &[][..]),
+                            Kind::Message => (Header::Message { connection }, &body[..]),
+                            Kind::FirstFragment(total) => {
+                                (Header::FirstFragment { connection, total: (*total).into() }, &body[..])
                             }
-                            Kind::Part => (Head::Part { connection }, &body[..]),
-                            Kind::Abort => (Head::Abort { connection }, &[][..]),
-                            Kind::Stop => (Head::Stop { connection, reason }, &[][..]),
-                            Kind::Missed(count) => {
-                                (Head::Missed { connection, count: *count }, &[][..])
+                            Kind::Fragment => (Header::Fragment { connection }, &body[..]),
+                            Kind::Reset => (Header::Reset { connection }, &[][..]),
+                            Kind::Stop => (Header::Stop { connection, reason: 0 }, &[][..]),
+                            Kind::Dropped(count) => {
+                                (Header::Dropped { connection, count: *count }, &[][..])
                             }
                         };
                         let body = &body[..body.len().min(MOST)];
-                        let mut buffer = PrefixedHead::new();
-                        let head = head.encode_prefixed(body.len(), &mut buffer);
-                        worker.put(&[head, body].concat());
+                        worker.put(&header.frame(body));
                     }
                     Step::Bytes(bytes) => worker.put(bytes),
                     Step::Write { at, bytes } => worker.write((*at).into(), bytes),
@@ -161,7 +158,7 @@ fuzz_target!(|run: Run| {
                             worker.tail.wrapping_add_signed((*by % (2 * RING as i32)).into());
                         worker.write(AT_TAIL, &tail.to_ne_bytes());
                     }
-                    Step::Head(head) => worker.write(AT_HEAD, &head.to_ne_bytes()),
+                    Step::Header(head) => worker.write(AT_HEAD, &head.to_ne_bytes()),
                     Step::Poll(times) => {
                         for _ in 0..*times {
                             match poll(&mut *inlet) {

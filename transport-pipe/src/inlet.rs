@@ -3,7 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
-use homing_core::{Arrival, Inlet, LinkEnd, ProtocolError, Reassembler, frame};
+use homing_core::{Arrival, Inlet, LinkEnd, ProtocolError};
+use homing_mux::{Reassembler, frame};
 use homing_process::byte_queue;
 
 /// The foreground's end of a link.
@@ -12,7 +13,7 @@ use homing_process::byte_queue;
 /// pump has brought; only one that began in an earlier piece is copied together first.
 ///
 /// When it is dropped, the pump ends, and closes the reading end of the pipe. Until it is
-/// called once more, or [cut](homing_process::Doorbells::unwatch), senders notice nothing.
+/// called once more, or [unwatched](homing_process::Doorbells::unwatch), senders notice nothing.
 pub struct PipeInlet {
     bytes: byte_queue::Reader,
     /// What the pump brought last, and how far it is read.
@@ -119,7 +120,7 @@ impl Inlet for PipeInlet {
             }
         };
         match frame::split(prefixed)? {
-            Some((frame, _)) => Ok(Some(self.reassembler.accept(frame)?)),
+            Some((frame, _)) => Ok(Some(self.reassembler.push_frame(frame)?)),
             // It was measured before.
             None => Err(LinkEnd::Refused(ProtocolError::Malformed)),
         }

@@ -46,16 +46,8 @@
 //!
 //! # How a link is built
 //!
-//! All pipes of a link write to one OS pipe, each frame with one write, under a lock that is
-//! held for that write only. The descriptor does not block. Whoever may wait for room waits
-//! in `poll(2)`, without the lock; so a pipe that never waits is not held up by one that
-//! does.
-//!
-//! A frame that is longer than an atomic write may find room for a part of it. The rest is
-//! put aside as the link's *tail*, which whoever writes next writes first. So is what must
-//! not be lost and cannot wait: the end of a pipe on the foreground's own thread. Where
-//! nobody may come to write it, a thread does (`homing-flush`), which lives as long as there
-//! is something left.
+//! All pipes of a link share one OS pipe, whose descriptor does not block; how they share it
+//! is described in [`homing_mux`]. A sender that may wait for space waits in `poll(2)`.
 //!
 //! On the other side a [`Pump`](homing_process::ReadyPump) reads on the thread that watches the
 //! descriptor, and hands what it has read to the [`PipeInlet`], which finds the frames in it.
@@ -68,25 +60,14 @@
 
 #![forbid(unsafe_code)]
 
-mod backlog;
-mod batch;
-mod end;
-mod factory;
-mod flush;
 mod inlet;
-mod link;
-mod message;
-mod outlet;
 mod pipe;
-mod stream;
+mod sink;
 mod sys;
-mod tail;
 
 #[cfg(test)]
 mod tests;
 
-pub use end::WorkerEnd;
-pub use factory::PipeFactory;
 pub use inlet::PipeInlet;
-pub use outlet::{PipeOutlet, Sender};
 pub use pipe::{NAME, Pipe};
+pub use sink::{PipeFactory, PipeHandle, PipeOutlet, PipeSink, Sender, adopt};

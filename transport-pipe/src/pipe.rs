@@ -2,12 +2,12 @@
 
 use std::io;
 
-use homing_core::{NewLink, Pinger, Transport, frame};
+use homing_core::{NewLink, Pinger, Transport};
+use homing_mux::MuxConfig;
 use homing_process::{Doorbell, LinkWaker, OwnedHandle, Prepared, ProcessTransport, byte_queue};
 
-use crate::end::WorkerEnd;
-use crate::factory::PipeFactory;
 use crate::inlet::PipeInlet;
+use crate::sink::{self, PipeFactory};
 use crate::sys;
 
 /// The transport's name, by which a worker process finds the code for its end.
@@ -15,9 +15,6 @@ pub const NAME: &str = "pipe";
 
 /// What the foreground buffers of each link unless another figure is chosen.
 const DEFAULT_BUFFER: usize = 1024 * 1024;
-
-/// The wire format has 32 bits for the length of a message.
-pub(crate) const MOST_LIMIT: usize = u32::MAX as usize;
 
 /// The transport of OS pipes: makes links to worker processes, and within one process.
 ///
@@ -30,7 +27,7 @@ pub(crate) const MOST_LIMIT: usize = u32::MAX as usize;
 /// write to an OS pipe blocks there.)
 #[derive(Clone, Debug)]
 pub struct Pipe {
-    limit: usize,
+    mux: MuxConfig,
     buffer: usize,
 }
 
@@ -38,15 +35,14 @@ impl Pipe {
     /// Makes links whose messages have at most 16 MiB, and of which the foreground buffers
     /// 1 MiB.
     pub const fn new() -> Self {
-        Self { limit: frame::DEFAULT_LIMIT, buffer: DEFAULT_BUFFER }
+        Self { mux: MuxConfig::new(), buffer: DEFAULT_BUFFER }
     }
 
     /// Sets how many bytes a message may have at most when encoded. More than 4 GiB - 1 byte
     /// is not possible.
     #[must_use]
-    pub const fn limit(mut self, bytes: usize) -> Self {
-        self.limit = if bytes < MOST_LIMIT { bytes } else { MOST_LIMIT };
-        self
+    pub fn limit(self, bytes: usize) -> Self {
+        Self { mux: self.mux.limit(bytes), ..self }
     }
 
     /// Sets how much the foreground buffers of each link before its worker has to wait, in
@@ -62,7 +58,7 @@ impl Pipe {
         let (reader, writer) = os_pipe::pipe()?;
         let (queue, bytes) = byte_queue::bounded(self.buffer);
         let doorbell = sys::doorbell(reader.into(), queue)?;
-        Ok((PipeInlet::new(bytes, self.limit), doorbell, writer.into()))
+        Ok((PipeInlet::new(bytes, self.mux.limit), doorbell, writer.into()))
     }
 }
 
@@ -81,7 +77,8 @@ impl<P: Pinger> Transport<P> for Pipe {
 
     fn link(&mut self, _bell: P) -> io::Result<NewLink<PipeFactory, PipeInlet, Doorbell>> {
         let (inlet, doorbell, writer) = self.make()?;
-        let factory = PipeFactory(WorkerEnd::beside_foreground(writer, self.limit)?);
+        let here = self.mux.clone().never_blocks_here();
+        let factory = PipeFactory::new(sink::connect(writer, here)?);
         Ok(NewLink { factory, inlet, doorbell })
     }
 }
@@ -89,6 +86,6 @@ impl<P: Pinger> Transport<P> for Pipe {
 impl ProcessTransport for Pipe {
     fn prepare(&mut self, _waker: LinkWaker) -> io::Result<Prepared> {
         let (inlet, doorbell, writer) = self.make()?;
-        Ok(Prepared::new(NAME, inlet, doorbell, vec![writer], self.limit))
+        Ok(Prepared::new(NAME, inlet, doorbell, vec![writer], self.mux.limit))
     }
 }

@@ -56,23 +56,20 @@
 //! # How a link is built
 //!
 //! A link is a ring of bytes in a sealed memfd, and a socket. All pipes of the link put their
-//! frames on the ring, each as a whole or not at all, under a lock of the worker's own that
-//! is held for one frame at a time. A sender that is the only one of its link puts short
-//! messages without it. There is no lock in the shared memory.
+//! frames on the ring, each as a whole or not at all; how they share it is described in
+//! [`homing_mux`]. A sender that is the only one of its link puts messages without a lock.
+//! There is no lock in the shared memory.
 //!
-//! The foreground copies a run of frames at once to memory of its own, gives their room back,
-//! and reads them there; the parts of a large message it copies to where the message is put
-//! together. While messages come densely it lets them gather, for some ten microseconds at
-//! most, before it looks for more: each look takes a cache line from the worker. It never trusts what stands in the shared memory: the worker's index
-//! is checked whenever it is read, and its own it keeps to itself.
+//! The foreground copies a run of frames at once to memory of its own, gives their space back,
+//! and reads them there; the fragments of a large message it copies to where the message is
+//! put together. While messages come densely it lets them coalesce, for some ten microseconds
+//! at most, before it looks for more: each look takes a cache line from the worker. It never
+//! trusts what stands in the shared memory: the worker's index is checked whenever it is read,
+//! and its own it keeps to itself.
 //!
 //! The worker rings, with a byte on the socket, only when the foreground sleeps; the
 //! foreground wakes the worker in the same way, only when the worker waits. The end of the
 //! socket tells each side of the other's death.
-//!
-//! What the foreground may not do without waiting is brought onto the ring by a thread
-//! (`homing-flush`), which lives as long as there is something left: the end of a pipe on
-//! the foreground's own thread, and what waits under a policy that drops older messages.
 //!
 //! # When a side dies
 //!
@@ -87,55 +84,10 @@
 // There, only the models are left to use the ring.
 #![cfg_attr(loom, allow(dead_code))]
 
-#[cfg(not(loom))]
-mod backlog;
-#[cfg(not(loom))]
-mod batch;
-#[cfg(not(loom))]
-mod bell;
-#[cfg(not(loom))]
-mod end;
-#[cfg(not(loom))]
-mod factory;
-#[cfg(not(loom))]
-mod flush;
-#[cfg(not(loom))]
-mod in_place;
-#[cfg(not(loom))]
-mod inlet;
+// What the model checker sees.
+mod ring;
+
 #[cfg(not(loom))]
 mod link;
 #[cfg(not(loom))]
-mod message;
-#[cfg(not(loom))]
-mod outlet;
-mod pass;
-#[cfg(not(loom))]
-#[allow(unsafe_code, reason = "memory that another process writes to")]
-mod region;
-mod ring;
-#[cfg(not(loom))]
-mod room;
-#[cfg(not(loom))]
-mod shm;
-#[cfg(not(loom))]
-mod stream;
-#[cfg(not(loom))]
-mod usual;
-mod words;
-
-#[cfg(test)]
-mod tests;
-
-#[cfg(not(loom))]
-pub use end::WorkerEnd;
-#[cfg(not(loom))]
-pub use factory::ShmFactory;
-#[cfg(not(loom))]
-pub use in_place::{BytesSender, RawBytes, Reservation};
-#[cfg(not(loom))]
-pub use inlet::ShmInlet;
-#[cfg(not(loom))]
-pub use outlet::{Sender, ShmOutlet};
-#[cfg(not(loom))]
-pub use shm::{NAME, Shm};
+pub use link::{NAME, Sender, Shm, ShmFactory, ShmHandle, ShmInlet, ShmOutlet, ShmSink, adopt};

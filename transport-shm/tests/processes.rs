@@ -21,7 +21,7 @@ use homing_core::{
 use homing_process::{
     Doorbell, Doorbells, Inherited, LinkWaker, Prepared, ProcessTransport as _, Worker,
 };
-use homing_transport_shm::{Shm, WorkerEnd};
+use homing_transport_shm::{Shm, ShmHandle};
 
 const ROLE: &str = "HOMING_TEST_ROLE";
 
@@ -62,10 +62,10 @@ fn role() {
     std::process::exit(0);
 }
 
-fn adopt() -> WorkerEnd {
+fn adopt() -> ShmHandle {
     let link = Inherited::take().unwrap();
     assert_eq!(link.transport, "shm");
-    WorkerEnd::adopt(link.handles, link.limit).unwrap()
+    homing_transport_shm::adopt(link.handles, link.limit).unwrap()
 }
 
 /// The message with a number, of various lengths.
@@ -181,7 +181,7 @@ fn scribbles(seed: u64) {
     let link = Inherited::take().unwrap();
     let memory = File::from(link.handles[0].try_clone().unwrap());
     let size = memory.metadata().unwrap().len();
-    let end = WorkerEnd::adopt(link.handles, link.limit).unwrap();
+    let end = homing_transport_shm::adopt(link.handles, link.limit).unwrap();
     thread::spawn(move || {
         let mut sender = end.sender::<Vec<u8>>(ticket().with_overflow(Overflow::GiveBack));
         sender.start().unwrap();

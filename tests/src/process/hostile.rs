@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
-use homing_core::frame::{Head, MAX_BODY, MAX_HEAD, MAX_PREFIX, prefix};
-use homing_core::{CloseReason, ConnectionId, End, Exit, Nonce, ProtocolError, Ticket};
+use homing_core::{ConnectionId, End, Exit, Nonce, ProtocolError, Ticket};
+use homing_mux::frame::{Header, MAX_BODY, MAX_HEADER, MAX_PREFIX, prefix};
 use homing_process::Inherited;
 
 use super::role::DISCONNECTED;
@@ -66,8 +66,8 @@ impl Piece {
     }
 }
 
-fn frame(head: Head, body: &[u8]) -> Piece {
-    let bytes = [head.encode(&mut [0; MAX_HEAD]), body].concat();
+fn frame(header: Header, body: &[u8]) -> Piece {
+    let bytes = [header.encode(&mut [0; MAX_HEADER]), body].concat();
     Piece { bytes, is_frame: true }
 }
 
@@ -78,38 +78,40 @@ fn raw(bytes: Vec<u8>) -> Piece {
 /// What a worker writes in a case, and whether it then waits instead of writing on.
 fn pieces(case: &str, ticket: &Ticket<u64>) -> (Vec<Piece>, bool) {
     let (connection, nonce) = (ticket.connection(), ticket.nonce());
-    let hello = || frame(Head::HELLO, &[]);
-    let start = || frame(Head::Start { connection, nonce }, &[]);
+    let hello = || frame(Header::PREFACE, &[]);
+    let start = || frame(Header::start(connection, nonce), &[]);
     let opened = |piece: Piece| vec![hello(), start(), piece];
-    let message = |body: &[u8]| frame(Head::Message { connection }, body);
-    let stop = || frame(Head::Stop { connection, reason: CloseReason::Stopped }, &[]);
+    let message = |body: &[u8]| frame(Header::Message { connection }, body);
+    let stop = || frame(Header::Stop { connection, reason: 0 }, &[]);
     let nobodys = ConnectionId::from_parts(1 << 30, 0);
     let pieces = match case {
         "garbage" => {
             vec![raw((0..4096_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect())]
         }
         "zeros" => vec![raw(vec![0; 4096])],
-        "no-hello" => vec![frame(Head::Start { connection, nonce: Nonce::new(0) }, &[])],
+        "no-hello" => vec![frame(Header::start(connection, Nonce::new(0)), &[])],
         "two-hellos" => vec![hello(), hello()],
-        "version" => vec![frame(Head::Hello { magic: Head::MAGIC, version: 9 }, &[])],
+        "version" => vec![frame(Header::Preface { magic: Header::MAGIC, version: 9 }, &[])],
         // 2 to the power of 60, as a varint.
         "long-length" => vec![hello(), raw([&[0x80; 8][..], &[0x10]].concat())],
         "large-frame" => opened(message(&vec![0; MAX_BODY + 1])),
-        "large-message" => opened(frame(Head::First { connection, total: u32::MAX }, &[1])),
+        "large-message" => {
+            opened(frame(Header::FirstFragment { connection, total: u32::MAX }, &[1]))
+        }
         "no-tag" => opened(Piece { bytes: vec![0x7f], is_frame: true }),
         "undecodable" => opened(message(&[0xff; 11])),
         "more-than-one" => opened(message(&[1, 2])),
-        "nobodys-pipe" => opened(frame(Head::Message { connection: nobodys }, &[1])),
-        "part-of-nothing" => opened(frame(Head::Part { connection }, &[1])),
+        "nobodys-pipe" => opened(frame(Header::Message { connection: nobodys }, &[1])),
+        "part-of-nothing" => opened(frame(Header::Fragment { connection }, &[1])),
         "started-twice" => opened(start()),
-        "missed-nobodys" => opened(frame(Head::Missed { connection: nobodys, count: 1 }, &[])),
+        "missed-nobodys" => opened(frame(Header::Dropped { connection: nobodys, count: 1 }, &[])),
         "half" => {
             let mut whole = message(&[200, 1]).on(Wire::Stream);
             whole.pop();
             vec![hello(), start(), message(&[1]), raw(whole)]
         }
         "half-of-parts" => {
-            let first = frame(Head::First { connection, total: 10_000_000 }, &[0; 1000]);
+            let first = frame(Header::FirstFragment { connection, total: 10_000_000 }, &[0; 1000]);
             vec![hello(), start(), message(&[1]), first]
         }
         "after-stop" => vec![hello(), start(), message(&[1]), stop(), message(&[2]), stop()],

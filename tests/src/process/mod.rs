@@ -58,7 +58,7 @@ pub trait ProcessRig: 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Wire {
-    /// A stream of frames with length prefixes, as `homing_core::frame` describes it.
+    /// A stream of frames with length prefixes, as `homing_mux::frame` describes it.
     Stream,
     /// Datagrams, each of which is one such frame without its prefix.
     Datagrams,

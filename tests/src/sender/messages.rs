@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use homing_core::frame::DEFAULT_LIMIT;
 use homing_core::{End, Event, Outlet, SendErrorKind, Sender};
+use homing_mux::frame::DEFAULT_LIMIT;
 use homing_router::Link;
 
 use crate::event_loops::EventLoopRig;

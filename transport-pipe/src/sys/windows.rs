@@ -8,7 +8,7 @@ use homing_core::Disconnected;
 use homing_process::{BlockingReader, Doorbell, byte_queue};
 
 /// No write is refused for want of room, so none has to be kept short.
-pub(crate) const ATOMIC: usize = homing_core::frame::MAX_FRAME;
+pub(crate) const ATOMIC: usize = homing_mux::frame::MAX_PREFIX + homing_mux::frame::MAX_FRAME;
 
 /// The worker's end.
 pub(crate) struct Writer(File);

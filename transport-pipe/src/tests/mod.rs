@@ -1,40 +1,15 @@
-//! What the transport promises, through its public surface, on real OS pipes.
-//!
-//! A pipe goes by the index of its connection here: the tests number them themselves. The
-//! thread of a test is the foreground's.
-//!
-//! On Windows a full link makes every sender wait, so what is tested on full links is tested
-//! elsewhere only.
+//! What the transport promises beyond what the suite for sinks checks, on real OS pipes.
 
-mod batches;
-#[cfg(unix)]
-mod disconnect;
-#[cfg(unix)]
-mod foreground;
-mod hostile;
-#[cfg(unix)]
-mod large;
-mod order;
-#[cfg(unix)]
-mod overflow;
 mod stream;
-mod wire;
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::fs::File;
+use std::io::Write as _;
 
-use homing_core::{
-    Arrival, ConnectionId, End, Inlet, LinkEnd, MakeSender, NewLink, Nonce, Overflow, Pinger,
-    Ticket, Transport,
-};
-use homing_process::{Doorbell, Doorbells, WatchKey};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use homing_core::{NewLink, Overflow, Pinger, SendErrorKind, Transport as _};
+use homing_mux::testing::{Got, RawWriter, Reader, SinkRig, checks, sender};
+use homing_process::{LinkWaker, ProcessTransport as _};
 
-use crate::{Pipe, PipeFactory, Sender};
-
-/// Ends a test that hangs. Nothing is measured with it.
-const HANG: Duration = Duration::from_secs(60);
+use crate::{Pipe, PipeFactory, PipeSink};
 
 struct Silent;
 
@@ -42,146 +17,111 @@ impl Pinger for Silent {
     fn ping(&self) {}
 }
 
-/// What arrived, by pipe.
-#[derive(Clone, Debug, PartialEq)]
-enum Got {
-    Started(u32, u128),
-    Message(u32, Vec<u8>),
-    Missed(u32, u64),
-    Stopped(u32, End),
-}
+/// Links of which the foreground buffers next to nothing.
+struct Rig;
 
-impl Got {
-    fn message<M: Serialize>(pipe: u32, message: &M) -> Self {
-        let mut bytes = Vec::new();
-        homing_core::encode::append(message, usize::MAX, &mut bytes).unwrap();
-        Got::Message(pipe, bytes)
+impl SinkRig for Rig {
+    type Sink = PipeSink;
+
+    fn link(limit: usize) -> (PipeFactory, Reader) {
+        link(Pipe::new().buffer(1).limit(limit))
+    }
+
+    fn raw(limit: usize) -> (RawWriter, Reader) {
+        let (mut worker, reader) = raw(Pipe::new().limit(limit));
+        (Box::new(move |bytes| worker.write_all(bytes).unwrap()), reader)
     }
 }
 
-/// The foreground: an inlet and the doorbells that fill it.
-struct Foreground {
-    inlet: Box<dyn Inlet>,
-    doorbells: Doorbells,
-    key: WatchKey,
-}
-
-impl Foreground {
-    fn new(inlet: Box<dyn Inlet>, doorbell: Doorbell) -> Self {
-        let mut doorbells = Doorbells::new().unwrap();
-        let key = doorbells.add(doorbell, None, Arc::new(Silent)).unwrap();
-        Self { inlet, doorbells, key }
-    }
-
-    /// Moves what waits in the OS pipe.
-    fn pump(&mut self) {
-        self.doorbells.wait(Some(Duration::ZERO)).unwrap();
-    }
-
-    /// Takes what is in the inlet, or `None`.
-    fn poll(&mut self) -> Result<Option<Got>, LinkEnd> {
-        let got = loop {
-            break match self.inlet.poll()? {
-                None => None,
-                Some(Arrival::Partial) => continue,
-                Some(Arrival::Started { connection, nonce }) => {
-                    Some(Got::Started(connection.index(), nonce.bits()))
-                }
-                Some(Arrival::Message { connection, payload }) => match payload {
-                    homing_core::Payload::Bytes(bytes) => {
-                        Some(Got::Message(connection.index(), bytes.to_vec()))
-                    }
-                    other => panic!("{other:?}"),
-                },
-                Some(Arrival::Missed { connection, count }) => {
-                    Some(Got::Missed(connection.index(), count))
-                }
-                Some(Arrival::Stopped { connection, end }) => {
-                    Some(Got::Stopped(connection.index(), end))
-                }
-            };
-        };
-        self.doorbells.waker().notify_capacity();
-        Ok(got)
-    }
-
-    /// Waits for what comes next.
-    fn next(&mut self) -> Result<Got, LinkEnd> {
-        let deadline = Instant::now() + HANG;
-        loop {
-            if let Some(got) = self.poll()? {
-                return Ok(got);
-            }
-            assert!(Instant::now() < deadline, "nothing comes");
-            self.doorbells.wait(Some(Duration::from_secs(1))).unwrap();
-        }
-    }
-
-    /// Takes all until `pipe` has ended.
-    fn until_stopped(&mut self, pipe: u32) -> Vec<Got> {
-        let mut all = Vec::new();
-        loop {
-            all.push(self.next().unwrap());
-            if let Some(Got::Stopped(ended, _)) = all.last()
-                && *ended == pipe
-            {
-                return all;
-            }
-        }
-    }
-
-    /// Takes all until the link has ended.
-    fn until_end(&mut self) -> (Vec<Got>, LinkEnd) {
-        let mut all = Vec::new();
-        loop {
-            match self.next() {
-                Ok(got) => all.push(got),
-                Err(end) => return (all, end),
-            }
-        }
-    }
-
-    /// Lets go of the link, as a router does.
-    fn hang_up(self) {
-        let Self { inlet, mut doorbells, key } = self;
-        drop(inlet);
-        doorbells.unwatch(key);
-    }
-}
-
-fn link(mut pipe: Pipe) -> (PipeFactory, Foreground) {
-    let NewLink { factory, inlet, doorbell } = pipe.link(Silent).unwrap();
-    (factory, Foreground::new(Box::new(inlet), doorbell))
-}
-
-fn initial<M: Serialize + DeserializeOwned>(
-    factory: &PipeFactory,
-    pipe: u32,
-    overflow: Overflow,
-) -> Sender<M> {
-    let connection = ConnectionId::from_parts(pipe, 0);
-    factory.make_sender(
-        Ticket::new(connection, Nonce::new(u128::from(pipe) + 7)).with_overflow(overflow),
-    )
-}
-
-/// A started sender.
-fn sender<M: Serialize + DeserializeOwned>(
-    factory: &PipeFactory,
-    pipe: u32,
-    overflow: Overflow,
-) -> Sender<M> {
-    let mut sender = initial(factory, pipe, overflow);
-    sender.start().unwrap();
-    sender
-}
-
-/// Fills the OS pipe to the last byte that takes a message, with messages of pipe 99.
 #[cfg(unix)]
-fn fill(factory: &PipeFactory) -> Sender<Vec<u8>> {
-    let mut sender = sender::<Vec<u8>>(factory, 99, Overflow::GiveBack);
-    for len in [1000, 100, 0] {
-        while sender.send(vec![0; len]).is_ok() {}
+homing_mux::sink_suite!(Rig);
+#[cfg(not(unix))]
+homing_mux::sink_suite!(Rig, blocking);
+
+fn link(mut pipe: Pipe) -> (PipeFactory, Reader) {
+    let NewLink { factory, inlet, doorbell } = pipe.link(Silent).unwrap();
+    (factory, Reader::watched(inlet, doorbell))
+}
+
+fn raw(mut pipe: Pipe) -> (File, Reader) {
+    let mut prepared = pipe.prepare(LinkWaker::noop()).unwrap();
+    let worker = File::from(prepared.handles.pop().unwrap());
+    (worker, Reader::watched(prepared.inlet, prepared.doorbell))
+}
+
+#[test]
+fn a_worker_process_adopts_one_handle() {
+    let prepared = Pipe::new().limit(10).prepare(LinkWaker::noop()).unwrap();
+    assert_eq!((prepared.transport, prepared.limit, prepared.handles.len()), ("pipe", 10, 1));
+    let worker = crate::adopt(prepared.handles, prepared.limit).unwrap();
+    let reader = Reader::watched(prepared.inlet, prepared.doorbell);
+    checks::adopted::an_adopted_link_carries_messages(worker, reader);
+    assert!(crate::adopt(Vec::new(), 10).is_err());
+}
+
+#[cfg(unix)]
+#[test]
+fn the_pump_ends_when_its_inlet_is_gone() {
+    let (factory, reader) = link(Pipe::new());
+    let mut sender = sender::<u8, _>(&factory, 0, Overflow::Wait);
+    let mut watch = reader.into_watch();
+    sender.send(1).unwrap();
+    watch.wait(std::time::Duration::ZERO);
+    assert_eq!(sender.send(2).unwrap_err().kind(), SendErrorKind::Disconnected);
+}
+
+#[test]
+fn a_pump_that_goes_without_a_word_has_broken_the_link() {
+    checks::disconnect::a_pump_that_goes_without_a_word_has_broken_the_link::<Rig>();
+}
+
+/// The descriptors of this process.
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_is_left_of_a_link() {
+    use std::os::unix::fs::MetadataExt as _;
+    let mut prepared = Pipe::new().prepare(LinkWaker::noop()).unwrap();
+    let handle = prepared.handles.pop().unwrap();
+    let inode = File::from(handle.try_clone().unwrap()).metadata().unwrap().ino();
+    let worker = crate::adopt(vec![handle], prepared.limit).unwrap();
+    // Other tests run in this process, so it is one of many links that are told apart.
+    checks::adopted::nothing_is_left_of_a_link(worker, prepared, || {
+        std::fs::read_dir("/proc/self/fd").unwrap().flatten().any(|entry| {
+            let target = std::fs::read_link(entry.path()).unwrap_or_default();
+            target.to_string_lossy() == format!("pipe:[{inode}]")
+        })
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_worker_without_a_reader_stops_at_the_buffer() {
+    const BUFFER: usize = 256 * 1024;
+    for (len, often) in [(1000, false), (1, true)] {
+        let (factory, mut foreground) = link(Pipe::new().buffer(BUFFER));
+        let mut sender = sender::<Vec<u8>, _>(&factory, 0, Overflow::GiveBack);
+        let mut bytes = 0;
+        loop {
+            let before = bytes;
+            while sender.send(vec![0; len]).is_ok() {
+                bytes += len;
+                if often {
+                    // A piece for each message.
+                    break;
+                }
+            }
+            foreground.pump();
+            if bytes == before {
+                break;
+            }
+            assert!(bytes <= BUFFER + 64 * 1024 + (1 << 20), "no bound");
+        }
+        assert!(sender.send(vec![0; len]).unwrap_err().is_full());
+        // And all of it is there.
+        foreground.next().unwrap();
+        for _ in 0..bytes / len {
+            assert!(matches!(foreground.next(), Ok(Got::Message(0, _))));
+        }
+        sender.send(vec![0; len]).unwrap();
     }
-    sender
 }

@@ -1,48 +1,44 @@
 //! Where the stream is cut into pieces changes nothing.
 
-use std::fs::File;
-use std::io::Write as _;
-
-use homing_core::CloseReason;
-use homing_core::frame::{Head, PrefixedHead};
-use homing_process::{LinkWaker, ProcessTransport as _};
+use homing_core::{ConnectionId, End, LinkEnd};
+use homing_mux::frame::Header;
 use proptest::prelude::*;
 
 use super::*;
 
-fn frames() -> impl Strategy<Value = Vec<(Head, Vec<u8>)>> {
+fn frames() -> impl Strategy<Value = Vec<(Header, Vec<u8>)>> {
     let body = || proptest::collection::vec(any::<u8>(), 1..400);
     let connection = ConnectionId::from_parts(5, 300);
     let frame = prop_oneof![
-        4 => body().prop_map(move |body| vec![(Head::Message { connection }, body)]),
+        4 => body().prop_map(move |body| vec![(Header::Message { connection }, body)]),
         1 => any::<u64>().prop_map(move |count| {
-            vec![(Head::Missed { connection, count }, vec![])]
+            vec![(Header::Dropped { connection, count }, vec![])]
         }),
-        1 => Just(vec![(Head::Stop { connection, reason: CloseReason::Stopped }, vec![])]),
+        1 => Just(vec![(Header::Stop { connection, reason: 0 }, vec![])]),
         1 => (body(), body(), any::<bool>()).prop_map(move |(one, two, aborted)| {
-            let first = Head::First { connection, total: (one.len() + two.len()) as u32 };
+            let first = Header::FirstFragment { connection, total: (one.len() + two.len()) as u32 };
             let second = match aborted {
-                true => (Head::Abort { connection }, vec![]),
-                false => (Head::Part { connection }, two),
+                true => (Header::Reset { connection }, vec![]),
+                false => (Header::Fragment { connection }, two),
             };
             vec![(first, one), second]
         }),
-        1 => Just(vec![(Head::Message { connection }, vec![9; 60_000])]),
+        1 => Just(vec![(Header::Message { connection }, vec![9; 60_000])]),
     ];
     proptest::collection::vec(frame, 0..20).prop_map(|frames| frames.concat())
 }
 
 /// What the frames are to arrive as.
-fn expected(frames: &[(Head, Vec<u8>)]) -> Vec<Got> {
+fn expected(frames: &[(Header, Vec<u8>)]) -> Vec<Got> {
     let mut begun = Vec::new();
     let mut all = Vec::new();
-    for (head, body) in frames {
-        match head {
-            Head::Message { .. } => all.push(Got::Message(5, body.clone())),
-            Head::First { .. } => begun = body.clone(),
-            Head::Part { .. } => all.push(Got::Message(5, [begun.as_slice(), body].concat())),
-            Head::Missed { count, .. } => all.push(Got::Missed(5, *count)),
-            Head::Stop { .. } => all.push(Got::Stopped(5, End::Finished)),
+    for (header, body) in frames {
+        match header {
+            Header::Message { .. } => all.push(Got::Message(5, body.clone())),
+            Header::FirstFragment { .. } => begun = body.clone(),
+            Header::Fragment { .. } => all.push(Got::Message(5, [begun.as_slice(), body].concat())),
+            Header::Dropped { count, .. } => all.push(Got::Missed(5, *count)),
+            Header::Stop { .. } => all.push(Got::Stopped(5, End::Finished)),
             _ => {}
         }
     }
@@ -51,9 +47,7 @@ fn expected(frames: &[(Head, Vec<u8>)]) -> Vec<Got> {
 
 /// Writes the stream in pieces of these lengths, in turn, each of which is read by itself.
 fn deliver(stream: &[u8], pieces: &[usize]) -> Vec<Got> {
-    let mut prepared = Pipe::new().buffer(usize::MAX).prepare(LinkWaker::noop()).unwrap();
-    let mut worker = File::from(prepared.handles.pop().unwrap());
-    let mut foreground = Foreground::new(prepared.inlet, prepared.doorbell);
+    let (mut worker, mut foreground) = raw(Pipe::new().buffer(usize::MAX));
     let mut rest = stream;
     let mut pieces = pieces.iter().cycle();
     while !rest.is_empty() {
@@ -68,11 +62,10 @@ fn deliver(stream: &[u8], pieces: &[usize]) -> Vec<Got> {
     got
 }
 
-fn stream(frames: &[(Head, Vec<u8>)]) -> Vec<u8> {
-    let mut stream = Head::HELLO.encode_prefixed(0, &mut PrefixedHead::new()).to_vec();
-    for (head, body) in frames {
-        stream.extend_from_slice(head.encode_prefixed(body.len(), &mut PrefixedHead::new()));
-        stream.extend_from_slice(body);
+fn stream(frames: &[(Header, Vec<u8>)]) -> Vec<u8> {
+    let mut stream = Header::PREFACE.frame(&[]);
+    for (header, body) in frames {
+        stream.extend(header.frame(body));
     }
     stream
 }
@@ -100,12 +93,10 @@ proptest! {
     #[test]
     fn any_bytes_end_the_link_or_not_but_nothing_else(
         bytes in proptest::collection::vec(any::<u8>(), 0..200),
-        greeted in any::<bool>(),
+        preface in any::<bool>(),
     ) {
-        let mut prepared = Pipe::new().prepare(LinkWaker::noop()).unwrap();
-        let mut worker = File::from(prepared.handles.pop().unwrap());
-        let mut foreground = Foreground::new(prepared.inlet, prepared.doorbell);
-        if greeted {
+        let (mut worker, mut foreground) = raw(Pipe::new());
+        if preface {
             worker.write_all(&stream(&[])).unwrap();
         }
         worker.write_all(&bytes).unwrap();
@@ -118,10 +109,10 @@ proptest! {
 fn byte_by_byte() {
     let connection = ConnectionId::from_parts(5, 300);
     let frames = [
-        (Head::Message { connection }, vec![1; 3000]),
-        (Head::First { connection, total: 300 }, vec![2; 200]),
-        (Head::Part { connection }, vec![3; 100]),
-        (Head::Stop { connection, reason: CloseReason::Stopped }, vec![]),
+        (Header::Message { connection }, vec![1; 3000]),
+        (Header::FirstFragment { connection, total: 300 }, vec![2; 200]),
+        (Header::Fragment { connection }, vec![3; 100]),
+        (Header::Stop { connection, reason: 0 }, vec![]),
     ];
     assert_eq!(deliver(&stream(&frames), &[1]), expected(&frames));
 }

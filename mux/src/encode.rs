@@ -1,0 +1,83 @@
+//! Encoding messages for links of bytes.
+
+use homing_core::SendErrorKind;
+use postcard::ser_flavors::Flavor;
+use serde::Serialize;
+
+/// Encodes `message` behind what `buffer` holds already, and returns the length of what was
+/// added. On an error the buffer is as it was.
+///
+/// A message longer than `limit` is measured to its end, but not stored.
+///
+/// # Errors
+///
+/// [`SendErrorKind::TooLarge`] or [`SendErrorKind::Unencodable`].
+pub fn append<M: Serialize + ?Sized>(
+    message: &M,
+    limit: usize,
+    buffer: &mut Vec<u8>,
+) -> Result<usize, SendErrorKind> {
+    let start = buffer.len();
+    let mut len = 0;
+    let encoder = BoundedEncoder { buffer, len: &mut len, limit };
+    let result = postcard::serialize_with_flavor(message, encoder);
+    if result.is_ok() && len <= limit {
+        return Ok(len);
+    }
+    buffer.truncate(start);
+    Err(match result {
+        Ok(()) => SendErrorKind::TooLarge { len, max: limit },
+        Err(_) => SendErrorKind::Unencodable,
+    })
+}
+
+/// Stores up to a limit, and counts beyond it.
+struct BoundedEncoder<'a> {
+    buffer: &'a mut Vec<u8>,
+    len: &'a mut usize,
+    limit: usize,
+}
+
+impl Flavor for BoundedEncoder<'_> {
+    type Output = ();
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        *self.len += 1;
+        if *self.len <= self.limit {
+            self.buffer.push(byte);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        *self.len += bytes.len();
+        if *self.len <= self.limit {
+            self.buffer.extend_from_slice(bytes);
+        }
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_over_the_limit_is_measured_and_leaves_nothing() {
+        let mut buffer = vec![1, 2, 3];
+        let message: &[u8] = &[9; 100];
+        assert_eq!(append(message, 101, &mut buffer), Ok(101));
+        assert_eq!(buffer.len(), 104);
+        assert_eq!(
+            append(message, 100, &mut buffer),
+            Err(SendErrorKind::TooLarge { len: 101, max: 100 })
+        );
+        assert_eq!(buffer.len(), 104);
+    }
+}

@@ -1,0 +1,130 @@
+//! A handle of one side of a link.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::thread::{self, ThreadId};
+
+use homing_core::Ticket;
+use serde::Serialize;
+
+use crate::frame::{DEFAULT_LIMIT, MAX_LIMIT};
+use crate::mux::Mux;
+use crate::outlet::{MuxOutlet, MuxSender};
+use crate::reserve::{RawBytes, ReservingSender};
+use crate::sink::FrameSink;
+
+/// What the two sides of a link agree on, and what is particular to this one.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MuxConfig {
+    /// The most bytes of one message, at most [`MAX_LIMIT`].
+    pub limit: usize,
+    /// The thread on which no sender of the link ever waits, if it is one of this process.
+    pub never_blocks_on: Option<ThreadId>,
+}
+
+impl MuxConfig {
+    /// A limit of 16 MiB, and no thread that must not wait.
+    pub const fn new() -> Self {
+        Self { limit: DEFAULT_LIMIT, never_blocks_on: None }
+    }
+
+    /// Sets how many bytes a message may have at most when encoded. More than 4 GiB - 1 byte
+    /// is not possible.
+    #[must_use]
+    pub const fn limit(mut self, bytes: usize) -> Self {
+        self.limit = if bytes < MAX_LIMIT { bytes } else { MAX_LIMIT };
+        self
+    }
+
+    /// No sender of the link ever waits on the calling thread: for a link whose reader runs on
+    /// it, which would wait for itself.
+    #[must_use]
+    pub fn never_blocks_here(mut self) -> Self {
+        self.never_blocks_on = Some(thread::current().id());
+        self
+    }
+}
+
+impl Default for MuxConfig {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// One side of a link: makes the senders of its pipes. Clones are handles of the same link.
+///
+/// The link ends when the last handle and the last sender are dropped, and what they have
+/// left behind is written.
+pub struct MuxHandle<S: FrameSink> {
+    mux: Arc<Mux<S>>,
+}
+
+impl<S: FrameSink> MuxHandle<S> {
+    /// Takes a sink over, to which nothing was written yet.
+    pub fn new(sink: S, config: MuxConfig) -> Self {
+        let MuxConfig { limit, never_blocks_on } = config;
+        Self { mux: Mux::new(sink, limit.min(MAX_LIMIT), never_blocks_on) }
+    }
+
+    /// Makes the sender of a pipe, from its ticket. It is still to be started.
+    pub fn sender<M: Serialize>(&self, ticket: Ticket<M>) -> MuxSender<M, S> {
+        MuxSender::new(ticket.connection(), self.outlet(&ticket))
+    }
+
+    /// As [`sender`](MuxHandle::sender), for messages that can be written piece by piece.
+    pub fn reserving_sender<M: RawBytes>(
+        &self,
+        ticket: Ticket<M>,
+    ) -> ReservingSender<M, MuxOutlet<S>> {
+        let outlet = self.outlet(&ticket);
+        let target = outlet.reserve_target();
+        ReservingSender::new(MuxSender::new(ticket.connection(), outlet), target)
+    }
+
+    /// What such a sender drives, for code that wraps it.
+    pub fn outlet<M>(&self, ticket: &Ticket<M>) -> MuxOutlet<S> {
+        MuxOutlet::new(Arc::clone(&self.mux), ticket)
+    }
+
+    /// A handle that does not keep the link open.
+    pub fn downgrade(&self) -> WeakMuxHandle<S> {
+        WeakMuxHandle { mux: Arc::downgrade(&self.mux) }
+    }
+
+    /// Tells all senders of the link that the peer is gone, those that wait too. For a
+    /// transport that finds it out by itself.
+    pub fn disconnect(&self) {
+        self.mux.disconnect();
+    }
+}
+
+impl<S: FrameSink> Clone for MuxHandle<S> {
+    fn clone(&self) -> Self {
+        Self { mux: Arc::clone(&self.mux) }
+    }
+}
+
+impl<S: FrameSink> fmt::Debug for MuxHandle<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MuxHandle").field("limit", &self.mux.limit).finish_non_exhaustive()
+    }
+}
+
+/// A handle of one side of a link that does not keep it open.
+pub struct WeakMuxHandle<S: FrameSink> {
+    mux: Weak<Mux<S>>,
+}
+
+impl<S: FrameSink> WeakMuxHandle<S> {
+    /// A handle that does, while the link is open.
+    pub fn upgrade(&self) -> Option<MuxHandle<S>> {
+        self.mux.upgrade().map(|mux| MuxHandle { mux })
+    }
+}
+
+impl<S: FrameSink> fmt::Debug for WeakMuxHandle<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakMuxHandle").finish_non_exhaustive()
+    }
+}

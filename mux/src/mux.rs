@@ -1,0 +1,355 @@
+//! One side of a link: its sink, and how threads share it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+
+use homing_core::{ConnectionId, Disconnected};
+
+use crate::biased_lock::{BiasedLock, backoff};
+use crate::frame::{Header, MAX_BODY, PrefixedHeader};
+use crate::message::{fragment, pad};
+use crate::pending::Accepted;
+use crate::scheduler::Scheduler;
+use crate::sink::{FrameSink, Written};
+
+/// One side of a link. Every handle and every outlet holds it, and so does the thread that
+/// flushes, while there is one. When the last of them lets go, the sink is dropped, and the
+/// peer finds the end of the link.
+///
+/// The lock is held for one frame at a time, and while no code of a message's runs. A thread
+/// that waits for space waits without it.
+pub(crate) struct Mux<S> {
+    pub(crate) sink: S,
+    /// The most bytes of one message, of the body of one frame, and of one that is written as
+    /// a whole or not at all.
+    pub(crate) limit: usize,
+    pub(crate) max_body: usize,
+    pub(crate) max_atomic_body: usize,
+    /// The thread on which nothing waits, if it is one of this process.
+    never_blocks_on: Option<ThreadId>,
+    /// How many senders there are.
+    pub(crate) senders: AtomicUsize,
+    scheduler: Mutex<Scheduler>,
+    /// Notified after [`Scheduler::changed`] was set.
+    changed: Condvar,
+}
+
+/// The peer went before all was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lost {
+    pub(crate) written: usize,
+}
+
+impl<S: FrameSink> Mux<S> {
+    pub(crate) fn new(sink: S, limit: usize, never_blocks_on: Option<ThreadId>) -> Arc<Self> {
+        let max_body = sink.max_body().clamp(1, MAX_BODY);
+        Arc::new(Self {
+            limit,
+            max_body,
+            max_atomic_body: sink.max_atomic_body().clamp(1, max_body),
+            never_blocks_on,
+            senders: AtomicUsize::new(0),
+            scheduler: Mutex::new(Scheduler::new(limit, S::ALIGN)),
+            changed: Condvar::new(),
+            sink,
+        })
+    }
+
+    /// Whether this thread may wait.
+    pub(crate) fn may_block(&self) -> bool {
+        self.never_blocks_on.is_none_or(|never| thread::current().id() != never)
+    }
+
+    /// Writes whole frames if nothing comes before them and there is space, and says whether
+    /// it did. The sink writes them as a whole or not at all. It does not wait.
+    ///
+    /// `bias` is the sender's own, which is granted when it is the only sender.
+    #[inline]
+    pub(crate) fn try_write_fast(
+        &self,
+        bias: &Arc<BiasedLock>,
+        frames: &[u8],
+    ) -> Result<bool, Disconnected> {
+        if !S::BIASED || !bias.try_acquire() {
+            return self.try_write_locked(bias, frames);
+        }
+        let written = self.sink.try_write(frames, &[]);
+        bias.release();
+        match written {
+            Ok(Written::Complete { notify: false }) => Ok(true),
+            Ok(Written::Complete { notify: true }) => self.after(Ok(true), false, true),
+            Ok(Written::WouldBlock) => Ok(false),
+            // The rest of a frame would have to be kept under the lock.
+            Ok(Written::Partial { .. }) | Err(Disconnected) => {
+                self.after(Err(Disconnected), false, false)
+            }
+        }
+    }
+
+    fn try_write_locked(
+        &self,
+        bias: &Arc<BiasedLock>,
+        frames: &[u8],
+    ) -> Result<bool, Disconnected> {
+        let mut scheduler = self.lock();
+        if !scheduler.is_idle() {
+            return Ok(false);
+        }
+        let written = scheduler.pending.write(&self.sink, frames, &[]).map(Accepted::is_accepted);
+        let notify = std::mem::take(&mut scheduler.pending.notify);
+        // Relaxed: a sender that has come since takes the lock before it touches anything.
+        if S::BIASED && written == Ok(true) && self.senders.load(Ordering::Relaxed) == 1 {
+            bias.grant();
+            scheduler.bias = Some(Arc::clone(bias));
+        }
+        drop(scheduler);
+        match written {
+            Ok(written) if !notify => Ok(written),
+            written => self.after(written, false, notify),
+        }
+    }
+
+    /// Writes whole frames, in two slices that follow each other, waiting for space.
+    ///
+    /// On an error, some of the bytes may have been written: as many as it says.
+    pub(crate) fn send(&self, first: &[u8], second: &[u8]) -> Result<(), Lost> {
+        let accepted = self.send_beginning(first, second);
+        let accepted = accepted.map_err(|Disconnected| Lost { written: 0 })?;
+        let Accepted::Partial { until } = accepted else { return Ok(()) };
+        let len = first.len() + second.len();
+        self.send_rest(until).map_err(|Disconnected| {
+            let unwritten = usize::try_from(self.lock().pending.unwritten_before(until));
+            Lost { written: len.saturating_sub(unwritten.unwrap_or(len)) }
+        })
+    }
+
+    /// Waits until there was space for the beginning of a frame.
+    fn send_beginning(&self, first: &[u8], second: &[u8]) -> Result<Accepted, Disconnected> {
+        loop {
+            match self.with(|scheduler, sink| scheduler.write(sink, first, second))? {
+                Accepted::WouldBlock => self.wait_writable(first.len() + second.len())?,
+                accepted => return Ok(accepted),
+            }
+        }
+    }
+
+    /// Waits until all that was pending at this mark is written.
+    fn send_rest(&self, until: u64) -> Result<(), Disconnected> {
+        loop {
+            let left = self.with(|scheduler, sink| {
+                if scheduler.disconnected {
+                    return Err(Disconnected);
+                }
+                scheduler.pending.flush(sink)?;
+                Ok(scheduler.pending.unwritten_before(until))
+            })?;
+            if left == 0 {
+                return Ok(());
+            }
+            self.wait_writable(usize::try_from(left).unwrap_or(MAX_BODY))?;
+        }
+    }
+
+    /// Writes a frame without waiting, and says whether there was space. Where `begun` says
+    /// that it is not the first of a message and there was none, what was written before is
+    /// taken back.
+    pub(crate) fn try_frame(
+        &self,
+        header: Header,
+        body: &[u8],
+        begun: Option<ConnectionId>,
+    ) -> Result<bool, Disconnected> {
+        let mut buffer = PrefixedHeader::new();
+        let header = header.encode_prefixed(body.len(), &mut buffer);
+        self.with(|scheduler, sink| {
+            let accepted = scheduler.write(sink, header, body)?.is_accepted();
+            if let (false, Some(connection)) = (accepted, begun) {
+                // The next sender writes it first; there is no hurry.
+                scheduler.queue_control(reset(connection, S::ALIGN));
+            }
+            Ok(accepted)
+        })
+    }
+
+    /// Sends a message that one frame cannot hold, waiting for space. Between two of its
+    /// frames other pipes may send.
+    pub(crate) fn send_fragments(
+        self: &Arc<Self>,
+        connection: ConnectionId,
+        message: &[u8],
+    ) -> Result<(), Disconnected> {
+        self.reserve_budget(message.len())?;
+        let mut at = 0;
+        let mut sent = Ok(());
+        while at < message.len() && sent.is_ok() {
+            let (header, body) = fragment(connection, message, at, self.max_body);
+            let mut buffer = PrefixedHeader::new();
+            let header = header.encode_prefixed(body.len(), &mut buffer);
+            at += body.len();
+            // Only the last must be all written; the next one writes the rest of another.
+            sent = match at < message.len() {
+                true => self.send_beginning(header, body).map(drop),
+                false => self.send(header, body).map_err(|_| Disconnected),
+            };
+        }
+        self.release_budget(message.len());
+        sent
+    }
+
+    /// Writes a message in fragments without waiting, and says whether there was space for
+    /// all of it. They are written as a whole or not at all, so that it can be taken back in
+    /// the middle.
+    pub(crate) fn try_fragments(
+        &self,
+        connection: ConnectionId,
+        message: &[u8],
+    ) -> Result<bool, Disconnected> {
+        if !self.try_reserve_budget(message.len())? {
+            return Ok(false);
+        }
+        let mut at = 0;
+        let mut sent = Ok(true);
+        while at < message.len() && sent == Ok(true) {
+            let (header, body) = fragment(connection, message, at, self.max_atomic_body);
+            sent = self.try_frame(header, body, (at > 0).then_some(connection));
+            at += body.len();
+        }
+        self.release_budget(message.len());
+        sent
+    }
+
+    /// Reserves the budget for a message in fragments: waits for its turn, and for others to
+    /// be through.
+    pub(crate) fn reserve_budget(self: &Arc<Self>, len: usize) -> Result<(), Disconnected> {
+        let mut scheduler = self.lock();
+        let ticket = scheduler.next_ticket;
+        scheduler.next_ticket += 1;
+        loop {
+            if scheduler.disconnected {
+                return Err(Disconnected);
+            }
+            if scheduler.now_serving == ticket && scheduler.budget.reserve(len) {
+                scheduler.now_serving += 1;
+                drop(scheduler);
+                // The next may find the budget too.
+                self.changed.notify_all();
+                return Ok(());
+            }
+            scheduler = self.wait_for_change(scheduler);
+        }
+    }
+
+    /// Reserves the budget for a message in fragments that does not wait, if it can be had.
+    pub(crate) fn try_reserve_budget(&self, len: usize) -> Result<bool, Disconnected> {
+        self.with(|scheduler, sink| {
+            // Not past those that wait, and not in vain.
+            Ok(scheduler.flush_pending(sink)?
+                && scheduler.next_ticket == scheduler.now_serving
+                && sink.may_fit(len)
+                && scheduler.budget.reserve(len))
+        })
+    }
+
+    pub(crate) fn release_budget(&self, len: usize) {
+        // It fails only if the peer is gone, and that is known by then.
+        let _ = self.with(|scheduler, _| {
+            scheduler.budget.release(len);
+            scheduler.changed = true;
+            Ok(())
+        });
+    }
+
+    /// Discards a message in fragments of which some were written. It does not wait.
+    pub(crate) fn abort_fragments(&self, connection: ConnectionId) {
+        // When the peer is gone there is nothing to be taken back.
+        let _ = self.with(|scheduler, sink| {
+            let reset = reset(connection, S::ALIGN);
+            if !scheduler.write(sink, &reset, &[])?.is_accepted() {
+                scheduler.queue_control(reset);
+            }
+            Ok(())
+        });
+    }
+
+    /// Works on the link, makes known what has changed for others, and notifies the peer.
+    pub(crate) fn with<T>(
+        &self,
+        work: impl FnOnce(&mut Scheduler, &S) -> Result<T, Disconnected>,
+    ) -> Result<T, Disconnected> {
+        let mut scheduler = self.lock();
+        let outcome = work(&mut scheduler, &self.sink);
+        let changed = std::mem::take(&mut scheduler.changed);
+        let notify = std::mem::take(&mut scheduler.pending.notify);
+        scheduler.changes += u64::from(changed);
+        drop(scheduler);
+        self.after(outcome, changed, notify)
+    }
+
+    fn after<T>(
+        &self,
+        outcome: Result<T, Disconnected>,
+        changed: bool,
+        notify: bool,
+    ) -> Result<T, Disconnected> {
+        if changed {
+            self.changed.notify_all();
+        }
+        let outcome = match outcome {
+            Ok(done) if notify => self.sink.notify_peer().map(|()| done),
+            outcome => outcome,
+        };
+        if outcome.is_err() {
+            self.disconnect();
+        }
+        outcome
+    }
+
+    /// The peer is gone. Other senders learn it with their next message, and those that wait
+    /// now.
+    #[cold]
+    pub(crate) fn disconnect(&self) {
+        self.sink.disconnect();
+        let mut scheduler = self.lock();
+        scheduler.disconnect();
+        scheduler.changed = false;
+        scheduler.changes += 1;
+        drop(scheduler);
+        self.changed.notify_all();
+    }
+
+    /// Waits until there may be space for frames of `len` bytes.
+    pub(crate) fn wait_writable(&self, len: usize) -> Result<(), Disconnected> {
+        let waited = self.sink.wait_writable(len);
+        self.after(waited, false, false)
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Scheduler> {
+        // Nothing in here panics half-way through a change.
+        lock_exclusive(self.scheduler.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits until something has changed. Spurious wakes are the caller's.
+    pub(crate) fn wait_changed<'a>(
+        &self,
+        scheduler: MutexGuard<'a, Scheduler>,
+    ) -> MutexGuard<'a, Scheduler> {
+        lock_exclusive(self.changed.wait(scheduler).unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Revokes a sender's bias: no other thread changes anything from now on, as long as the lock
+/// is held.
+fn lock_exclusive(mut scheduler: MutexGuard<'_, Scheduler>) -> MutexGuard<'_, Scheduler> {
+    if let Some(bias) = scheduler.bias.take() {
+        bias.revoke(backoff());
+    }
+    scheduler
+}
+
+/// The frame that discards a message in fragments.
+fn reset(connection: ConnectionId, align: usize) -> Vec<u8> {
+    let mut frame = Header::Reset { connection }.frame(&[]);
+    pad(&mut frame, align);
+    frame
+}

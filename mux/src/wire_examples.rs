@@ -1,0 +1,75 @@
+//! The examples in `WIRE.md` are what the code writes and reads.
+
+use homing_core::{CloseReason, ConnectionId, Nonce};
+use serde::Serialize;
+
+use crate::frame::{
+    Header, MAX_BODY, MAX_CLOSE_TEXT, MAX_FRAME, MAX_HEADER, MAX_MESSAGE_HEADER, parse, split,
+};
+use crate::message::{Encoded, MessageTemplate, SHORT};
+use crate::{MAX_PARTIAL, close_reason};
+
+const PAGE: &str = include_str!("../../WIRE.md");
+
+fn connection() -> ConnectionId {
+    ConnectionId::from_parts(1, 300)
+}
+
+/// As an outlet writes it.
+fn message<M: Serialize>(message: M) -> Vec<u8> {
+    let mut room = [0; SHORT];
+    match MessageTemplate::new(connection()).encode(&message, 1000, 1, &mut room).unwrap() {
+        Encoded::Short(short) => short.frame(&room).to_vec(),
+        Encoded::Long(long) => long.frame().to_vec(),
+    }
+}
+
+/// The bytes that the page's table gives for an example.
+fn example(name: &str) -> Vec<u8> {
+    let row = PAGE.lines().find(|line| line.starts_with(&format!("| {name} "))).unwrap();
+    let bytes = row.split('`').nth(1).unwrap();
+    bytes.split(' ').map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect()
+}
+
+#[test]
+fn wire_examples() {
+    let connection = connection();
+    let stop = |reason| {
+        let (reason, text) = close_reason::encode(&reason, MAX_CLOSE_TEXT);
+        Header::Stop { connection, reason }.frame(&text)
+    };
+    let cases = [
+        ("Preface", Header::PREFACE.frame(&[])),
+        ("Start", Header::start(connection, Nonce::new(1000)).frame(&[])),
+        ("Message, 5 as a u32", message(5u32)),
+        ("Message, the string \"home\"", message("home")),
+        (
+            "FirstFragment, of 5 bytes in all, the first 2",
+            Header::FirstFragment { connection, total: 5 }.frame(&[4, b'h']),
+        ),
+        ("Fragment, the other 3", Header::Fragment { connection }.frame(b"ome")),
+        ("Reset", Header::Reset { connection }.frame(&[])),
+        ("Dropped, 200", Header::Dropped { connection, count: 200 }.frame(&[])),
+        ("Stop, stopped", stop(CloseReason::Stopped)),
+        ("Stop, by a panic", stop(CloseReason::Panicked)),
+    ];
+    // No example on the page is left out.
+    let rows = PAGE.split("\n## ").find(|part| part.starts_with("7.")).unwrap().lines();
+    let examples = rows.filter(|row| row.starts_with("| ") && row.contains("` ")).count();
+    assert_eq!(examples, cases.len() + 1);
+    for (name, bytes) in cases {
+        assert_eq!(bytes, example(name), "{name}");
+        let (frame, rest) = split(&bytes).unwrap().unwrap();
+        assert!(parse(frame).is_ok() && rest.is_empty(), "{name}");
+    }
+    let long = message([1u8; 298].as_slice());
+    let beginning = example("Message, with a body of 300 bytes: its beginning");
+    assert!(long.starts_with(&beginning), "{long:x?}");
+}
+
+#[test]
+fn wire_limits() {
+    assert_eq!((MAX_HEADER, MAX_MESSAGE_HEADER), (37, 16));
+    assert_eq!((MAX_BODY, MAX_FRAME, MAX_PARTIAL), (65_536, 65_573, 64));
+    assert_eq!(MAX_CLOSE_TEXT, 4096);
+}

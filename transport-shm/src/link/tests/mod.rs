@@ -1,0 +1,102 @@
+//! What the transport promises beyond what the suite for sinks checks, on real memory.
+
+mod hostile;
+mod raw;
+
+use std::time::Duration;
+
+use homing_core::{NewLink, Overflow, Pinger, SendErrorKind, Transport as _};
+use homing_mux::testing::{RawWriter, Reader, SinkRig, checks, sender};
+use homing_process::{LinkWaker, ProcessTransport as _};
+
+use crate::{Shm, ShmFactory, ShmSink};
+
+struct Silent;
+
+impl Pinger for Silent {
+    fn ping(&self) {}
+}
+
+/// Links with a ring of so many bytes.
+struct Rig<const RING: usize>;
+
+/// A ring that is soon full.
+type Small = Rig<{ 64 * 1024 }>;
+
+impl<const RING: usize> SinkRig for Rig<RING> {
+    type Sink = ShmSink;
+
+    fn link(limit: usize) -> (ShmFactory, Reader) {
+        let made = Shm::new().ring(RING).limit(limit).link(Silent);
+        let NewLink { factory, inlet, doorbell } = made.unwrap();
+        (factory, Reader::watched(inlet, doorbell))
+    }
+
+    fn raw(limit: usize) -> (RawWriter, Reader) {
+        let (mut worker, reader) = raw::raw(Shm::new().ring(RING).limit(limit));
+        (Box::new(move |bytes| worker.put(bytes)), reader)
+    }
+}
+
+homing_mux::sink_suite!(Small);
+
+#[test]
+fn messages_are_written_in_place_on_rings_of_any_size() {
+    checks::reserve::what_arrives_is_an_ordinary_message::<Rig<4096>>();
+    checks::reserve::what_arrives_is_an_ordinary_message::<Rig<{ 1 << 20 }>>();
+}
+
+#[test]
+fn two_handles_are_adopted() {
+    let mut shm = Shm::new().limit(10);
+    let prepared = shm.prepare(LinkWaker::noop()).unwrap();
+    assert_eq!((prepared.transport, prepared.limit, prepared.handles.len()), ("shm", 10, 2));
+    let reader = Reader::watched(prepared.inlet, prepared.doorbell);
+    let worker = crate::adopt(prepared.handles, prepared.limit).unwrap();
+    checks::adopted::an_adopted_link_carries_messages(worker, reader);
+    assert!(crate::adopt(Vec::new(), 10).is_err());
+}
+
+#[test]
+fn senders_learn_at_once_that_the_inlet_is_gone() {
+    let (factory, reader) = Small::link(100);
+    let mut sender = sender::<u8, _>(&factory, 0, Overflow::Wait);
+    let mut watch = reader.into_watch();
+    assert_eq!(sender.send(2).unwrap_err().kind(), SendErrorKind::Disconnected);
+    watch.wait(Duration::ZERO);
+}
+
+#[test]
+fn a_pump_that_goes_without_a_word_has_broken_the_link() {
+    checks::disconnect::a_pump_that_goes_without_a_word_has_broken_the_link::<Small>();
+}
+
+/// What this process has open or mapped of a link.
+#[test]
+fn nothing_is_left_of_a_link() {
+    use std::os::unix::fs::MetadataExt as _;
+    // Other tests run in this process, so the parts of one link are told from others.
+    let inode = |handle: &std::os::fd::OwnedFd| {
+        std::fs::File::from(handle.try_clone().unwrap()).metadata().unwrap().ino()
+    };
+    let mut prepared = Shm::new().ring(64 * 1024).prepare(LinkWaker::noop()).unwrap();
+    let (memory, socket) = (inode(&prepared.handles[0]), inode(&prepared.handles[1]));
+    let left = || {
+        let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten().any(|entry| {
+            use std::os::unix::fs::MetadataExt as _;
+            let link = std::fs::read_link(entry.path()).unwrap_or_default();
+            let memfd = std::fs::metadata(entry.path()).is_ok_and(|file| file.ino() == memory)
+                && link.to_string_lossy().starts_with("/memfd:homing");
+            memfd || link.to_string_lossy() == format!("socket:[{socket}]")
+        });
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let mapped = maps
+            .lines()
+            .any(|line| line.contains("/memfd:homing") && line.contains(&format!(" {memory} ")));
+        (open, mapped)
+    };
+    assert_eq!(left(), (true, true));
+    let handles = std::mem::take(&mut prepared.handles);
+    let worker = crate::adopt(handles, prepared.limit).unwrap();
+    checks::adopted::nothing_is_left_of_a_link(worker, prepared, left);
+}

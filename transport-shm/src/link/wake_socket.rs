@@ -1,0 +1,186 @@
+//! The socket between the two sides: rings, room, and the end of either.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use homing_core::{Disconnected, LinkEnd, ProtocolError};
+use homing_process::PumpStatus;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, recv, send, shutdown,
+    socketpair,
+};
+
+/// How many bytes one look at the socket takes, and how many looks there are before others
+/// have their turn. An honest peer has a few bytes on the way at most.
+const BYTES: usize = 64;
+const LOOKS: usize = 4;
+
+/// One end of the socket. A byte says: look again. Which byte does not matter.
+#[derive(Debug)]
+pub(crate) struct WakeSocket(OwnedFd);
+
+/// What is on the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cleared {
+    Empty,
+    More,
+    Gone,
+}
+
+impl WakeSocket {
+    /// Both ends: they do not block, and are closed when another program is started.
+    pub(crate) fn pair() -> io::Result<(Self, Self)> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (one, two) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        Ok((Self(one), Self(two)))
+    }
+
+    /// An end that was inherited.
+    pub(crate) fn adopt(fd: OwnedFd) -> io::Result<Self> {
+        rustix::io::ioctl_fionbio(&fd, true)?;
+        if rustix::net::sockopt::socket_type(&fd)? != SocketType::STREAM {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Ok(Self(fd))
+    }
+
+    pub(crate) fn into_fd(self) -> OwnedFd {
+        self.0
+    }
+
+    /// Makes the other side look. It neither waits nor raises a signal.
+    pub(crate) fn ring(&self) -> Result<(), Disconnected> {
+        loop {
+            return match send(&self.0, &[0], SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+                // No room: there are so many bytes already that it will look.
+                Ok(_) | Err(Errno::AGAIN) => Ok(()),
+                Err(Errno::INTR) => continue,
+                Err(_) => Err(Disconnected),
+            };
+        }
+    }
+
+    /// Takes the bytes that are there, so that the socket can ring again.
+    fn clear(&self) -> Cleared {
+        for _ in 0..LOOKS {
+            match recv(&self.0, &mut [0; BYTES], RecvFlags::DONTWAIT) {
+                Ok((_, 0)) => return Cleared::Gone,
+                Ok((_, BYTES)) | Err(Errno::INTR) => {}
+                // That was all. An end that has come as well is found by the next look.
+                Ok(_) | Err(Errno::AGAIN) => return Cleared::Empty,
+                // A peer that closed with bytes unread resets the connection.
+                Err(_) => return Cleared::Gone,
+            }
+        }
+        Cleared::More
+    }
+
+    /// Waits until the other side says something, and takes it.
+    pub(crate) fn wait(&self) -> Result<(), Disconnected> {
+        // An error that lasts is found by the look that follows.
+        let _ = poll(&mut [PollFd::new(&self.0, PollFlags::IN)], None);
+        match self.clear() {
+            Cleared::Empty | Cleared::More => Ok(()),
+            Cleared::Gone => Err(Disconnected),
+        }
+    }
+
+    /// Waits until the other side is gone, or this one has [let go](WakeSocket::close). It takes
+    /// nothing that was said.
+    pub(crate) fn wait_gone(&self) {
+        loop {
+            let fd = &mut [PollFd::new(&self.0, PollFlags::empty())];
+            match poll(fd, None) {
+                Err(Errno::INTR) => {}
+                Err(Errno::NOMEM | Errno::AGAIN) => std::thread::yield_now(),
+                Ok(_) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Says that this side is gone, whoever may still hold the descriptor.
+    pub(crate) fn close(&self) {
+        // It fails only when the other side is gone.
+        let _ = shutdown(&self.0, Shutdown::Both);
+    }
+}
+
+/// The foreground's end, as its inlet and its pump share it.
+#[derive(Debug)]
+pub(crate) struct WakeReceiver {
+    socket: WakeSocket,
+    end: AtomicU8,
+}
+
+/// The values of `WakeReceiver::end`.
+const OPEN: u8 = 0;
+const ENDED: u8 = 1;
+const BROKEN: u8 = 2;
+
+impl WakeReceiver {
+    pub(crate) fn new(socket: WakeSocket) -> Self {
+        Self { socket, end: AtomicU8::new(OPEN) }
+    }
+
+    /// How the worker's end has come to its end, if it has. What was put before is in the
+    /// ring for whoever looks after this.
+    #[inline]
+    pub(crate) fn end(&self) -> Option<LinkEnd> {
+        // Acquire pairs with the Release of `finish`: what the worker has published before
+        // its end was seen there is seen here.
+        match self.end.load(Ordering::Acquire) {
+            OPEN => None,
+            ENDED => Some(LinkEnd::Gone(None)),
+            _ => Some(LinkEnd::Refused(ProtocolError::Broken)),
+        }
+    }
+
+    fn finish(&self, end: u8) {
+        // The first to say so is right. On failure nothing is read.
+        let _ = self.end.compare_exchange(OPEN, end, Ordering::Release, Ordering::Relaxed);
+    }
+
+    /// Wakes the worker, which waits for room.
+    pub(crate) fn notify_writer(&self) {
+        // A worker that is gone needs none.
+        let _ = self.socket.ring();
+    }
+
+    /// The inlet goes: the worker is told, and the pump ends.
+    pub(crate) fn close(&self) {
+        self.socket.close();
+    }
+}
+
+/// Takes the rings off the socket, on the thread that watches it.
+#[derive(Debug)]
+pub(crate) struct WakeDrain(pub(crate) std::sync::Arc<WakeReceiver>);
+
+impl homing_process::ReadyPump for WakeDrain {
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.0.socket.0.as_fd()
+    }
+
+    fn pump(&mut self, worker_gone: bool) -> PumpStatus {
+        match self.0.socket.clear() {
+            Cleared::More if !worker_gone => PumpStatus::Pending,
+            Cleared::Empty if !worker_gone => PumpStatus::WouldBlock,
+            // Another process may have inherited the socket. Once the worker has exited, treat the
+            // link as closed.
+            _ => {
+                self.0.finish(ENDED);
+                PumpStatus::Closed
+            }
+        }
+    }
+}
+
+impl Drop for WakeDrain {
+    fn drop(&mut self) {
+        // Unless the end was seen, no pump takes the rings any more.
+        self.0.finish(BROKEN);
+    }
+}
