@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-#[cfg(any(feature = "pipe", all(feature = "shm", target_os = "linux")))]
+pub mod transport;
 pub mod worker;
 
 /// Links between threads of this process. Feature `channel`.

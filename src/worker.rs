@@ -1,7 +1,8 @@
 //! The worker's side of a worker process.
 //!
 //! A process that [`Router::spawn`](crate::Router::spawn) has started inherits its link.
-//! [`sender`] gives the sender of its first pipe, [`link`] makes more of tickets.
+//! [`sender`] gives the sender of its first pipe, [`link`] makes more of tickets. A program whose
+//! foreground has a transport of its own [registers](register) that transport first.
 //!
 //! ```no_run
 //! use serde::{Deserialize, Serialize};
@@ -18,14 +19,20 @@
 //! }
 //! ```
 
-use std::sync::OnceLock;
+mod adopted;
+mod registry;
+
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use homing_core::{Blocking, CloseReason, Disconnected, Outlet, SendError, SenderCounters, Ticket};
 pub use homing_mux::{RawBytes, Reservation};
 pub use homing_process::InheritError;
 use homing_process::Inherited;
 use serde::Serialize;
+
+use self::adopted::{Adopted, AdoptedOutlet};
+pub use self::registry::{AlreadyRegistered, register};
 
 /// The sender of a worker process.
 pub type Sender<M> = homing_core::Sender<M, WorkerOutlet>;
@@ -38,44 +45,92 @@ pub type ReservingSender<M> = homing_mux::ReservingSender<M, WorkerOutlet>;
 ///
 /// The link is held until the process ends, also when all handles are dropped.
 #[derive(Clone, Debug)]
-pub struct Link {
-    end: End,
+pub struct WorkerLink {
+    backend: Backend,
 }
 
-/// A worker's end, by transport.
+/// A worker's end, by transport. Those of Homing's own are dispatched statically, for speed.
 #[derive(Clone, Debug)]
-enum End {
+enum Backend {
     #[cfg(feature = "pipe")]
     Pipe(homing_transport_pipe::PipeHandle),
     #[cfg(all(feature = "shm", target_os = "linux"))]
     Shm(homing_transport_shm::ShmHandle),
+    Adopted(Adopted),
 }
 
-/// What a process has inherited.
-struct Worker {
-    link: Link,
+/// What a process has inherited, once its link was adopted.
+struct WorkerState {
+    link: WorkerLink,
     ticket: String,
     /// The first ticket was taken.
     taken: AtomicBool,
 }
 
-static WORKER: OnceLock<Result<Worker, InheritError>> = OnceLock::new();
+static WORKER: OnceLock<WorkerState> = OnceLock::new();
 
-fn worker() -> Result<&'static Worker, InheritError> {
-    WORKER.get_or_init(adopt).as_ref().map_err(|error| *error)
+/// What was inherited and is not adopted yet, or why that is not possible. `None` until this is
+/// asked for.
+static INHERITED: Mutex<Option<Result<Inherited, InheritError>>> = Mutex::new(None);
+
+fn worker() -> Result<&'static WorkerState, InheritError> {
+    if let Some(worker) = WORKER.get() {
+        return Ok(worker);
+    }
+    let mut inherited = INHERITED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(worker) = WORKER.get() {
+        // Another thread has adopted the link meanwhile.
+        return Ok(worker);
+    }
+    match inherited.take().unwrap_or_else(Inherited::take) {
+        Ok(link) => match adopt(link) {
+            Ok(worker) => Ok(WORKER.get_or_init(|| worker)),
+            Err(NotAdopted { error, link }) => {
+                *inherited = Some(link.ok_or(error));
+                Err(error)
+            }
+        },
+        Err(error) => {
+            *inherited = Some(Err(error));
+            Err(error)
+        }
+    }
 }
 
-fn adopt() -> Result<Worker, InheritError> {
-    let Inherited { transport, handles, limit, ticket } = Inherited::take()?;
-    let end = match transport.as_str() {
+/// A link that was not adopted. It comes back where another attempt may succeed.
+struct NotAdopted {
+    error: InheritError,
+    link: Option<Inherited>,
+}
+
+fn adopt(inherited: Inherited) -> Result<WorkerState, NotAdopted> {
+    let Inherited { transport, handles, limit, ticket } = inherited;
+    let backend = match transport.as_str() {
         #[cfg(feature = "pipe")]
-        homing_transport_pipe::NAME => homing_transport_pipe::adopt(handles, limit).map(End::Pipe),
+        homing_transport_pipe::NAME => {
+            homing_transport_pipe::adopt(handles, limit).map(Backend::Pipe)
+        }
         #[cfg(all(feature = "shm", target_os = "linux"))]
-        homing_transport_shm::NAME => homing_transport_shm::adopt(handles, limit).map(End::Shm),
-        _ => return Err(InheritError::NoSuchTransport),
+        homing_transport_shm::NAME => {
+            homing_transport_shm::adopt(handles, limit).map(Backend::Shm)
+        }
+        name => match registry::take(name) {
+            Some(adopt) => {
+                adopt(handles, limit).map(|link| Backend::Adopted(Adopted { link, limit }))
+            }
+            None => {
+                let link = Some(Inherited { transport, handles, limit, ticket });
+                return Err(NotAdopted { error: InheritError::NoSuchTransport, link });
+            }
+        },
     };
-    let end = end.map_err(|_| InheritError::NoSuchHandle)?;
-    Ok(Worker { link: Link { end }, ticket, taken: AtomicBool::new(false) })
+    match backend {
+        Ok(backend) => {
+            let link = WorkerLink { backend };
+            Ok(WorkerState { link, ticket, taken: AtomicBool::new(false) })
+        }
+        Err(_) => Err(NotAdopted { error: InheritError::NoSuchHandle, link: None }),
+    }
 }
 
 /// The link of this worker process.
@@ -83,9 +138,11 @@ fn adopt() -> Result<Worker, InheritError> {
 /// # Errors
 ///
 /// [`InheritError::NotAWorker`] when the process was not started as a worker, by which a
-/// program that starts itself as a worker tells what it is; and others when the link cannot
-/// be had.
-pub fn link() -> Result<Link, InheritError> {
+/// program that starts itself as a worker tells what it is;
+/// [`InheritError::NoSuchTransport`] when the foreground's transport is neither built in nor
+/// [registered](register), after which the link can be asked for again; and others when the
+/// link cannot be had.
+pub fn link() -> Result<WorkerLink, InheritError> {
     Ok(worker()?.link.clone())
 }
 
@@ -105,13 +162,17 @@ pub fn sender<M: Serialize>() -> Result<Sender<M>, InheritError> {
 ///
 /// # Errors
 ///
-/// As [`sender`].
+/// As [`sender`]; and [`InheritError::Unsupported`] on a link of a [registered](register)
+/// transport, on which [`sender`] still gives the sender of the pipe.
 pub fn bytes_sender<M: RawBytes>() -> Result<ReservingSender<M>, InheritError> {
     let worker = worker()?;
-    Ok(worker.link.bytes_sender(worker.take_ticket()?))
+    if matches!(worker.link.backend, Backend::Adopted(_)) {
+        return Err(InheritError::Unsupported);
+    }
+    worker.link.bytes_sender(worker.take_ticket()?)
 }
 
-impl Worker {
+impl WorkerState {
     fn take_ticket<M>(&self) -> Result<Ticket<M>, InheritError> {
         let ticket = self.ticket.parse().map_err(|_| InheritError::Malformed)?;
         // Relaxed: who comes second gets nothing that would have to be visible.
@@ -122,31 +183,41 @@ impl Worker {
     }
 }
 
-impl Link {
+impl WorkerLink {
     /// The sender that this ticket is for. A ticket is good for one sender.
     pub fn sender<M: Serialize>(&self, ticket: Ticket<M>) -> Sender<M> {
-        Sender::new(ticket.connection(), self.outlet(&ticket))
+        Sender::new(ticket.connection(), self.outlet(ticket))
     }
 
-    /// As [`sender`](Link::sender), for messages that can also be written piece by piece to
+    /// As [`sender`](WorkerLink::sender), for messages that can also be written piece by piece to
     /// where they travel.
-    pub fn bytes_sender<M: RawBytes>(&self, ticket: Ticket<M>) -> ReservingSender<M> {
-        let outlet = self.outlet(&ticket);
+    ///
+    /// # Errors
+    ///
+    /// [`InheritError::Unsupported`] on a link of a [registered](register) transport.
+    pub fn bytes_sender<M: RawBytes>(
+        &self,
+        ticket: Ticket<M>,
+    ) -> Result<ReservingSender<M>, InheritError> {
+        let connection = ticket.connection();
+        let outlet = self.outlet(ticket);
         let target = match &outlet.0 {
             #[cfg(feature = "pipe")]
             Kind::Pipe(outlet) => outlet.reserve_target(),
             #[cfg(all(feature = "shm", target_os = "linux"))]
             Kind::Shm(outlet) => outlet.reserve_target(),
+            Kind::Adopted(_) => return Err(InheritError::Unsupported),
         };
-        ReservingSender::new(Sender::new(ticket.connection(), outlet), target)
+        Ok(ReservingSender::new(Sender::new(connection, outlet), target))
     }
 
-    fn outlet<M>(&self, ticket: &Ticket<M>) -> WorkerOutlet {
-        WorkerOutlet(match &self.end {
+    fn outlet<M>(&self, ticket: Ticket<M>) -> WorkerOutlet {
+        WorkerOutlet(match &self.backend {
             #[cfg(feature = "pipe")]
-            End::Pipe(handle) => Kind::Pipe(handle.outlet(ticket)),
+            Backend::Pipe(handle) => Kind::Pipe(handle.outlet(&ticket)),
             #[cfg(all(feature = "shm", target_os = "linux"))]
-            End::Shm(handle) => Kind::Shm(handle.outlet(ticket)),
+            Backend::Shm(handle) => Kind::Shm(handle.outlet(&ticket)),
+            Backend::Adopted(link) => Kind::Adopted(link.outlet(ticket)),
         })
     }
 }
@@ -161,6 +232,7 @@ enum Kind {
     Pipe(homing_transport_pipe::PipeOutlet),
     #[cfg(all(feature = "shm", target_os = "linux"))]
     Shm(homing_transport_shm::ShmOutlet),
+    Adopted(AdoptedOutlet),
 }
 
 /// Calls a method of the transport's outlet. Its own default methods are not good enough for
@@ -172,6 +244,7 @@ macro_rules! forward {
             Kind::Pipe(outlet) => Outlet::<M>::$method(outlet, $($argument),*),
             #[cfg(all(feature = "shm", target_os = "linux"))]
             Kind::Shm(outlet) => Outlet::<M>::$method(outlet, $($argument),*),
+            Kind::Adopted(outlet) => Outlet::<M>::$method(outlet, $($argument),*),
         }
     };
 }

@@ -161,6 +161,13 @@ pub trait Inlet {
     fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd>;
 }
 
+impl<I: Inlet + ?Sized> Inlet for &mut I {
+    #[inline]
+    fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
+        (**self).poll()
+    }
+}
+
 #[cfg(feature = "alloc")]
 impl<I: Inlet + ?Sized> Inlet for alloc::boxed::Box<I> {
     #[inline]
@@ -171,6 +178,7 @@ impl<I: Inlet + ?Sized> Inlet for alloc::boxed::Box<I> {
 
 /// What arrives over a link.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Arrival<'a> {
     /// A worker claims a pipe. Only on links whose pipes have to be claimed, see [`Authorization`].
     Started {
@@ -208,6 +216,7 @@ pub enum Arrival<'a> {
 
 /// A message as it travelled: bytes between processes, values within one.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Payload<'a> {
     /// An encoded message. The bytes are private to the foreground: nobody changes them
     /// while they are decoded.
@@ -280,6 +289,7 @@ impl core::error::Error for Undecodable {}
 /// How a link ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum LinkEnd {
     /// The worker is gone, or has let go of its end. Its open pipes are lost.
     Gone(Option<Exit>),

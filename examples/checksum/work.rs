@@ -83,7 +83,7 @@ fn digest(
 
 /// The main function of a worker process: its jobs come on standard input, after the ticket
 /// for its second pipe.
-pub fn in_process(link: &worker::Link) -> anyhow::Result<()> {
+pub fn in_process(link: &worker::WorkerLink) -> anyhow::Result<()> {
     let mut input = io::stdin().lock();
     let mut ticket = String::new();
     input.read_line(&mut ticket)?;

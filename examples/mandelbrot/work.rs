@@ -35,7 +35,7 @@ pub enum Order {
 }
 
 /// The main function of a worker process. It ends with its standard input.
-pub fn run(link: worker::Link) -> anyhow::Result<()> {
+pub fn run(link: worker::WorkerLink) -> anyhow::Result<()> {
     let mut life = worker::sender()?;
     let mut life = life.scope()?;
     let (latest, orders) = read_orders();

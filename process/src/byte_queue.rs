@@ -177,7 +177,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Takes the bytes that follow, some of them, or `None` when there are none now.
+    /// Takes what one [`write`](Writer::write) has put there, or `None` when there is nothing
+    /// now. So a queue may carry datagrams as well as a stream.
     ///
     /// # Errors
     ///

@@ -7,7 +7,8 @@
 //! * [`Worker`] starts a process that inherits its link, learns how it ended, and reaps it.
 //! * [`Inherited`] is what the worker process finds.
 //!
-//! A transport between processes implements [`ProcessTransport`].
+//! A transport between processes implements [`ProcessTransport`] for the foreground's side, and
+//! [`AdoptedLink`] for the worker's.
 //!
 //! On Unix a link's handle is a descriptor that the worker inherits under the number that it
 //! has here; its name, and what tells it from any other descriptor, is in the worker's
@@ -22,6 +23,7 @@
 
 #![deny(unsafe_code)]
 
+mod adopted;
 pub mod byte_queue;
 mod doorbell;
 mod doorbells;
@@ -35,6 +37,7 @@ mod readers;
 mod transport;
 mod worker;
 
+pub use adopted::{AdoptedLink, EncodedOutlet};
 pub use doorbell::Doorbell;
 pub use doorbells::{Doorbells, Waker, WatchKey, spawn_pump};
 pub use launch::Worker;

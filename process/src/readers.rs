@@ -44,7 +44,7 @@ pub struct DescriptorReader<F> {
     queue: Writer,
     read_size: usize,
     /// A read that was not filled has emptied the source, and what comes then makes another
-    /// edge: so it is of pipes and sockets.
+    /// edge: so it is of pipes, and of no other kind that can be told from its status.
     short_read_is_all: bool,
 }
 
@@ -58,8 +58,8 @@ impl<F: AsFd> DescriptorReader<F> {
     /// When the descriptor cannot be made non-blocking.
     pub fn new(source: F, queue: Writer) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(source.as_fd(), true)?;
-        let kind = FileType::from_raw_mode(rustix::fs::fstat(source.as_fd())?.st_mode);
-        let short_read_is_all = matches!(kind, FileType::Fifo | FileType::Socket);
+        let mode = rustix::fs::fstat(source.as_fd())?.st_mode;
+        let short_read_is_all = FileType::from_raw_mode(mode) == FileType::Fifo;
         Ok(Self { source, queue, read_size: READ_SIZE, short_read_is_all })
     }
 

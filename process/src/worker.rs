@@ -65,10 +65,11 @@ pub enum InheritError {
     Malformed,
     /// The handles are not there: they were closed on the way, or this is a worker's child.
     NoSuchHandle,
-    /// This program was built without the transport that the foreground chose.
+    /// This program was built without the transport that the foreground chose, or has not
+    /// registered it.
     NoSuchTransport,
     /// What was asked for needs another transport than the foreground chose.
-    OtherTransport,
+    Unsupported,
 }
 
 impl fmt::Display for InheritError {
@@ -79,9 +80,10 @@ impl fmt::Display for InheritError {
             InheritError::Malformed => "the description of the worker's link is malformed",
             InheritError::NoSuchHandle => "the worker's link is not open in this process",
             InheritError::NoSuchTransport => {
-                "this program was built without the transport of the worker's link"
+                "this program lacks the transport of the worker's link: a feature of `homing`, \
+                 or `homing::worker::register`"
             }
-            InheritError::OtherTransport => "the transport of the worker's link cannot do that",
+            InheritError::Unsupported => "the transport of the worker's link cannot do that",
         })
     }
 }

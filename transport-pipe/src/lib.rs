@@ -49,7 +49,7 @@
 //! All pipes of a link share one OS pipe, whose descriptor does not block; how they share it
 //! is described in [`homing_mux`]. A sender that may wait for space waits in `poll(2)`.
 //!
-//! On the other side a [`Pump`](homing_process::ReadyPump) reads on the thread that watches the
+//! On the other side a [reader](homing_process::DescriptorReader) runs on the thread that watches the
 //! descriptor, and hands what it has read to the [`PipeInlet`], which finds the frames in it.
 //!
 //! # Differences between systems

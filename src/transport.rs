@@ -1,0 +1,32 @@
+//! All names that an implementor of a transport needs, whichever side or seam it is for.
+//!
+//! | to write | implement | a complete one |
+//! |---|---|---|
+//! | links within this process | [`Transport`], [`Inlet`], [`MakeSender`], [`Outlet`] | [`homing_core::inlet`] |
+//! | links from worker processes: the foreground's side | [`ProcessTransport`], [`Inlet`], and [`ReadyPump`] or [`BlockingPump`] where the [readers](DescriptorReader) do not suit | [`worker::register`](crate::worker::register) |
+//! | the same: the worker's side | [`AdoptedLink`], [`EncodedOutlet`] | the same |
+//! | links from chips | [`Outlet`] on the chip; [`Inlet`] and [`Transport`] in the foreground | the crate `homing-transport-serial` |
+//!
+//! Messages that travel as bytes are encoded by [`encode`], and put into frames of the
+//! [wire format](frame), which a [`Reassembler`] takes apart again; a transport may have a
+//! format of its own instead. The crate `homing-conformance` proves a transport.
+//!
+//! [`homing_core::inlet`]: https://docs.rs/homing-core/latest/homing_core/inlet/
+
+pub use homing_core::wake::WakeFlag;
+pub use homing_core::{
+    Arrival, Authorization, Blocking, ByValue, CloseReason, ConnectionId, Decode, Disconnected,
+    End, Exit, Inlet, LinkEnd, MakeSender, NewLink, Nonce, Outlet, Overflow, Payload, Pinger,
+    Postcard, ProtocolError, SendError, SendErrorKind, Sender, SenderCounters, SenderError,
+    SenderState, Ticket, Transport, Undecodable,
+};
+pub use homing_mux::{
+    FragmentBudget, FrameSink, MAX_PARTIAL, MuxConfig, MuxFactory, MuxHandle, MuxOutlet, RawBytes, Reassembler, ReservingSender, Reservation, WeakMuxHandle, Written, encode, frame,
+};
+pub use homing_process::{
+    AdoptedLink, BlockingPump, BlockingReader, Doorbell, Doorbells, EncodedOutlet, InheritError,
+    Inherited, LinkWaker, OwnedHandle, Prepared, ProcessTransport, PumpStatus, WatchKey,
+    byte_queue, spawn_pump,
+};
+#[cfg(unix)]
+pub use homing_process::{DescriptorReader, ReadyPump};

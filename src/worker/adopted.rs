@@ -1,0 +1,69 @@
+//! Senders on a link whose transport was registered.
+
+use std::fmt;
+use std::sync::Arc;
+
+use homing_core::{Blocking, CloseReason, Disconnected, Outlet, SendError, Ticket};
+use homing_mux::encode;
+use homing_process::{AdoptedLink, EncodedOutlet};
+use serde::Serialize;
+
+/// Memory that a sender keeps for its next message.
+const SCRATCH_KEEP: usize = 64 * 1024;
+
+/// A link that was adopted by a registered transport.
+#[derive(Clone)]
+pub(super) struct Adopted {
+    pub(super) link: Arc<dyn AdoptedLink>,
+    /// The most bytes of one message.
+    pub(super) limit: usize,
+}
+
+impl Adopted {
+    pub(super) fn outlet<M>(&self, ticket: Ticket<M>) -> AdoptedOutlet {
+        let outlet = self.link.outlet(ticket.cast());
+        AdoptedOutlet { outlet, limit: self.limit, encoded: Vec::new() }
+    }
+}
+
+impl fmt::Debug for Adopted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Adopted").field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+/// Encodes messages, and hands them to the transport's own end of a pipe.
+pub(super) struct AdoptedOutlet {
+    outlet: Box<dyn EncodedOutlet>,
+    limit: usize,
+    encoded: Vec<u8>,
+}
+
+impl<M: Serialize> Outlet<M> for AdoptedOutlet {
+    fn open(&mut self) -> Result<(), Disconnected> {
+        self.outlet.open()
+    }
+
+    fn put(&mut self, message: M, blocking: Blocking) -> Result<u64, SendError<M>> {
+        self.encoded.clear();
+        // One large message is no reason to keep as much memory for good.
+        self.encoded.shrink_to(SCRATCH_KEEP);
+        encode::append(&message, self.limit, &mut self.encoded)
+            .and_then(|_| self.outlet.put(&self.encoded, blocking))
+            .map_err(|kind| SendError::new(message, kind))
+    }
+
+    fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
+        self.outlet.close(reason)
+    }
+
+    fn is_panicking(&self) -> bool {
+        std::thread::panicking()
+    }
+}
+
+impl fmt::Debug for AdoptedOutlet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdoptedOutlet").field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
