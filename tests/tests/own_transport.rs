@@ -3,6 +3,8 @@
 #![cfg(unix)]
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+use std::sync::Once;
+
 use homing::worker::{self, InheritError, WorkerOutlet};
 use homing::{Sender, Ticket};
 use homing_conformance::ProcessRig;
@@ -26,20 +28,29 @@ impl ProcessRig for Own {
         Datagrams
     }
 
-    /// Asks for the link before its transport is known, which takes nothing away.
     fn first<M: Serialize + Send + 'static>() -> Sender<M, WorkerOutlet> {
-        for _ in 0..2 {
-            assert_eq!(worker::link().unwrap_err(), InheritError::NoSuchTransport);
-        }
-        worker::register("another", DatagramLink::adopt).expect("nothing has this name");
-        assert_eq!(worker::sender::<M>().unwrap_err(), InheritError::NoSuchTransport);
-        worker::register(datagrams::NAME, DatagramLink::adopt).expect("nothing has this name");
+        register();
         worker::sender().expect("a worker has a sender")
     }
 
     fn sender<M: Serialize + Send + 'static>(ticket: Ticket<M>) -> Sender<M, WorkerOutlet> {
+        register();
         worker::link().expect("a worker has a link").sender(ticket)
     }
+}
+
+/// Registers the transport, in a worker. The link is asked for before, which takes nothing
+/// away.
+fn register() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for _ in 0..2 {
+            assert_eq!(worker::link().unwrap_err(), InheritError::NoSuchTransport);
+        }
+        worker::register("another", DatagramLink::adopt).expect("nothing has this name");
+        assert_eq!(worker::sender::<u64>().unwrap_err(), InheritError::NoSuchTransport);
+        worker::register(datagrams::NAME, DatagramLink::adopt).expect("nothing has this name");
+    });
 }
 
 homing_conformance::process_suite!(datagram, Own);

@@ -276,7 +276,7 @@ fn listen(bytes: Vec<u8>, step: usize) -> (BTreeMap<u32, Vec<Told>>, Counts) {
             }
             Ok(Some(Arrival::Missed { count, .. })) => missed += count,
             Ok(Some(Arrival::Partial)) => {}
-            Ok(Some(Arrival::Started { .. })) => panic!("nothing is claimed"),
+            Ok(Some(arrival)) => panic!("nothing is claimed: {arrival:?}"),
             Ok(None) => thread::park(),
             Err(end) => break assert_eq!(end, LinkEnd::Gone(None)),
         }
