@@ -80,7 +80,7 @@ fn take<M: Send + 'static>(inlet: &mut ChannelInlet) -> Result<Option<Got<M>>, L
         }
         Arrival::Missed { connection, count } => Got::Missed(connection.index(), count),
         Arrival::Stopped { connection, end } => Got::Stopped(connection.index(), end),
-        Arrival::Started { .. } | Arrival::Partial => panic!("its pipes need no claim"),
+        arrival => panic!("its pipes need no claim: {arrival:?}"),
     }))
 }
 
