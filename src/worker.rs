@@ -111,9 +111,7 @@ fn adopt(inherited: Inherited) -> Result<WorkerState, NotAdopted> {
             homing_transport_pipe::adopt(handles, limit).map(Backend::Pipe)
         }
         #[cfg(all(feature = "shm", target_os = "linux"))]
-        homing_transport_shm::NAME => {
-            homing_transport_shm::adopt(handles, limit).map(Backend::Shm)
-        }
+        homing_transport_shm::NAME => homing_transport_shm::adopt(handles, limit).map(Backend::Shm),
         name => match registry::take(name) {
             Some(adopt) => {
                 adopt(handles, limit).map(|link| Backend::Adopted(Adopted { link, limit }))

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use homing::transport::byte_queue::{self, Capacity};
-use homing::transport::frame::{Head, MAX_BODY, MAX_FRAME, MAX_HEAD};
+use homing::transport::frame::{Header, MAX_BODY, MAX_FRAME, MAX_HEADER};
 use homing::transport::{
     AdoptedLink, Arrival, Blocking, CloseReason, Disconnected, Doorbell, EncodedOutlet, Inlet,
     LinkEnd, LinkWaker, Overflow, OwnedHandle, Prepared, ProcessTransport, PumpStatus, ReadyPump,
@@ -102,7 +102,7 @@ impl Inlet for DatagramInlet {
     fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
         let Some(datagram) = self.datagrams.read()? else { return Ok(None) };
         self.current = datagram;
-        Ok(Some(self.reassembler.accept(&self.current)?))
+        Ok(Some(self.reassembler.push_frame(&self.current)?))
     }
 }
 
@@ -117,8 +117,8 @@ impl DatagramLink {
         let [socket] = <[OwnedHandle; 1]>::try_from(handles)
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a link has one handle"))?;
         // The preface, before anything else. The socket is empty, so this does not wait.
-        let mut head = [0; MAX_HEAD];
-        let preface = Head::HELLO.encode(&mut head);
+        let mut buffer = [0; MAX_HEADER];
+        let preface = Header::PREFACE.encode(&mut buffer);
         rustix::net::send(&socket, preface, SendFlags::NOSIGNAL)?;
         Ok(Self(Arc::new(socket)))
     }
@@ -139,9 +139,9 @@ struct DatagramOutlet {
 
 impl DatagramOutlet {
     /// Sends one frame as a whole, or nothing: `false` when there is no room.
-    fn try_send(&self, head: Head, body: &[u8]) -> Result<bool, Disconnected> {
-        let mut frame = Vec::with_capacity(MAX_HEAD + body.len());
-        frame.extend_from_slice(head.encode(&mut [0; MAX_HEAD]));
+    fn try_send(&self, header: Header, body: &[u8]) -> Result<bool, Disconnected> {
+        let mut frame = Vec::with_capacity(MAX_HEADER + body.len());
+        frame.extend_from_slice(header.encode(&mut [0; MAX_HEADER]));
         frame.extend_from_slice(body);
         loop {
             // Without `NOSIGNAL` a foreground that is gone would kill this process.
@@ -156,8 +156,8 @@ impl DatagramOutlet {
     }
 
     /// Sends one frame, and waits for room.
-    fn send(&self, head: Head, body: &[u8]) -> Result<(), Disconnected> {
-        while !self.try_send(head, body)? {
+    fn send(&self, header: Header, body: &[u8]) -> Result<(), Disconnected> {
+        while !self.try_send(header, body)? {
             // An error that lasts is found by the next attempt.
             let _ = poll(&mut [PollFd::new(&*self.socket, PollFlags::OUT)], None);
         }
@@ -170,10 +170,10 @@ impl DatagramOutlet {
         let max = u32::MAX as usize;
         let total = u32::try_from(message.len())
             .map_err(|_| SendErrorKind::TooLarge { len: message.len(), max })?;
-        let mut head = Head::First { connection, total };
+        let mut header = Header::FirstFragment { connection, total };
         for fragment in message.chunks(MAX_BODY) {
-            self.send(head, fragment).map_err(|_| SendErrorKind::Disconnected)?;
-            head = Head::Part { connection };
+            self.send(header, fragment).map_err(|_| SendErrorKind::Disconnected)?;
+            header = Header::Fragment { connection };
         }
         Ok(())
     }
@@ -183,15 +183,15 @@ impl EncodedOutlet for DatagramOutlet {
     fn open(&mut self) -> Result<(), Disconnected> {
         let (connection, nonce) = (self.ticket.connection(), self.ticket.nonce());
         self.claimed = true;
-        self.send(Head::Start { connection, nonce }, &[])
+        self.send(Header::start(connection, nonce), &[])
     }
 
     /// Policies that drop messages cannot be kept here, where nothing is queued: under them,
     /// too, it waits.
     fn put(&mut self, encoded: &[u8], blocking: Blocking) -> Result<u64, SendErrorKind> {
-        let head = Head::Message { connection: self.ticket.connection() };
+        let header = Header::Message { connection: self.ticket.connection() };
         let fits = encoded.len() <= MAX_BODY;
-        if fits && self.try_send(head, encoded).map_err(|_| SendErrorKind::Disconnected)? {
+        if fits && self.try_send(header, encoded).map_err(|_| SendErrorKind::Disconnected)? {
             return Ok(0);
         }
         if blocking == Blocking::Never || self.ticket.overflow() == Overflow::GiveBack {
@@ -199,7 +199,7 @@ impl EncodedOutlet for DatagramOutlet {
             return Err(SendErrorKind::Full);
         }
         if fits {
-            self.send(head, encoded).map_err(|_| SendErrorKind::Disconnected)?;
+            self.send(header, encoded).map_err(|_| SendErrorKind::Disconnected)?;
         } else {
             self.send_fragments(encoded)?;
         }
@@ -211,6 +211,7 @@ impl EncodedOutlet for DatagramOutlet {
         if !self.claimed {
             self.open()?;
         }
-        self.send(Head::Stop { connection: self.ticket.connection(), reason }, &[])
+        let (header, text) = Header::stop(self.ticket.connection(), &reason);
+        self.send(header, &text)
     }
 }

@@ -4,7 +4,8 @@
 //! stream each frame is preceded by its length. Everything here is pure: bytes in, frames
 //! out, and no byte of a peer's can make it panic or allocate.
 
-use homing_core::{ConnectionId, Nonce, ProtocolError};
+use crate::close_reason;
+use homing_core::{CloseReason, ConnectionId, Nonce, ProtocolError};
 use serde::{Deserialize, Serialize};
 
 /// The version of the wire format that this crate speaks.
@@ -108,6 +109,12 @@ impl Header {
     /// Claims a pipe, without a word about the type of its messages.
     pub const fn start(connection: ConnectionId, nonce: Nonce) -> Self {
         Header::Start { connection, nonce, schema: 0 }
+    }
+
+    /// Ends a pipe: the header, and the body that goes with it.
+    pub fn stop(connection: ConnectionId, reason: &CloseReason) -> (Self, Vec<u8>) {
+        let (reason, text) = close_reason::encode(reason, MAX_CLOSE_TEXT);
+        (Header::Stop { connection, reason }, text)
     }
 
     /// The longest body that may follow this header.
