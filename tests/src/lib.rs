@@ -2,12 +2,14 @@
 //! event loop, or a transport of worker processes. Homing's own tests are instances of it.
 //!
 //! Each check is a plain public function, named after the behaviour that it proves (`b07_…`
-//! is B7 of Homing's design), which panics when it does not hold. Its documentation says what
-//! an implementor who fails it got wrong. Macros make a test of each.
+//! is number 7 of `docs/guarantees.md` in the repository, which lists all checks), and panics
+//! when that does not hold. Its documentation says what usually causes a failure. Macros make a
+//! test of each.
 //!
 //! | you wrote | you describe it by | and say | checks |
 //! |---|---|---|---|
 //! | a transport between threads | [`TransportRig`] | [`transport_suite!`] | [`sender`], [`router`] |
+//! | the foreground's end of a link | [`InletRig`] | [`inlet_suite!`] | [`inlet`] |
 //! | a transport to worker processes | [`ProcessRig`] | [`process_suite!`] | [`process`] |
 //! | a pingee | [`PingeeRig`] | [`pingee_suite!`] | [`pingee`] |
 //! | a way to join a router to a loop | [`EventLoopRig`] | [`event_loop_suite!`], with any transport | [`sender`], [`router`] |
@@ -47,7 +49,12 @@
 //!     }
 //! }
 //!
-//! homing_conformance::transport_suite!(my_transport, MyTransport);
+//! homing_conformance::transport_suite!(
+//!     my_transport,
+//!     MyTransport,
+//!     // Reported as ignored: what this transport does not promise.
+//!     except: [b06_a_message_over_the_limit_is_refused]
+//! );
 //! #
 //! # use homing_conformance::{Pinged, Watched};
 //! # homing_conformance::sender::b05_a_full_link_gives_back::<MyTransport, Watched>();
@@ -116,14 +123,25 @@
 //! # What the checks rely on
 //!
 //! Nothing is timed. A check waits for what is to happen, asleep, and gives up after
-//! [`deadline()`], which is far longer than anything takes. So a wake-up that is lost is a test
-//! that hangs for that long. Checks may run side by side, on a busy machine.
+//! [`deadline()`], which is far longer than anything takes, and longer on a busy machine
+//! (`HOMING_TEST_PATIENCE` sets the factor). So a wake-up that is lost is a test that hangs for
+//! that long. Checks may run side by side, on a busy machine.
 //!
-//! # Which behaviour is checked where
+//! # What a suite does not run
 //!
-//! B1 to B7 in [`sender`]; B8 to B13 and B16 in [`router`]; B14 to B16 in [`pingee`]; B3, B7,
-//! B10, B13 and B17 to B20 with real processes in [`process`]. Every check of messages also
-//! holds the router to B13: [`foreground::App`] panics at an event after a pipe's end.
+//! A promise that a transport or a loop cannot give is excepted by the name of its check:
+//! `except: […]`, at the end of each macro. The check is then reported as ignored. No check
+//! reports success without having run: one that a rig cannot run fails, and says that it is to
+//! be excepted.
+//!
+//! # Whether the suites catch anything
+//!
+//! `tests/wrong_transports.rs` and `tests/wrong_pingees.rs` in this crate have transports and
+//! pingees with one fault each, and the check that fails for it. Tests of your own can do the
+//! same, with [`with_deadline`] for faults that show as a wait without end.
+//!
+//! Every check of messages also holds the router to number 13: [`foreground::App`] panics at an
+//! event after a pipe's end.
 
 #![forbid(unsafe_code)]
 #![allow(

@@ -13,7 +13,7 @@ use crate::background::background;
 /// B15: a ping to a pingee that was dropped does nothing, also one that was on its way. The
 /// loop goes on for others.
 ///
-/// Who fails it calls into an application that is gone.
+/// An implementation that fails it calls into an application that is gone.
 pub fn b15_a_ping_to_a_dropped_pingee_does_nothing<P: PingeeRig>() {
     let mut rig = P::new();
     let (pingee, calls) = counting(&mut rig);
@@ -70,7 +70,7 @@ fn at(dropped: &Mutex<Option<ThreadId>>) -> Option<ThreadId> {
 /// B15: the callback is dropped with the pingee, on the pingee's thread, whoever holds
 /// pingers. The last pinger, dropped on another thread, drops nothing of the loop's.
 ///
-/// Who fails it lets a pinger own the callback: an `Arc` of both.
+/// An implementation that fails it lets a pinger own the callback: an `Arc` of both.
 pub fn b15_the_callback_is_dropped_with_the_pingee<P: PingeeRig>() {
     let mut rig = P::new();
     for pinged in [false, true] {
@@ -100,7 +100,7 @@ pub fn b15_the_callback_is_dropped_with_the_pingee<P: PingeeRig>() {
 /// B15: a callback may drop its own pingee. It is dropped when it has returned, and is not
 /// called again.
 ///
-/// Who fails it has borrowed, while it calls, what a pingee's drop needs.
+/// An implementation that fails it has borrowed, while it calls, what a pingee's drop needs.
 pub fn b15_a_callback_may_drop_its_own_pingee<P: PingeeRig>() {
     let mut rig = P::new();
     let own: Rc<RefCell<Option<P::Pingee>>> = Rc::default();

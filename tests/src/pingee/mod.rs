@@ -57,7 +57,7 @@ fn until<P: PingeeRig>(rig: &mut P, what: &str, mut condition: impl FnMut() -> b
 
 /// B14: a ping from another thread makes the callback run, on the loop's thread.
 ///
-/// Who fails it calls back on the pinger's thread, where the application's state is not.
+/// An implementation that fails it calls back on the pinger's thread, where the application's state is not.
 pub fn b14_a_ping_calls_on_the_loops_thread<P: PingeeRig>() {
     let mut rig = P::new();
     let threads: Rc<RefCell<Vec<ThreadId>>> = Rc::default();
@@ -86,7 +86,7 @@ pub fn b14_a_ping_before_the_loop_runs_counts<P: PingeeRig>() {
 /// B14: n pings lead to at least one call after the last of them, and to at most n. Without
 /// a ping there is no call.
 ///
-/// Who fails it loses the last ping, or calls for nothing.
+/// An implementation that fails it loses the last ping, or calls for nothing.
 pub fn b14_pings_merge<P: PingeeRig>() {
     let mut rig = P::new();
     let (pingee, calls) = counting(&mut rig);

@@ -31,7 +31,7 @@ fn give(worker: &Worker<App>, ticket: &homing_core::Ticket<u64>) {
 /// cut off: its pipes are refused, and it learns that nobody listens. The pipe that it spoke
 /// for, and the other workers, go on as if nothing had been.
 ///
-/// Who fails it lets any worker speak for any other.
+/// An implementation that fails it lets any worker speak for any other.
 pub fn b19_a_wrong_claim_is_cut_off<R: ProcessRig, H: EventLoopRig>(program: Program) {
     for role in ["claim-wrong", "claim-other"] {
         let mut foreground = Foreground::<H>::started();

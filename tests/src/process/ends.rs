@@ -26,7 +26,7 @@ pub fn b13_a_worker_finishes<R: ProcessRig, H: EventLoopRig>(program: Program) {
 /// B13: a worker that exits while its pipe is open is lost, with its exit code; one that
 /// kills itself, with the signal. What it had sent has arrived.
 ///
-/// Who fails it takes the end of the link for the end of the story.
+/// An implementation that fails it takes the end of the link for the end of the story.
 pub fn b13_a_worker_that_exits_is_lost<R: ProcessRig, H: EventLoopRig>(program: Program) {
     let mut foreground = Foreground::<H>::started();
     let (_exits, _) = spawn::<R, H>(&foreground, program.command("exit 3"), 0);

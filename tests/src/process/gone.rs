@@ -13,7 +13,7 @@ use crate::background::background;
 /// A process that is started for it is the foreground; it starts the worker, which holds the
 /// same standard output. That ends when the last of them is gone.
 ///
-/// Who fails it leaves orphans, or lets SIGPIPE kill them.
+/// An implementation that fails it leaves orphans, or lets SIGPIPE kill them.
 pub fn b07_a_worker_learns_that_its_foreground_was_killed<R: ProcessRig>(program: Program) {
     for kind in ["runs", "sleeps"] {
         let mut command = program.command(&format!("foreground {kind}"));

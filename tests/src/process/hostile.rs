@@ -140,7 +140,7 @@ pub(super) fn write(case: &str, wire: Wire) {
 /// B18: bytes that no honest worker writes get its link cut off, with a reason that fits; the
 /// worker learns that nobody listens, the link is closed, and an honest worker goes on.
 ///
-/// Who fails it trusts a length, or a peer.
+/// An implementation that fails it trusts a length, or a peer.
 pub fn b18_hostile_bytes_are_cut_off<R: ProcessRig, H: EventLoopRig>(program: Program) {
     let cases: Vec<_> = cases(R::WIRE).collect();
     let mut foreground = Foreground::<H>::started();
@@ -167,7 +167,7 @@ pub fn b18_hostile_bytes_are_cut_off<R: ProcessRig, H: EventLoopRig>(program: Pr
 /// waiting; nor does a message in parts of which most never comes. When the worker exits, its
 /// pipe is lost.
 ///
-/// Who fails it waits in a read on the foreground's thread.
+/// An implementation that fails it waits in a read on the foreground's thread.
 pub fn b18_half_a_message_is_never_delivered<R: ProcessRig, H: EventLoopRig>(program: Program) {
     expect_writable(R::WIRE);
     let mut foreground = Foreground::<H>::started();

@@ -78,7 +78,7 @@ impl Random {
 /// sends that had returned. The pipe is told of the signal. Another worker is not harmed, and
 /// the router goes on.
 ///
-/// Who fails it keeps messages in the worker's memory, or loses what is in the link when its
+/// An implementation that fails it keeps messages in the worker's memory, or loses what is in the link when its
 /// writer is gone.
 pub fn b17_a_killed_worker_loses_nothing<R: ProcessRig, H: EventLoopRig>(program: Program) {
     killed::<R, H, u64>(program, "flood", 25, |message, number| *message == number);
@@ -87,7 +87,7 @@ pub fn b17_a_killed_worker_loses_nothing<R: ProcessRig, H: EventLoopRig>(program
 /// B17: the same with large messages, which travel in parts: none is delivered of which a
 /// part is missing, and none is torn.
 ///
-/// Who fails it delivers half a message.
+/// An implementation that fails it delivers half a message.
 pub fn b17_a_killed_worker_tears_nothing<R: ProcessRig, H: EventLoopRig>(program: Program) {
     killed::<R, H, Vec<u8>>(program, "bulk", 25, |message, number| *message == bulk(number));
 }
@@ -151,7 +151,7 @@ where
 /// reads it: all that the link and the foreground's buffer hold, behind a mailbox that is
 /// full. The mailbox yields it, and then the end.
 ///
-/// Who fails it lets go of a link when its worker is gone, before the link is empty.
+/// An implementation that fails it lets go of a link when its worker is gone, before the link is empty.
 pub fn b17_what_a_killed_worker_left_is_kept<R: ProcessRig, H: EventLoopRig>(program: Program) {
     let mut foreground = Foreground::<H>::started();
     let progress = Progress::new(&format!("left-{}", std::any::type_name::<H>().len()));

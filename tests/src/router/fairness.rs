@@ -21,7 +21,7 @@ const FEW: usize = 8 * 1024;
 /// number of the flood's, and so is the end of its pipe. The same holds for another pipe of
 /// the flooded link, where the sender may have to wait for room.
 ///
-/// Who fails it serves one link, or one queue of a link, until it is empty.
+/// An implementation that fails it serves one link, or one queue of a link, until it is empty.
 pub fn fairness_a_flood_starves_nobody<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let (flooded, quiet) = (foreground.small_link::<T>(), foreground.small_link::<T>());
@@ -63,7 +63,7 @@ pub fn fairness_a_flood_starves_nobody<T: TransportRig, H: EventLoopRig>() {
 /// Links that have something take turns, also where a dispatch may do all that waits: what
 /// one link has comes before the rest of another's backlog.
 ///
-/// Who fails it serves a link until it is empty. (Where another thread moves the messages, it
+/// An implementation that fails it serves a link until it is empty. (Where another thread moves the messages, it
 /// may come late with those of the second link; so one round out of many will do.)
 pub fn fairness_links_take_turns<T: TransportRig, H: EventLoopRig>() {
     const BACKLOG: u64 = 500;
@@ -99,7 +99,7 @@ pub fn fairness_links_take_turns<T: TransportRig, H: EventLoopRig>() {
 /// A dispatch handles as many messages as its budget says at most, and then says `Again`;
 /// the loop comes again without another wake-up.
 ///
-/// Who fails it freezes the window while a worker floods it.
+/// An implementation that fails it freezes the window while a worker floods it.
 pub fn fairness_a_budget_is_kept<T: TransportRig, H: EventLoopRig>() {
     const MOST: usize = 5;
     let mut foreground = Foreground::<H>::started();

@@ -159,7 +159,7 @@ pub fn b11_a_handler_stops_at_the_end<T: TransportRig, H: EventLoopRig>() {
 /// B11: a panic of a handler passes through the dispatch, and harms neither the router nor
 /// the handler's own pipe: what comes after it is handled, without another send.
 ///
-/// Who fails it loses the wake-up of what was left, or the receiver.
+/// An implementation that fails it loses the wake-up of what was left, or the receiver.
 pub fn b11_a_handler_that_panics_leaves_the_router_usable<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();

@@ -13,7 +13,7 @@ use crate::rig::TransportRig;
 /// It counts what the whole process has, so it needs a test binary for itself, where checks
 /// run one after another. It needs a `/proc`.
 ///
-/// Who fails it has a thread that sleeps on an interval, or keeps an end of a link alive.
+/// An implementation that fails it has a thread that sleeps on an interval, or keeps an end of a link alive.
 pub fn b10_nothing_is_left<T: TransportRig, H: EventLoopRig>() {
     use_it::<T, H>(true);
     let before = ResourceCount::take().expect("this check counts in /proc");

@@ -10,7 +10,7 @@ use crate::rig::TransportRig;
 /// B5: a mailbox that is full makes the senders of its link wait: it never holds more than
 /// its capacity, nothing is lost, and other links go on. Reading it wakes the loop.
 ///
-/// Who fails it hides a queue without a bound behind a mailbox, or never looks at the link
+/// An implementation that fails it hides a queue without a bound behind a mailbox, or never looks at the link
 /// again.
 pub fn mailbox_makes_senders_wait<T: TransportRig, H: EventLoopRig>() {
     let count = 2 * *T::FIT.end() as u64 + 100;

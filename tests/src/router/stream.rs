@@ -31,7 +31,7 @@ fn poll(mailbox: &mut Mailbox<u64>, waker: &Waker) -> Poll<Option<Event<u64>>> {
 /// A mailbox is a stream: pending while there is nothing, woken when there is, then the
 /// messages, then the end, then nothing for ever.
 ///
-/// Who fails it leaves a task asleep, or one that never learns of the end.
+/// An implementation that fails it leaves a task asleep, or one that never learns of the end.
 pub fn stream_yields_messages_then_the_end<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();

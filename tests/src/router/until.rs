@@ -44,7 +44,7 @@ pub fn b12_routes_until_the_condition_holds<T: TransportRig, H: EventLoopRig>() 
 /// B12: when the condition holds on entry, nothing is routed; and the event loop routes
 /// nothing after that, whatever pings were on the way or still come.
 ///
-/// Who fails it runs handlers in the middle of a shutdown.
+/// An implementation that fails it runs handlers in the middle of a shutdown.
 pub fn b12_unlinks_for_good<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
@@ -65,7 +65,7 @@ pub fn b12_unlinks_for_good<T: TransportRig, H: EventLoopRig>() {
 
 /// B12: what was queued is routed even with a timeout of zero, and then the time is over.
 ///
-/// Who fails it loses results that had arrived before the shutdown began.
+/// An implementation that fails it loses results that had arrived before the shutdown began.
 pub fn b12_a_timeout_of_zero_routes_what_is_queued<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();

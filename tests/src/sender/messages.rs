@@ -14,7 +14,7 @@ use crate::rig::{Sends, TransportRig};
 /// B3: what was sent arrives although the worker never gets to do anything after it, not even
 /// to drop its sender.
 ///
-/// Who fails it keeps messages back in the sender's own memory. (The suite of processes does
+/// An implementation that fails it keeps messages back in the sender's own memory. (The suite of processes does
 /// it with SIGKILL.)
 pub fn b03_a_message_that_was_sent_needs_no_help<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
@@ -69,7 +69,7 @@ pub fn b04_many_pipes_keep_their_order<T: TransportRig, H: EventLoopRig>() {
 
 /// B4: `send_all` keeps the order, also together with `send`, and sends all.
 ///
-/// Who fails it gathers messages in `put_all`, and forgets those that are left at its end.
+/// An implementation that fails it gathers messages in `put_all`, and forgets those that are left at its end.
 pub fn b04_send_all_keeps_the_order<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.small_link::<T>();
@@ -120,7 +120,7 @@ struct Gathered<M> {
 
 /// B4: pipes for messages of different types share a link, and each keeps its order.
 ///
-/// Who fails it hands a message to the receiver of another type.
+/// An implementation that fails it hands a message to the receiver of another type.
 pub fn b04_types_share_a_link<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.small_link::<T>();
@@ -155,7 +155,7 @@ fn pattern(len: usize, seed: u8) -> Vec<u8> {
 /// B6: a message of any size under the limit arrives, also one larger than whatever the link
 /// holds, and so do its neighbours on another pipe.
 ///
-/// Who fails it cannot send in parts, or mixes the parts of two pipes up.
+/// An implementation that fails it cannot send in parts, or mixes the parts of two pipes up.
 pub fn b06_any_size_under_the_limit_arrives<T: TransportRig, H: EventLoopRig>() {
     const SIZES: [usize; 12] =
         [0, 1, 127, 128, 4095, 4097, 65_535, 65_536, 65_537, 131_073, 1_000_003, 3_000_000];
@@ -186,7 +186,7 @@ pub fn b06_any_size_under_the_limit_arrives<T: TransportRig, H: EventLoopRig>() 
 /// B6: a large message that does not fit now, and may not wait, comes back; no part of it is
 /// ever seen, and what follows is whole.
 ///
-/// Who fails it leaves the first part of a message on the link.
+/// An implementation that fails it leaves the first part of a message on the link.
 pub fn b06_a_large_message_comes_back_whole_or_arrives_whole<T: TransportRig, H: EventLoopRig>() {
     const LARGE: usize = 3_000_000;
     let mut foreground = Foreground::<H>::started();
@@ -216,7 +216,7 @@ pub fn b06_a_large_message_comes_back_whole_or_arrives_whole<T: TransportRig, H:
 /// and comes back; the pipe and the link go on. The limit can be chosen; it is 16 MiB if
 /// nobody does. A transport whose messages have no length has no limit, and excepts this check.
 ///
-/// Who fails it gets honest workers cut off.
+/// An implementation that fails it gets honest workers cut off.
 pub fn b06_a_message_over_the_limit_is_refused<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let Some(limited) = T::limited(1000) else {

@@ -60,7 +60,7 @@ pub fn overflow_drop_newest<T: TransportRig, H: EventLoopRig>() {
 /// Drop the oldest: the newest message always arrives, without another send after it, and
 /// what was dropped for it is counted.
 ///
-/// Who fails it holds the newest message back until somebody sends again, or loses count.
+/// An implementation that fails it holds the newest message back until somebody sends again, or loses count.
 pub fn overflow_drop_oldest<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let (sender, count) = overfill::<T, H>(&foreground, Overflow::DropOldest);
@@ -72,7 +72,7 @@ pub fn overflow_drop_oldest<T: TransportRig, H: EventLoopRig>() {
 /// Latest wins: a sender never waits, and the receiver always gets the newest message,
 /// without another send after it.
 ///
-/// Who fails it shows a progress that is not the last.
+/// An implementation that fails it shows a progress that is not the last.
 pub fn overflow_latest_wins<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let (sender, count) = overfill::<T, H>(&foreground, Overflow::LatestWins);

@@ -27,7 +27,7 @@ pub(super) fn fill<T: TransportRig>(sender: &mut SenderOf<T>) -> u64 {
 /// B5: a link of which nobody takes anything is full after as many messages as its rig says.
 /// `try_send` gives the next one back as `Full`; what was taken arrives.
 ///
-/// Who fails it has a queue without a bound, or loses a message at the brim.
+/// An implementation that fails it has a queue without a bound, or loses a message at the brim.
 pub fn b05_a_full_link_gives_back<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.small_link::<T>();
@@ -49,7 +49,7 @@ pub fn b05_a_full_link_gives_back<T: TransportRig, H: EventLoopRig>() {
 /// B5: on a full link `send` waits for room, and nothing is lost: a worker is never further
 /// ahead of the receiver than the link has room.
 ///
-/// Who fails it has a queue without a bound, or drops what it has no room for.
+/// An implementation that fails it has a queue without a bound, or drops what it has no room for.
 pub fn b05_a_full_link_makes_send_wait<T: TransportRig, H: EventLoopRig>() {
     let count = 2 * *T::FIT.end() as u64 + 1000;
     let mut foreground = Foreground::<H>::started();
@@ -80,7 +80,7 @@ pub fn b05_a_full_link_makes_send_wait<T: TransportRig, H: EventLoopRig>() {
 /// B5: on the foreground's own thread `send` never waits for itself: it gives back. So does
 /// `send_all`, and `stop` returns; the end still arrives.
 ///
-/// Who fails it hangs an application that sends to itself.
+/// An implementation that fails it hangs an application that sends to itself.
 pub fn b05_the_foreground_never_waits_for_itself<T: TransportRig, H: EventLoopRig>() {
     if H::ANY_THREAD {
         // Another thread is this check's foreground, so that one that waits is given up.
