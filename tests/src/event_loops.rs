@@ -30,7 +30,7 @@ pub trait EventLoopRig: Sized + 'static {
     /// What makes the loop's current or next turn return.
     fn wake_fn(&self) -> WakeFn;
 
-    /// Waits once until the router wakes the loop, somebody nudges it, or `most` has passed.
+    /// Waits once until the router wakes the loop, the [`wake_fn`](EventLoopRig::wake_fn) is called, or `most` has passed.
     /// Then dispatches, if there is reason to. It may return early.
     ///
     /// It must not dispatch on an interval: that would hide a wake-up that was lost.

@@ -123,7 +123,7 @@ impl<H: EventLoopRig> Foreground<H> {
         let start = Instant::now();
         while !condition(&self.app) {
             self.turn(deadline().saturating_sub(start.elapsed()));
-            // Also when the condition holds by now: nobody has woken the loop for it.
+            // Also when the condition holds by now: the loop was not woken for it.
             assert!(start.elapsed() < deadline(), "waited in vain: {what}. {self:?}");
         }
     }

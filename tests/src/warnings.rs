@@ -18,7 +18,7 @@ impl Log for Capture {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            // A thread that is ending, or that nobody listens to, needs no answer.
+            // A thread that is ending, or that captures nothing, is skipped.
             let _ = LOGGED.try_with(|logged| {
                 if let Some(logged) = &mut *logged.borrow_mut() {
                     logged.push(record.args().to_string());

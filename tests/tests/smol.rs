@@ -24,13 +24,13 @@ impl Nudged {
 
     fn wake_fn(&self) -> WakeFn {
         let nudge = self.0.clone();
-        // It is full when somebody has nudged already.
+        // It is full when the loop was nudged already.
         Arc::new(move || {
             let _ = nudge.try_send(());
         })
     }
 
-    /// Whether `due` came to its end in this time, and nobody nudged.
+    /// Whether `due` came to its end in this time, and the loop was not nudged.
     fn wait(&self, due: impl Future<Output = ()>, most: Duration) -> bool {
         let due = async {
             due.await;

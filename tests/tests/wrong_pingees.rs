@@ -36,7 +36,7 @@ trait Way: 'static {
     const DROPS_LATE: bool = false;
     /// The loop's table is borrowed while it calls.
     const BORROWS: bool = false;
-    /// Now and then a ping wakes nobody.
+    /// Now and then a ping wakes no loop.
     const LOSES_SOME: bool = false;
 }
 

@@ -62,12 +62,12 @@ impl Drop for Dropped {
     }
 }
 
-/// The thread on which it was dropped. The lock is given back before anybody can panic.
+/// The thread on which it was dropped. The lock is released before a check can panic.
 fn at(dropped: &Mutex<Option<ThreadId>>) -> Option<ThreadId> {
     *dropped.lock().unwrap()
 }
 
-/// B15: the callback is dropped with the pingee, on the pingee's thread, whoever holds
+/// B15: the callback is dropped with the pingee, on the pingee's thread, whichever thread holds
 /// pingers. The last pinger, dropped on another thread, drops nothing of the loop's.
 ///
 /// An implementation that fails it lets a pinger own the callback: an `Arc` of both.

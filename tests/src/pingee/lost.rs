@@ -37,7 +37,7 @@ impl<M> Queue<M> {
         pop().or_else(|| {
             self.flag.clear();
             let found = pop();
-            // Whoever raised it in between has pinged for nothing.
+            // A thread that raised it in between has pinged for nothing.
             let _ = found.is_some() && self.flag.set();
             found
         })
@@ -101,7 +101,7 @@ pub fn b16_no_ping_is_lost_under_load<P: PingeeRig>() {
                 counts[thread] += 1;
                 got.set(counts);
             }
-            // The flag is still raised, so nobody else pings.
+            // The flag is still raised, so no other thread pings.
             if let Some(pinger) = &*own.borrow() {
                 pinger.ping();
             }

@@ -67,7 +67,7 @@ pub fn b14_a_ping_calls_on_the_loops_thread<P: PingeeRig>() {
     let worker = background(move || pinger.ping());
     until(&mut rig, "a call", || !threads.borrow().is_empty());
     worker.join();
-    // On the loop's own thread it calls nobody at once.
+    // On the loop's own thread it calls nothing at once.
     pingee.pinger().ping();
     assert_eq!(threads.borrow().len(), 1);
     until(&mut rig, "a call", || threads.borrow().len() == 2);

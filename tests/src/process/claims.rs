@@ -28,7 +28,7 @@ fn give(worker: &Worker<App>, ticket: &homing_core::Ticket<u64>) {
 }
 
 /// B19: a worker with a wrong nonce, or with a nonce of its own for the pipe of another, is
-/// cut off: its pipes are refused, and it learns that nobody listens. The pipe that it spoke
+/// cut off: its pipes are refused, and it learns that it is cut off. The pipe that it spoke
 /// for, and the other workers, go on as if nothing had been.
 ///
 /// An implementation that fails it lets any worker speak for any other.
@@ -50,7 +50,7 @@ pub fn b19_a_wrong_claim_is_cut_off<R: ProcessRig, H: EventLoopRig>(program: Pro
         assert_eq!(foreground.router.counters().refused_links, 1);
         assert_eq!(foreground.app.messages(0), [1]);
 
-        // Nobody has claimed it so far.
+        // It is not claimed so far.
         assert_eq!((foreground.app.count(3), foreground.app.end(3)), (0, None));
         give(&victim, &other);
         foreground.until("the right claim", |app| app.count(3) > 100);
@@ -90,7 +90,7 @@ pub fn b19_a_ticket_is_good_once<R: ProcessRig, H: EventLoopRig>(program: Progra
     honest.check(&mut foreground);
 }
 
-/// B9, B19: a pipe that is closed before its worker starts it is nobody's: what comes on it is
+/// B9, B19: a pipe that is closed before its worker starts it has no receiver: what comes on it is
 /// discarded, and the worker is not cut off for it.
 pub fn b19_a_late_claim_is_no_crime<R: ProcessRig, H: EventLoopRig>(program: Program) {
     let mut foreground = Foreground::<H>::started();

@@ -55,8 +55,8 @@ pub fn b13_a_worker_that_never_starts_is_lost<R: ProcessRig, H: EventLoopRig>(pr
     }
 }
 
-/// B13: pipes of which the worker never heard end with it: their tickets were not given to
-/// anybody.
+/// B13: pipes of which the worker never heard end with it: their tickets were not given
+/// away.
 pub fn b13_all_pipes_end_with_their_worker<R: ProcessRig, H: EventLoopRig>(program: Program) {
     let mut foreground = Foreground::<H>::started();
     let (worker, _) = spawn::<R, H>(&foreground, program.command("hang"), 0);
@@ -115,7 +115,7 @@ pub fn b10_a_program_that_is_not_there<R: ProcessRig, H: EventLoopRig>(_: Progra
     let error = foreground
         .router
         .spawn(R::transport(), Command::new("/nowhere/to/be/found"))
-        .pipe(|_: &mut App, _: Event<u64>| panic!("nobody is told"))
+        .pipe(|_: &mut App, _: Event<u64>| panic!("no receiver is told"))
         .unwrap_err();
     assert!(matches!(error, SpawnError::Process(_)), "{error:?}");
     assert_eq!((foreground.router.links(), foreground.router.open_pipes()), (0, 0));

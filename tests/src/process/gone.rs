@@ -40,7 +40,7 @@ pub fn b07_a_worker_learns_that_its_foreground_was_killed<R: ProcessRig>(program
         });
         let rest = reading.join();
         assert!(rest.contains("worker: disconnected"), "{kind}: {rest}");
-        // Its output was closed by its end; whoever reaps it may take a moment.
+        // Its output was closed by its end; the process that reaps it may take a moment.
         let path = std::path::PathBuf::from(format!("/proc/{worker}/exe"));
         let gone = background(move || {
             while std::fs::read_link(&path).is_ok() {

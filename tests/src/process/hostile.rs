@@ -138,7 +138,7 @@ pub(super) fn write(case: &str, wire: Wire) {
 }
 
 /// B18: bytes that no honest worker writes get its link cut off, with a reason that fits; the
-/// worker learns that nobody listens, the link is closed, and an honest worker goes on.
+/// worker learns that it is cut off, the link is closed, and an honest worker goes on.
 ///
 /// An implementation that fails it trusts a length, or a peer.
 pub fn b18_hostile_bytes_are_cut_off<R: ProcessRig, H: EventLoopRig>(program: Program) {
@@ -163,8 +163,8 @@ pub fn b18_hostile_bytes_are_cut_off<R: ProcessRig, H: EventLoopRig>(program: Pr
     assert_eq!(foreground.router.counters().refused_links, cases.len() as u64);
 }
 
-/// B17, B18: half a message, and then nothing: it is never delivered, and keeps nobody
-/// waiting; nor does a message in parts of which most never comes. When the worker exits, its
+/// B17, B18: half a message, and then nothing: it is never delivered, and no poll
+/// waits for it; nor does a message in parts of which most never comes. When the worker exits, its
 /// pipe is lost.
 ///
 /// An implementation that fails it waits in a read on the foreground's thread.
@@ -187,7 +187,7 @@ pub fn b18_half_a_message_is_never_delivered<R: ProcessRig, H: EventLoopRig>(pro
     }
 }
 
-/// B13, B18: what follows a sender's end reaches nobody, and a second end is none.
+/// B13, B18: what follows a sender's end reaches no receiver, and a second end is ignored.
 pub fn b18_nothing_follows_an_end<R: ProcessRig, H: EventLoopRig>(program: Program) {
     expect_writable(R::WIRE);
     let mut foreground = Foreground::<H>::started();

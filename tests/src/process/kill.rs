@@ -147,8 +147,8 @@ where
     assert_eq!(foreground.router.counters().refused_links, 0);
 }
 
-/// B3, B17: what a killed worker had handed over is kept, however much it is, while nobody
-/// reads it: all that the link and the foreground's buffer hold, behind a mailbox that is
+/// B3, B17: what a killed worker had handed over is kept, however much it is, while it is
+/// not read: all that the link and the foreground's buffer hold, behind a mailbox that is
 /// full. The mailbox yields it, and then the end.
 ///
 /// An implementation that fails it lets go of a link when its worker is gone, before the link is empty.
@@ -171,7 +171,7 @@ pub fn b17_what_a_killed_worker_left_is_kept<R: ProcessRig, H: EventLoopRig>(pro
     };
     progress.stands_still(&mut turns);
     worker.kill().unwrap();
-    // Nobody is woken for it while the mailbox is full, and it need not be known by then.
+    // No loop is woken for it while the mailbox is full, and it need not be known by then.
     turns();
     let sent = progress.read();
     let mut next = 0;

@@ -103,11 +103,11 @@ fn sleep() -> ! {
     }
 }
 
-/// A line to whoever reads this process's standard output. The harness may have left one
+/// A line on standard output, for the process that reads it. The harness may have left one
 /// unfinished.
 pub(super) fn say(line: &str) {
     let mut out = std::io::stdout().lock();
-    // Nobody may be there any more.
+    // It fails when the reading process is gone.
     let _ = out.write_all(format!("\n{line}\n").as_bytes()).and_then(|()| out.flush());
 }
 

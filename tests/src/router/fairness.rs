@@ -143,7 +143,7 @@ pub fn fairness_a_budget_is_kept<T: TransportRig, H: EventLoopRig>() {
     }
 }
 
-/// A loop goes on after a spent budget until nothing is left, although nobody sends any more.
+/// A loop goes on after a spent budget until nothing is left, although nothing more is sent.
 pub fn fairness_what_a_budget_left_is_handled<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     foreground.router.set_budget(Budget { messages: 1, time: None });

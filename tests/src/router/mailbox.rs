@@ -100,7 +100,7 @@ pub fn mailbox_outlives_its_router<T: TransportRig, H: EventLoopRig>() {
     drop(unread);
 }
 
-/// A mailbox of the latest message holds that one, and nobody waits for it.
+/// A mailbox of the latest message holds that one, and no sender waits for it.
 pub fn mailbox_of_the_latest<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.small_link::<T>();

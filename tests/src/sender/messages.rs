@@ -214,7 +214,7 @@ pub fn b06_a_large_message_comes_back_whole_or_arrives_whole<T: TransportRig, H:
 
 /// B6: a message over the limit is refused with both lengths before a byte of it is written,
 /// and comes back; the pipe and the link go on. The limit can be chosen; it is 16 MiB if
-/// nobody does. A transport whose messages have no length has no limit, and excepts this check.
+/// none is. A transport whose messages have no length has no limit, and excepts this check.
 ///
 /// An implementation that fails it gets honest workers cut off.
 pub fn b06_a_message_over_the_limit_is_refused<T: TransportRig, H: EventLoopRig>() {

@@ -60,7 +60,7 @@ pub fn overflow_drop_newest<T: TransportRig, H: EventLoopRig>() {
 /// Drop the oldest: the newest message always arrives, without another send after it, and
 /// what was dropped for it is counted.
 ///
-/// An implementation that fails it holds the newest message back until somebody sends again, or loses count.
+/// An implementation that fails it holds the newest message back until the next send, or loses count.
 pub fn overflow_drop_oldest<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let (sender, count) = overfill::<T, H>(&foreground, Overflow::DropOldest);

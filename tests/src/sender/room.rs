@@ -10,7 +10,7 @@ use crate::event_loops::EventLoopRig;
 use crate::foreground::{App, Foreground, open, open_with};
 use crate::rig::{SenderOf, TransportRig};
 
-/// Fills a link of which nobody takes anything, and says how many messages it took. The one
+/// Fills a link from which nothing is taken, and says how many messages it took. The one
 /// that it did not take came back.
 pub(super) fn fill<T: TransportRig>(sender: &mut SenderOf<T>) -> u64 {
     for message in 0.. {
@@ -24,7 +24,7 @@ pub(super) fn fill<T: TransportRig>(sender: &mut SenderOf<T>) -> u64 {
     unreachable!("no link takes as many")
 }
 
-/// B5: a link of which nobody takes anything is full after as many messages as its rig says.
+/// B5: a link from which nothing is taken is full after as many messages as its rig says.
 /// `try_send` gives the next one back as `Full`; what was taken arrives.
 ///
 /// An implementation that fails it has a queue without a bound, or loses a message at the brim.
@@ -36,7 +36,7 @@ pub fn b05_a_full_link_gives_back<T: TransportRig, H: EventLoopRig>() {
         let took = fill::<T>(&mut sender);
         (took, sender)
     });
-    // Not driven: nobody takes anything.
+    // The loop is not driven, so nothing is taken.
     let (took, sender) = worker.join();
     assert!(T::FIT.contains(&(took as usize)), "{took} messages fit");
     foreground.until("what the link took", |app| app.count(0) as u64 == took);
@@ -137,7 +137,7 @@ pub fn overflow_give_back<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.small_link::<T>();
     let mut sender = open_with::<T>(&link, Overflow::GiveBack, 0);
-    // Nobody takes anything until it has given one back.
+    // Nothing is taken until it has given one back.
     let worker = foreground.spawn(move || {
         let mut took = 0;
         while let Ok(()) = sender.send(took) {

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 
 type Chip = Line<FromStd<PipeWriter>, 4096>;
 
-/// A line with a chip on it that anybody can make senders of. To its receivers a message is a
+/// A line with a chip on it, of which any thread can make senders. To its receivers a message is a
 /// message, as the suite wants it: on a socket nothing may be missing.
 pub struct Chips(Serial, Arc<Chip>);
 

@@ -31,7 +31,7 @@ impl Foreground {
         Arc::new(move || nudged.notify_one())
     }
 
-    /// Whether `due` came to its end in this time, and nobody nudged.
+    /// Whether `due` came to its end in this time, and the loop was not nudged.
     fn wait(&self, due: impl Future<Output = ()>, most: Duration) -> bool {
         self.runtime.block_on(async {
             tokio::select! {
