@@ -44,6 +44,7 @@ impl Owned {
             Arrival::Stopped { connection, end } => Self::Stopped(connection, end),
             Arrival::Missed { connection, count } => Self::Missed(connection, count),
             Arrival::Partial => Self::Partial,
+            other => panic!("an arrival that these faults do not know: {other:?}"),
         }
     }
 }
