@@ -23,7 +23,7 @@ pub mod pipe {
 #[cfg(feature = "serial")]
 pub mod serial {
     pub use homing_transport_serial::{
-        Counts, Heard, Port, Serial, SerialFactory, SerialInlet, Tally,
+        LineCounters, LineStats, Port, Received, Serial, SerialFactory, SerialInlet,
     };
 }
 
@@ -48,9 +48,9 @@ pub use homing_pingee_adapters::{FnPinger, from_fn};
 
 pub use homing_core::{
     ClosePipeError, CloseReason, ConnectionId, Counters, Disconnected, End, Event, Exit,
-    InvalidTicket, LinkId, Outlet, Overflow, Pingee, Pinger, PipeErrorKind, ProtocolError,
-    RouterState, Scope, SendError, SendErrorKind, Sender, SenderCounters, SenderError, SenderState,
-    Ticket, Transport, WrongState,
+    InvalidTicket, LinkId, Lost, Outlet, Overflow, Panic, Pingee, Pinger, PipeErrorKind,
+    ProtocolError, RouterState, SendError, SendErrorKind, Sender, SenderCounters, SenderError,
+    SenderState, Text, Ticket, Transport, Undecodable, WrongState,
 };
 pub use homing_process::ProcessTransport;
 pub use homing_router::{

@@ -1,34 +1,46 @@
 //! The worker's side of a worker process.
 //!
 //! A process that [`Router::spawn`](crate::Router::spawn) has started inherits its link.
-//! [`sender`] gives the sender of its first pipe, [`link`] makes more of tickets. A program whose
-//! foreground has a transport of its own [registers](register) that transport first.
+//! [`run`] is a whole worker: it starts the sender of the first pipe, ends it as the work ends,
+//! and sets the exit code. [`sender`] is that sender by itself, [`link`] makes more of tickets. A
+//! program whose foreground has a transport of its own [registers](register) that transport
+//! first.
 //!
 //! ```no_run
+//! use std::process::ExitCode;
+//!
 //! use serde::{Deserialize, Serialize};
 //!
 //! #[derive(Serialize, Deserialize)]
 //! struct Progress { done: u32 }
 //!
-//! fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let mut sender = homing::worker::sender::<Progress>()?;
-//!     sender.start()?;
-//!     sender.send(Progress { done: 1 })?;
-//!     sender.stop()?;
-//!     Ok(())
+//! fn main() -> ExitCode {
+//!     homing::worker::run::<Progress, _>(|sender| -> Result<(), Box<dyn std::error::Error>> {
+//!         sender.send(Progress { done: 1 })?;
+//!         Ok(())
+//!     })
 //! }
 //! ```
+//!
+//! # What a message may be
+//!
+#![doc = include_str!("../docs/messages.md")]
 
 mod adopted;
 mod registry;
+mod run;
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use homing_core::{Blocking, CloseReason, Disconnected, Outlet, SendError, SenderCounters, Ticket};
+use homing_core::{
+    Blocking, CloseReason, Disconnected, Outlet, Panic, SendError, SenderCounters, Ticket,
+};
 pub use homing_mux::{RawBytes, Reservation};
 pub use homing_process::InheritError;
 use homing_process::Inherited;
+pub use run::run;
 use serde::Serialize;
 
 use self::adopted::{Adopted, AdoptedOutlet};
@@ -270,7 +282,11 @@ impl<M: Serialize> Outlet<M> for WorkerOutlet {
         forward!(&mut self.0, close(reason))
     }
 
-    fn is_panicking(&self) -> bool {
-        forward!(&self.0, is_panicking())
+    fn fail(&mut self, error: &dyn fmt::Display) -> Result<(), Disconnected> {
+        forward!(&mut self.0, fail(error))
+    }
+
+    fn panicking(&self) -> Option<Panic> {
+        forward!(&self.0, panicking())
     }
 }

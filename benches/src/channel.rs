@@ -62,11 +62,12 @@ fn ours(senders: u64, each: u64, place: Place) -> anyhow::Result<f64> {
             scope.spawn(move || {
                 let _pinned = place.background();
                 ready.wait();
-                let mut sender = sender.scope()?;
-                for number in 0..each {
-                    sender.send(message(number)).map_err(|_| Disconnected)?;
-                }
-                Ok::<_, homing::SenderError>(())
+                sender.scope(|sender| {
+                    for number in 0..each {
+                        sender.send(message(number)).map_err(|_| Disconnected)?;
+                    }
+                    Ok::<_, homing::SenderError>(())
+                })
             });
         }
         let _pinned = place.foreground();

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
+use crate::inlet::Undecodable;
+use crate::text::Text;
 
 /// What arrives at the foreground's end of a pipe.
 ///
@@ -26,26 +27,35 @@ impl<M> Event<M> {
     }
 
     /// How the pipe ended, if it did.
-    pub fn ended(&self) -> Option<End> {
+    pub fn ended(&self) -> Option<&End> {
         match self {
             Event::Message(_) => None,
-            Event::Ended(end) => Some(*end),
+            Event::Ended(end) => Some(end),
         }
     }
 }
 
-/// How a pipe ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a pipe ended. Displayed, it is a text that a user can read.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum End {
-    /// The sender stopped: everything that it sent has arrived.
+    /// The sender was stopped: everything that it sent has arrived.
     Finished,
+    /// The sender was dropped without having been stopped, as by an early return. What it had
+    /// sent has arrived.
+    Dropped,
+    /// The worker reported an error. What it had sent before has arrived.
+    Failed {
+        /// The error.
+        message: Text,
+    },
     /// The worker panicked while the sender was open. What it had sent before has arrived.
-    Panicked,
-    /// The worker is gone without having stopped the sender: it died, or it never started
-    /// the sender. What it had handed over has arrived.
-    Lost(Option<Exit>),
-    /// The link was cut off, because something came over it that no honest worker sends.
+    Panicked(Panic),
+    /// The worker is gone: it died, exited without ending the pipe, or dropped the sender
+    /// without having started it. What it had handed over has arrived.
+    Lost(Lost),
+    /// The link was cut off, because something came over it that no correct worker sends.
     Refused(ProtocolError),
     /// The foreground closed the pipe, or stopped the router.
     Closed,
@@ -55,12 +65,122 @@ impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             End::Finished => f.write_str("finished"),
-            End::Panicked => f.write_str("the worker panicked"),
-            End::Lost(None) => f.write_str("the worker is gone"),
-            End::Lost(Some(exit)) => write!(f, "the worker is gone ({exit})"),
+            End::Dropped => f.write_str("the worker dropped its sender without stopping it"),
+            End::Failed { message } => {
+                f.write_str("the worker failed")?;
+                after_colon(message, f)
+            }
+            End::Panicked(panic) => panic.fmt(f),
+            End::Lost(lost) => lost.fmt(f),
             End::Refused(violation) => write!(f, "the link was cut off: {violation}"),
             End::Closed => f.write_str("closed by the foreground"),
         }
+    }
+}
+
+fn after_colon(text: &Text, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if text.is_empty() { Ok(()) } else { write!(f, ": {text}") }
+}
+
+/// A panic of a worker.
+///
+/// The texts are empty where they cannot be had: when the panic was raised by
+/// [`resume_unwind`](https://doc.rust-lang.org/std/panic/fn.resume_unwind.html), or the
+/// program has replaced the panic hook without calling the previous one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Panic {
+    /// What the panic said.
+    pub message: Text,
+    /// Where it happened, as `src/main.rs:7:5`. At most
+    /// [`MAX_LOCATION`](Panic::MAX_LOCATION) bytes.
+    pub location: Text,
+}
+
+impl Panic {
+    /// The longest location in bytes.
+    pub const MAX_LOCATION: usize = 255;
+
+    /// A panic with this message, at this place.
+    pub fn new(message: impl fmt::Display, location: impl fmt::Display) -> Self {
+        let location = Text::bounded(location, Self::MAX_LOCATION);
+        Self { message: Text::new(message), location }
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the worker panicked")?;
+        if !self.location.is_empty() {
+            write!(f, " at {}", self.location)?;
+        }
+        after_colon(&self.message, f)
+    }
+}
+
+/// A worker that is gone without having ended its pipe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct Lost {
+    /// How its process ended, where it has one that this foreground has started.
+    pub exit: Option<Exit>,
+    /// Whether it had opened its link. A process that ends without is most likely no worker:
+    /// the wrong program, or one that failed before it asked for its sender.
+    pub opened: bool,
+    /// The last lines of its standard error, where they were asked for.
+    pub stderr: Text,
+}
+
+impl Default for Lost {
+    /// A worker of which nothing else is known.
+    fn default() -> Self {
+        Self { exit: None, opened: true, stderr: Text::EMPTY }
+    }
+}
+
+impl Lost {
+    /// A worker that has not opened its link.
+    pub fn unopened() -> Self {
+        Self::default().not_opened()
+    }
+
+    /// The same, of a worker that has not opened its link.
+    #[must_use]
+    pub fn not_opened(self) -> Self {
+        Self { opened: false, ..self }
+    }
+
+    /// The same, with how the process ended.
+    #[must_use]
+    pub fn with_exit(self, exit: Option<Exit>) -> Self {
+        Self { exit, ..self }
+    }
+
+    /// The same, with the last lines of the worker's standard error.
+    #[must_use]
+    pub fn with_stderr(self, stderr: Text) -> Self {
+        Self { stderr, ..self }
+    }
+}
+
+impl From<Exit> for Lost {
+    fn from(exit: Exit) -> Self {
+        Self::default().with_exit(Some(exit))
+    }
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match (self.opened, self.exit) {
+            (false, _) => "the worker ended without opening its link",
+            (true, Some(_)) => "the worker ended without stopping its sender",
+            (true, None) => "the worker is gone",
+        })?;
+        if let Some(exit) = self.exit {
+            write!(f, " ({exit})")?;
+        }
+        after_colon(&self.stderr, f)
     }
 }
 
@@ -68,9 +188,9 @@ impl fmt::Display for End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Exit {
-    /// It returned this exit code.
+    /// The process returned this exit code.
     Code(i32),
-    /// This signal killed it.
+    /// This signal killed the process.
     Signal(i32),
 }
 
@@ -84,7 +204,7 @@ impl fmt::Display for Exit {
 }
 
 /// Why a link was cut off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ProtocolError {
@@ -100,7 +220,7 @@ pub enum ProtocolError {
         max: u64,
     },
     /// A message does not decode as its receiver's type.
-    Undecodable,
+    Undecodable(Undecodable),
     /// It named a pipe that was not given to this worker, or knew the wrong nonce.
     NotYours,
     /// It started a pipe twice, or sent on one after stopping it.
@@ -117,7 +237,7 @@ impl fmt::Display for ProtocolError {
             ProtocolError::TooLarge { len, max } => {
                 write!(f, "{len} bytes where at most {max} are allowed")
             }
-            ProtocolError::Undecodable => f.write_str("a message of another type"),
+            ProtocolError::Undecodable(undecodable) => undecodable.fmt(f),
             ProtocolError::NotYours => f.write_str("a pipe that was not given to this worker"),
             ProtocolError::OutOfTurn => f.write_str("a pipe that was started twice or not open"),
             ProtocolError::Broken => f.write_str("the link could not be read"),
@@ -126,26 +246,3 @@ impl fmt::Display for ProtocolError {
 }
 
 impl core::error::Error for ProtocolError {}
-
-/// How a sender leaves its pipe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum CloseReason {
-    /// It was stopped, or dropped while open.
-    Stopped,
-    /// It was dropped while open by a panic.
-    Panicked,
-    /// It was dropped without having been started.
-    Abandoned,
-}
-
-impl CloseReason {
-    /// What the receiver is told.
-    pub fn end(self) -> End {
-        match self {
-            CloseReason::Stopped => End::Finished,
-            CloseReason::Panicked => End::Panicked,
-            CloseReason::Abandoned => End::Lost(None),
-        }
-    }
-}

@@ -80,8 +80,8 @@
 //!         Ok(())
 //!     }
 //!
-//!     fn is_panicking(&self) -> bool {
-//!         std::thread::panicking()
+//!     fn panicking(&self) -> Option<Panic> {
+//!         std::thread::panicking().then(Panic::default)
 //!     }
 //! }
 //!
@@ -138,8 +138,9 @@ use core::fmt;
 
 use serde::de::DeserializeOwned;
 
-use crate::event::{End, Exit, ProtocolError};
+use crate::event::{End, Lost, ProtocolError};
 use crate::id::{ConnectionId, Nonce};
+use crate::text::Text;
 use crate::ticket::Ticket;
 use crate::wake::Pinger;
 
@@ -254,10 +255,13 @@ impl Payload<'_> {
     ///
     /// [`Undecodable`] when the bytes are no `M`, or more than one, or not bytes at all.
     pub fn decode<M: DeserializeOwned>(self) -> Result<M, Undecodable> {
-        let Payload::Bytes(bytes) = self else { return Err(Undecodable) };
+        let Payload::Bytes(bytes) = self else {
+            return Err(Undecodable::new::<M>("the message travelled as a value"));
+        };
         match postcard::take_from_bytes(bytes) {
             Ok((message, [])) => Ok(message),
-            _ => Err(Undecodable),
+            Ok((_, rest)) => Err(Undecodable::left_over::<M>(rest.len())),
+            Err(error) => Err(Undecodable::new::<M>(error)),
         }
     }
 
@@ -268,40 +272,84 @@ impl Payload<'_> {
     /// [`Undecodable`] when it is of another type, or was taken before, or travelled as
     /// bytes.
     pub fn take<M: 'static>(self) -> Result<M, Undecodable> {
-        let Payload::Value(value) = self else { return Err(Undecodable) };
-        value.downcast_mut::<Option<M>>().and_then(Option::take).ok_or(Undecodable)
+        let value = match self {
+            Payload::Value(value) => value.downcast_mut::<Option<M>>().and_then(Option::take),
+            Payload::Bytes(_) => None,
+        };
+        value.ok_or_else(|| Undecodable::new::<M>("the message is a value of another type"))
     }
 }
 
 /// A payload holds no message of the type that its receiver expects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// The texts are empty without the feature `alloc`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Undecodable;
+pub struct Undecodable {
+    expected: Text,
+    detail: Text,
+}
+
+impl Undecodable {
+    /// The payload is no `M`. `detail` is what the decoder says.
+    #[cold]
+    pub fn new<M: ?Sized>(detail: impl fmt::Display) -> Self {
+        Self { expected: Text::new(core::any::type_name::<M>()), detail: Text::new(detail) }
+    }
+
+    #[cold]
+    fn left_over<M>(len: usize) -> Self {
+        Self::new::<M>(format_args!("{len} bytes are left over"))
+    }
+
+    /// The name of the type that the receiver expects, as
+    /// [`type_name`](core::any::type_name) gives it.
+    pub fn expected(&self) -> &str {
+        self.expected.as_str()
+    }
+
+    /// What the decoder said.
+    pub fn detail(&self) -> &str {
+        self.detail.as_str()
+    }
+}
 
 impl fmt::Display for Undecodable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a message of this type")
+        f.write_str("a message is not of the type that its receiver expects")?;
+        if !self.expected.is_empty() {
+            write!(f, ", {}", self.expected)?;
+        }
+        if !self.detail.is_empty() {
+            write!(f, ": {}", self.detail)?;
+        }
+        Ok(())
     }
 }
 
 impl core::error::Error for Undecodable {}
 
 /// How a link ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum LinkEnd {
-    /// The worker is gone, or has let go of its end. Its open pipes are lost.
-    Gone(Option<Exit>),
-    /// What came is not what an honest worker sends. Its pipes are refused.
+    /// The worker is gone, or has closed its end. Its open pipes are lost.
+    Gone(Lost),
+    /// What came is not what a correct worker sends. Its pipes are refused.
     Refused(ProtocolError),
 }
 
 impl LinkEnd {
+    /// The worker is gone; nothing more is known.
+    pub fn gone() -> Self {
+        LinkEnd::Gone(Lost::default())
+    }
+
     /// What the receivers of the link's open pipes are told.
     pub fn end(self) -> End {
         match self {
-            LinkEnd::Gone(exit) => End::Lost(exit),
+            LinkEnd::Gone(lost) => End::Lost(lost),
             LinkEnd::Refused(violation) => End::Refused(violation),
         }
     }

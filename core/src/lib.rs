@@ -28,6 +28,7 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
+mod close;
 mod counters;
 mod error;
 mod event;
@@ -41,12 +42,14 @@ mod router;
 mod sender;
 mod state;
 mod table;
+mod text;
 mod ticket;
 pub mod wake;
 
+pub use close::{CloseKind, CloseReason};
 pub use counters::{Counters, SenderCounters};
 pub use error::{AttachError, ClosePipeError, PipeError, PipeErrorKind};
-pub use event::{CloseReason, End, Event, Exit, ProtocolError};
+pub use event::{End, Event, Exit, Lost, Panic, ProtocolError};
 pub use id::{ConnectionId, LinkId, Nonce};
 pub use inlet::{
     Arrival, Authorization, ByValue, Decode, Inlet, LinkEnd, MakeSender, NewLink, Payload,
@@ -55,12 +58,11 @@ pub use inlet::{
 pub use overflow::Overflow;
 pub use receiver::{Authorize, Delivery, Receive};
 pub use router::{CheckedOut, FixedRouter, LinkEntry, PipeEntry, Polled, Router};
-pub use sender::{
-    Blocking, Disconnected, Outlet, Scope, SendError, SendErrorKind, Sender, SenderError,
-};
+pub use sender::{Blocking, Disconnected, Outlet, SendError, SendErrorKind, Sender, SenderError};
 pub use state::{RouterState, SenderState, WrongState};
 #[cfg(feature = "alloc")]
 pub use table::GrowableStorage;
 pub use table::{Slot, Storage};
+pub use text::Text;
 pub use ticket::{InvalidTicket, Ticket};
 pub use wake::{Pingee, Pinger};

@@ -6,12 +6,13 @@
 
 use core::fmt;
 use core::marker::PhantomData;
-use core::ops::{Deref, DerefMut};
 
+use crate::close::CloseReason;
 use crate::counters::SenderCounters;
-use crate::event::CloseReason;
+use crate::event::Panic;
 use crate::id::ConnectionId;
 use crate::state::{SenderState, WrongState};
+use crate::text::Text;
 
 /// A transport's worker end of one pipe.
 ///
@@ -26,10 +27,11 @@ use crate::state::{SenderState, WrongState};
 ///   [`Blocking::Never`].
 ///
 /// The state machine above it calls `open` at most once, `put` only between `open` and
-/// `close`, and `close` exactly once, unless `open` failed: then it calls nothing more. A
-/// `close` without an `open` comes from a sender that was dropped before it was started.
+/// `close`, and `close` or `fail` exactly once, unless `open` failed: then it calls nothing
+/// more. A `close` or `fail` without an `open` comes from a sender that was dropped, or failed,
+/// before it was started.
 pub trait Outlet<M> {
-    /// Says that messages will come.
+    /// Opens the pipe on the link.
     ///
     /// # Errors
     ///
@@ -45,7 +47,7 @@ pub trait Outlet<M> {
     /// [`SendErrorKind::NotOpen`], which is the state machine's.
     fn put(&mut self, message: M, blocking: Blocking) -> Result<u64, SendError<M>>;
 
-    /// Says that no message will come any more. Waits for room if it must, except on the
+    /// Ends the pipe: no message follows. Waits for room if necessary, except on the
     /// foreground's own thread; the end is never lost while the foreground lives.
     ///
     /// # Errors
@@ -53,9 +55,21 @@ pub trait Outlet<M> {
     /// [`Disconnected`] when the foreground is gone.
     fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected>;
 
-    /// Whether the calling thread is unwinding from a panic. Where there are no threads or
-    /// no unwinding, false.
-    fn is_panicking(&self) -> bool;
+    /// Ends the pipe with [`CloseReason::Failed`]. A transport that can write the error
+    /// down where there is no allocator overrides it.
+    ///
+    /// # Errors
+    ///
+    /// As [`close`](Outlet::close).
+    fn fail(&mut self, error: &dyn fmt::Display) -> Result<(), Disconnected> {
+        self.close(CloseReason::Failed { message: Text::new(error) })
+    }
+
+    /// The panic that is unwinding the calling thread, if one is. Its texts may be empty.
+    /// Where there are no threads or no unwinding, `None`.
+    ///
+    /// On hosts with the standard library, `homing_panic::current` returns it with its texts.
+    fn panicking(&self) -> Option<Panic>;
 
     /// Hands over all that `messages` yields, in order, waiting as the policy says. A
     /// transport that can hand many over at once does it here.
@@ -90,9 +104,12 @@ pub enum Blocking {
 /// The sending half of a pipe: [`Initial`](SenderState::Initial), then
 /// [`Open`](SenderState::Open), then [`Closed`](SenderState::Closed).
 ///
-/// A sender that is dropped while open stops. Dropped by a panic, it says so, and the
-/// receiver is told [`End::Panicked`](crate::End::Panicked); dropped before it was started,
-/// the receiver is told [`End::Lost`](crate::End::Lost).
+/// Only [`stop`](Sender::stop) ends the pipe as [`End::Finished`](crate::End::Finished). A
+/// sender that is dropped while open, as by an early return with `?`, ends it as
+/// [`End::Dropped`](crate::End::Dropped); by a panic, as
+/// [`End::Panicked`](crate::End::Panicked); before it was started, as
+/// [`End::Lost`](crate::End::Lost). [`fail`](Sender::fail) says what went wrong, and
+/// [`scope`](Sender::scope) chooses among all of these by the result of a closure.
 ///
 /// A sender may be moved to another thread where its transport allows it; its methods take
 /// `&mut self`, so it is used from one thread at a time.
@@ -123,7 +140,7 @@ impl<M, O: Outlet<M>> Sender<M, O> {
         self.connection
     }
 
-    /// Where the sender stands.
+    /// The sender's state.
     pub fn state(&self) -> SenderState {
         self.state
     }
@@ -133,7 +150,7 @@ impl<M, O: Outlet<M>> Sender<M, O> {
         self.counters
     }
 
-    /// The same, to count what is handed over past [`send`](Sender::send). For transports.
+    /// The counters, to count what is handed over past [`send`](Sender::send). For transports.
     pub fn counters_mut(&mut self) -> &mut SenderCounters {
         &mut self.counters
     }
@@ -202,29 +219,83 @@ impl<M, O: Outlet<M>> Sender<M, O> {
     }
 
     /// Closes the sender: the receiver is told [`End::Finished`](crate::End::Finished) after
-    /// the last message.
+    /// the last message. When the foreground is gone there is no receiver to tell, and the
+    /// sender is closed all the same: a router that stops is no error of its workers.
     ///
     /// # Errors
     ///
-    /// [`SenderError::WrongState`] unless the sender is open;
-    /// [`SenderError::Disconnected`] when the foreground is gone. The sender is closed then
-    /// too.
+    /// [`SenderError::WrongState`] unless the sender is open.
     pub fn stop(&mut self) -> Result<(), SenderError> {
         self.expect(SenderState::Open)?;
         self.state = SenderState::Closed;
-        self.outlet.close(CloseReason::Stopped)?;
+        // The foreground may be gone.
+        let _ = self.outlet.close(CloseReason::Stopped);
         Ok(())
     }
 
-    /// Starts the sender, and stops it when the returned guard is dropped, on every way out
-    /// of the scope. A panic in the scope is reported as such.
+    /// Closes the sender with an error: the receiver is told
+    /// [`End::Failed`](crate::End::Failed) with its text, after the last message. The text is
+    /// what `error` displays in the alternate form (`{:#}`), at most
+    /// [`Text::MAX`](crate::Text::MAX) bytes of it. When the foreground is gone, the sender
+    /// is closed all the same.
+    ///
+    /// A sender can also fail before it was started.
     ///
     /// # Errors
     ///
-    /// As [`start`](Sender::start).
-    pub fn scope(&mut self) -> Result<Scope<'_, M, O>, SenderError> {
+    /// [`SenderError::WrongState`] when the sender is closed.
+    pub fn fail(&mut self, error: impl fmt::Display) -> Result<(), SenderError> {
+        if self.state == SenderState::Closed {
+            return self.expect(SenderState::Open);
+        }
+        self.state = SenderState::Closed;
+        // The foreground may be gone.
+        let _ = self.outlet.fail(&error);
+        Ok(())
+    }
+
+    /// Starts the sender, runs `work`, and closes the sender as `work` ends: it
+    /// [stops](Sender::stop) on `Ok`, [fails](Sender::fail) with the error on `Err`, and
+    /// reports a panic, which goes on. What `work` has closed itself stays as it is.
+    ///
+    /// ```
+    /// # use homing_core::{Outlet, Sender, SenderError};
+    /// # use core::fmt;
+    /// # fn f<O: Outlet<u32>>(sender: &mut Sender<u32, O>) -> Result<(), Box<dyn std::error::Error>> {
+    /// sender.scope(|sender| -> Result<(), Box<dyn std::error::Error>> {
+    ///     sender.send("7".parse()?)?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The error of `work`; as [`start`](Sender::start) when the sender cannot be started, in
+    /// which case `work` is not called.
+    pub fn scope<T, E>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E>
+    where
+        E: fmt::Display + From<SenderError>,
+    {
+        /// Closes the sender when `work` panics.
+        struct Scope<'a, M, O: Outlet<M>>(&'a mut Sender<M, O>);
+
+        impl<M, O: Outlet<M>> Drop for Scope<'_, M, O> {
+            fn drop(&mut self) {
+                self.0.leave();
+            }
+        }
+
         self.start()?;
-        Ok(Scope { sender: self })
+        let scope = Scope(self);
+        let result = work(scope.0);
+        if scope.0.state == SenderState::Open {
+            match &result {
+                Ok(_) => scope.0.stop()?,
+                Err(error) => scope.0.fail(error)?,
+            }
+        }
+        result
     }
 
     fn put(&mut self, message: M, blocking: Blocking) -> Result<(), SendError<M>> {
@@ -244,16 +315,17 @@ impl<M, O: Outlet<M>> Sender<M, O> {
         }
     }
 
-    /// The way out that nobody chose: a drop, or the end of a scope.
+    /// Closes the sender when it is dropped, or when a scope panics.
     fn leave(&mut self) {
         let reason = match self.state {
             SenderState::Closed => return,
             SenderState::Initial => CloseReason::Abandoned,
-            SenderState::Open if self.outlet.is_panicking() => CloseReason::Panicked,
-            SenderState::Open => CloseReason::Stopped,
+            SenderState::Open => {
+                self.outlet.panicking().map_or(CloseReason::Dropped, CloseReason::Panicked)
+            }
         };
         self.state = SenderState::Closed;
-        // When the foreground is gone there is nobody to tell.
+        // The foreground may be gone.
         let _ = self.outlet.close(reason);
     }
 }
@@ -274,33 +346,7 @@ impl<M, O: Outlet<M>> fmt::Debug for Sender<M, O> {
     }
 }
 
-/// An open sender that stops at the end of a scope. See [`Sender::scope`].
-#[derive(Debug)]
-pub struct Scope<'a, M, O: Outlet<M>> {
-    sender: &'a mut Sender<M, O>,
-}
-
-impl<M, O: Outlet<M>> Deref for Scope<'_, M, O> {
-    type Target = Sender<M, O>;
-
-    fn deref(&self) -> &Self::Target {
-        self.sender
-    }
-}
-
-impl<M, O: Outlet<M>> DerefMut for Scope<'_, M, O> {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        self.sender
-    }
-}
-
-impl<M, O: Outlet<M>> Drop for Scope<'_, M, O> {
-    fn drop(&mut self) {
-        self.sender.leave();
-    }
-}
-
-/// The foreground is gone: nobody will read what is sent.
+/// The foreground is gone: what is sent would not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Disconnected;
@@ -316,6 +362,7 @@ impl core::error::Error for Disconnected {}
 /// Why a sender could not be started or stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum SenderError {
     /// The sender's state does not allow it.
     WrongState(WrongState<SenderState>),
@@ -370,6 +417,11 @@ impl<M> SendError<M> {
         self.kind == SendErrorKind::Full
     }
 
+    /// Whether the foreground has closed the pipe.
+    pub fn is_closed(&self) -> bool {
+        self.kind == SendErrorKind::Closed
+    }
+
     /// Whether the foreground is gone.
     pub fn is_disconnected(&self) -> bool {
         self.kind == SendErrorKind::Disconnected
@@ -399,15 +451,19 @@ pub enum SendErrorKind {
     NotOpen(SenderState),
     /// The link has no room for it now.
     Full,
-    /// It is longer than the link's limit; not a byte of it was written.
+    /// The message is longer than the link's limit; not a byte of it was written.
     TooLarge {
-        /// Its encoded length in bytes.
+        /// The message's encoded length in bytes.
         len: usize,
         /// The limit in bytes.
         max: usize,
     },
-    /// Its `Serialize` implementation failed, or is one that the wire format cannot carry.
+    /// The message's `Serialize` implementation failed, or is one that the wire format cannot
+    /// carry.
     Unencodable,
+    /// The foreground has closed the pipe and goes on without it. Another pipe of the same
+    /// worker can still be used.
+    Closed,
     /// The foreground is gone.
     Disconnected,
 }
@@ -422,6 +478,9 @@ impl fmt::Display for SendErrorKind {
             }
             SendErrorKind::Unencodable => {
                 f.write_str("the message was not sent: it cannot be encoded")
+            }
+            SendErrorKind::Closed => {
+                f.write_str("the message was not sent: the foreground has closed the pipe")
             }
             SendErrorKind::Disconnected => {
                 f.write_str("the message was not sent: the foreground is gone")

@@ -76,9 +76,9 @@ fn nothing_is_claimed_over_a_link_that_is_ending() {
     let (mut router, link) = router();
     let _inlet = router.take_inlet(link).unwrap();
     let pipe = router.pipe(None, Count(0)).unwrap();
-    router.end_link(link, LinkEnd::Gone(None));
+    router.end_link(link, LinkEnd::gone());
     let started = Arrival::Started { connection: pipe, nonce: Nonce::new(7) };
     assert!(matches!(router.route(link, Ok(Some(started))), Polled::Handled));
-    assert!(matches!(router.poll(link), Polled::LinkEnded(LinkEnd::Gone(None))));
+    assert!(matches!(router.poll(link), Polled::LinkEnded(LinkEnd::Gone(_))));
     assert!(router.has_pipe(pipe), "another worker may claim it");
 }

@@ -15,7 +15,7 @@ use proptest::prelude::*;
 
 // ---------------------------------------------------------------- a transport in memory
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Item {
     Started(ConnectionId, u128),
     Message(ConnectionId, u32),
@@ -51,7 +51,7 @@ impl Inlet for QueueInlet {
                 Arrival::Message { connection, payload: Payload::Bytes(&self.bytes) }
             }
             Item::Undecodable(connection) => {
-                Arrival::Message { connection, payload: Payload::Bytes(&[0xff; 9]) }
+                Arrival::Message { connection, payload: Payload::Bytes(UNDECODABLE) }
             }
             Item::Stopped(connection, reason) => Arrival::Stopped { connection, end: reason.end() },
             Item::Missed(connection, count) => Arrival::Missed { connection, count },
@@ -65,6 +65,14 @@ impl Drop for QueueInlet {
     fn drop(&mut self) {
         self.queue.inlet_is_gone.set(true);
     }
+}
+
+/// No `u32`.
+const UNDECODABLE: &[u8] = &[0xff; 9];
+
+/// What is said of it.
+fn undecodable() -> Undecodable {
+    Payload::Bytes(UNDECODABLE).decode::<u32>().unwrap_err()
 }
 
 struct QueueOutlet {
@@ -108,8 +116,8 @@ impl Outlet<u32> for QueueOutlet {
         self.push(Item::Stopped(self.connection, reason))
     }
 
-    fn is_panicking(&self) -> bool {
-        self.queue.panicking.get()
+    fn panicking(&self) -> Option<Panic> {
+        self.queue.panicking.get().then(Panic::default)
     }
 }
 
@@ -187,7 +195,7 @@ struct ModelLink {
 }
 
 /// What a poll is to come to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Seen {
     Empty,
     Quiet,
@@ -260,17 +268,17 @@ impl Model {
         if !self.state.is_running() || !self.links[link].present {
             return Seen::Empty;
         }
-        if let Some(end) = self.links[link].ending {
+        if let Some(end) = self.links[link].ending.clone() {
             return self.next_end(link, end);
         }
-        let Some(item) = self.links[link].queue.items.borrow().front().copied() else {
+        let Some(item) = self.links[link].queue.items.borrow().front().cloned() else {
             return Seen::Empty;
         };
         let connection = match item {
             Item::Partial => return Seen::Quiet,
             Item::End(end) => {
                 self.counters.refused_links += u64::from(matches!(end, LinkEnd::Refused(_)));
-                self.links[link].ending = Some(end);
+                self.links[link].ending = Some(end.clone());
                 return self.next_end(link, end);
             }
             Item::Started(connection, _)
@@ -335,7 +343,7 @@ impl Model {
             }
             _ => {
                 self.counters.bytes += 9;
-                self.cut(link, ProtocolError::Undecodable)
+                self.cut(link, ProtocolError::Undecodable(undecodable()))
             }
         }
     }
@@ -512,9 +520,9 @@ where
             Op::Attach => self.attach(),
             Op::EndLink(n) => {
                 let Some(link) = pick(n, links) else { return };
-                let end = LinkEnd::Gone(Some(Exit::Code(3)));
+                let end = LinkEnd::Gone(Exit::Code(3).into());
                 let link = &mut self.model.links[link];
-                self.router.end_link(link.id, end);
+                self.router.end_link(link.id, end.clone());
                 if link.present {
                     link.ending.get_or_insert(end);
                 }
@@ -576,11 +584,9 @@ where
             }
             Op::SenderStop(n) => {
                 let Some(at) = pick(n, self.senders.len()) else { return };
-                let (sender, state, queue) = &mut self.senders[at];
+                let (sender, state, _) = &mut self.senders[at];
                 let expected = match *state {
-                    SenderState::Open if queue.inlet_is_gone.get() => {
-                        Err(SenderError::Disconnected)
-                    }
+                    // Also when the inlet is gone.
                     SenderState::Open => Ok(()),
                     state => Err(SenderError::WrongState(WrongState { state })),
                 };
@@ -610,7 +616,7 @@ where
                     3 | 4 => Item::Stopped(connection, CloseReason::Stopped),
                     5 | 6 => Item::Missed(connection, what.into()),
                     7 => Item::Partial,
-                    8 => Item::End(LinkEnd::Gone(None)),
+                    8 => Item::End(LinkEnd::gone()),
                     _ => Item::End(LinkEnd::Refused(ProtocolError::Malformed)),
                 };
                 self.model.links[link].queue.items.borrow_mut().push_back(item);
@@ -765,7 +771,7 @@ where
             (Polled::LinkEnded(end), _) => Seen::LinkEnded(end),
             (Polled::Ended(lent, end), _) => {
                 let pipe = lent.receiver.pipe;
-                self.tell_end(lent, end);
+                self.tell_end(lent, end.clone());
                 Seen::Ended(pipe, end)
             }
             (Polled::Message(mut lent), _) => {

@@ -6,12 +6,12 @@ use std::rc::Rc;
 
 use homing_core::SenderState::{Closed, Initial, Open};
 use homing_core::{
-    Blocking, CloseReason, ConnectionId, Disconnected, Outlet, SendError, SendErrorKind, Sender,
-    SenderError, SenderState, WrongState,
+    Blocking, CloseReason, ConnectionId, Disconnected, Outlet, Panic, SendError, SendErrorKind,
+    Sender, SenderError, SenderState, Text, WrongState,
 };
 
 /// What an outlet is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Told {
     Open,
     Put(u8, Blocking),
@@ -55,8 +55,8 @@ impl Outlet<u8> for Recorder {
         self.tell(Told::Close(reason))
     }
 
-    fn is_panicking(&self) -> bool {
-        std::thread::panicking()
+    fn panicking(&self) -> Option<Panic> {
+        std::thread::panicking().then(Panic::default)
     }
 }
 
@@ -92,6 +92,7 @@ impl From<Result<(), SenderError>> for Outcome {
             Ok(()) => Outcome::Done,
             Err(SenderError::WrongState(WrongState { state })) => Outcome::Wrong(state),
             Err(SenderError::Disconnected) => Outcome::Gone,
+            Err(error) => panic!("{error}"),
         }
     }
 }
@@ -129,15 +130,32 @@ fn stop(sender: &mut Subject) -> Outcome {
     sender.stop().into()
 }
 
+fn fail(sender: &mut Subject) -> Outcome {
+    sender.fail("no such file").into()
+}
+
+/// A scope that sends, or gives the error of its start back.
 fn scope(sender: &mut Subject) -> Outcome {
-    match sender.scope() {
-        Ok(mut scope) => scope.send(7).into(),
-        Err(error) => Err(error).into(),
-    }
+    let sent = sender.scope(|sender| {
+        let sent = sender.send(7);
+        assert!(sent.is_ok());
+        Ok::<(), SenderError>(())
+    });
+    sent.into()
 }
 
 const PUT: Told = Told::Put(7, Blocking::Allowed);
 const STOPPED: Told = Told::Close(CloseReason::Stopped);
+const DROPPED: Told = Told::Close(CloseReason::Dropped);
+const ABANDONED: Told = Told::Close(CloseReason::Abandoned);
+
+fn failed(message: &str) -> Told {
+    Told::Close(CloseReason::Failed { message: Text::new(message) })
+}
+
+fn panicked() -> Told {
+    Told::Close(CloseReason::Panicked(Panic::default()))
+}
 
 /// A call, what it comes to, the state after it, and what the outlet was told.
 type Case = (SenderState, fn(&mut Subject) -> Outcome, Outcome, SenderState, &'static [Told]);
@@ -185,7 +203,7 @@ fn every_call_in_every_state() {
 
 #[test]
 fn every_call_when_the_foreground_is_gone() {
-    use Outcome::{Gone, NotSent, Wrong};
+    use Outcome::{Done, Gone, NotSent, Wrong};
     run(
         &[
             // It never opened, so there is nothing to close.
@@ -193,7 +211,8 @@ fn every_call_when_the_foreground_is_gone() {
             (Initial, scope, Gone, Closed, &[Told::Open]),
             (Open, send, NotSent(7, SendErrorKind::Disconnected), Open, &[PUT]),
             (Open, send_all, NotSent(7, SendErrorKind::Disconnected), Open, &[PUT]),
-            (Open, stop, Gone, Closed, &[STOPPED]),
+            // A foreground that is gone is no error of a worker that stops.
+            (Open, stop, Done, Closed, &[STOPPED]),
             (Closed, stop, Wrong(Closed), Closed, &[]),
         ],
         |record| record.gone.set(true),
@@ -213,11 +232,11 @@ fn a_full_link_changes_no_state() {
     );
 }
 
-/// A sender that is dropped says how it left, once.
+/// A sender that is dropped says how it ended its pipe, once. Only `stop` finishes a pipe.
 #[test]
 fn every_state_when_it_is_dropped() {
     let cases: [(SenderState, &[Told]); 3] =
-        [(Initial, &[Told::Close(CloseReason::Abandoned)]), (Open, &[STOPPED]), (Closed, &[])];
+        [(Initial, &[ABANDONED]), (Open, &[DROPPED]), (Closed, &[])];
     for (state, told) in cases {
         let (sender, record) = sender(state);
         drop(sender);
@@ -227,11 +246,8 @@ fn every_state_when_it_is_dropped() {
 
 #[test]
 fn every_state_when_it_is_dropped_by_a_panic() {
-    let cases: [(SenderState, &[Told]); 3] = [
-        (Initial, &[Told::Close(CloseReason::Abandoned)]),
-        (Open, &[Told::Close(CloseReason::Panicked)]),
-        (Closed, &[]),
-    ];
+    let cases: [(SenderState, &[Told]); 3] =
+        [(Initial, &[ABANDONED]), (Open, &[panicked()]), (Closed, &[])];
     for (state, told) in cases {
         let (sender, record) = sender(state);
         let panicked = catch_unwind(AssertUnwindSafe(|| {
@@ -243,6 +259,42 @@ fn every_state_when_it_is_dropped_by_a_panic() {
     }
 }
 
+/// A sender can fail until it is closed, also when the foreground is gone.
+#[test]
+fn every_state_when_it_fails() {
+    for (gone, state) in [false, true].into_iter().flat_map(|gone| [(gone, Initial), (gone, Open)])
+    {
+        let (mut sender, record) = sender(state);
+        record.gone.set(gone);
+        assert_eq!(fail(&mut sender), Outcome::Done, "{state}");
+        assert_eq!(sender.state(), Closed);
+        assert_eq!(fail(&mut sender), Outcome::Wrong(Closed));
+        drop(sender);
+        assert_eq!(*record.told.borrow(), [failed("no such file")], "{state}");
+    }
+}
+
+#[test]
+fn the_text_of_an_error_is_bounded_and_in_the_alternate_form() {
+    struct Chain;
+    impl std::fmt::Display for Chain {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(if f.alternate() { "cannot start: no such file" } else { "cannot start" })
+        }
+    }
+    let (mut chained, record) = sender(Open);
+    assert_eq!(chained.fail(Chain), Ok(()));
+    assert_eq!(*record.told.borrow(), [failed("cannot start: no such file")]);
+
+    let (mut long, record) = sender(Open);
+    assert_eq!(long.fail("x".repeat(1 << 20)), Ok(()));
+    let told = record.told.borrow();
+    let [Told::Close(CloseReason::Failed { message })] = told.as_slice() else {
+        panic!("{told:?}");
+    };
+    assert_eq!(message.as_str().len(), Text::MAX);
+}
+
 #[test]
 fn a_sender_that_failed_to_open_says_nothing_when_it_is_dropped() {
     let (mut sender, record) = sender(Initial);
@@ -252,29 +304,40 @@ fn a_sender_that_failed_to_open_says_nothing_when_it_is_dropped() {
     assert_eq!(*record.told.borrow(), [Told::Open]);
 }
 
-/// Every way out of a scope: its end, an early return, a stop within, and a panic.
+/// Every way out of a scope: its end, an error, an end within, and a panic.
 #[test]
-fn a_scope_stops_on_every_way_out() {
-    fn early(sender: &mut Subject) -> Result<(), SenderError> {
-        let mut scope = sender.scope()?;
-        scope.stop()?;
-        scope.stop()?;
-        Ok(())
-    }
+fn a_scope_closes_on_every_way_out() {
+    type Error = Box<dyn std::error::Error>;
 
-    let (mut sender, record) = sender(Initial);
-    assert_eq!(early(&mut sender), Err(SenderError::WrongState(WrongState { state: Closed })));
+    let (mut ok, record) = sender(Initial);
+    assert!(ok.scope(|sender| Ok::<_, Error>(sender.state())).is_ok_and(|state| state == Open));
+    drop(ok);
     assert_eq!(*record.told.borrow(), [Told::Open, STOPPED]);
 
-    let (mut sender, record) = self::sender(Initial);
-    let panicked = catch_unwind(AssertUnwindSafe(|| {
-        let _scope = sender.scope();
-        std::panic::resume_unwind(Box::new("the worker's own"));
+    let (mut fails, record) = sender(Initial);
+    let error = fails.scope(|_| Ok::<u8, Error>("one".parse()?)).map_err(|error| error.to_string());
+    assert_eq!(error, Err("invalid digit found in string".into()), "the caller has the error");
+    drop(fails);
+    assert_eq!(*record.told.borrow(), [Told::Open, failed("invalid digit found in string")]);
+
+    let (mut stops, record) = sender(Initial);
+    let result = stops.scope(|sender| {
+        sender.stop()?;
+        sender.stop()
+    });
+    assert_eq!(result, Err(SenderError::WrongState(WrongState { state: Closed })));
+    assert_eq!(*record.told.borrow(), [Told::Open, STOPPED], "what is closed stays as it is");
+
+    let (mut panics, record) = sender(Initial);
+    let unwound = catch_unwind(AssertUnwindSafe(|| {
+        let _ = panics.scope(|_| -> Result<(), Error> {
+            std::panic::resume_unwind(Box::new("the worker's own"))
+        });
     }));
-    assert!(panicked.is_err());
-    assert_eq!(sender.state(), Closed);
-    drop(sender);
-    assert_eq!(*record.told.borrow(), [Told::Open, Told::Close(CloseReason::Panicked)]);
+    assert!(unwound.is_err());
+    assert_eq!(panics.state(), Closed);
+    drop(panics);
+    assert_eq!(*record.told.borrow(), [Told::Open, panicked()]);
 }
 
 #[test]

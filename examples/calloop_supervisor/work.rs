@@ -39,15 +39,15 @@ pub fn work() -> anyhow::Result<()> {
         drop(open);
     });
 
-    let mut sender = worker::sender::<Beat>()?;
-    let mut sender = sender.scope()?;
-    let mut count = 0;
-    while let Err(RecvTimeoutError::Timeout) = closed.recv_timeout(EVERY) {
-        if crash.is_some_and(|crash| crash <= Instant::now()) {
-            std::process::abort();
+    worker::sender::<Beat>()?.scope(|sender| {
+        let mut count = 0;
+        while let Err(RecvTimeoutError::Timeout) = closed.recv_timeout(EVERY) {
+            if crash.is_some_and(|crash| crash <= Instant::now()) {
+                std::process::abort();
+            }
+            count += 1;
+            sender.send(Beat { count })?;
         }
-        count += 1;
-        sender.send(Beat { count })?;
-    }
-    Ok(())
+        Ok(())
+    })
 }

@@ -15,7 +15,7 @@ use homing::pipe::Pipe;
 #[cfg(target_os = "linux")]
 use homing::shm::Shm;
 use homing::std_loop::EventLoop;
-use homing::{End, Event, Exit, Link, Overflow, Router, Worker};
+use homing::{End, Event, Exit, Link, Lost, Overflow, Router, Worker};
 
 use crate::args::{Args, Transport};
 use crate::files::Files;
@@ -199,10 +199,10 @@ impl App {
         if self.left == 0 {
             return;
         }
-        // A worker that ends with an exit code of its own will do so again.
+        // A worker that fails, or ends with an exit code of its own, will do so again.
         let started = match end {
-            End::Lost(Some(Exit::Code(code))) => {
-                Err(anyhow::anyhow!("a worker ended with exit code {code}"))
+            End::Failed { .. } | End::Lost(Lost { exit: Some(Exit::Code(_)), .. }) => {
+                Err(anyhow::anyhow!("{end}"))
             }
             _ => self.start(place),
         };

@@ -43,16 +43,19 @@ where
     R: Outlet<Report>,
     P: Outlet<Progress>,
 {
-    // Both stop at the end of the scope, on every way out of it.
-    let mut reports = reports.scope()?;
-    let mut progress = progress.scope()?;
-    for job in jobs {
-        let Job { index, path } = job.context("standard input")?;
-        let outcome =
-            digest(&path, |bytes| progress.send(Progress { index, bytes }).context("progress"))?;
-        reports.send(Report { index, outcome }).context("report")?;
-    }
-    Ok(())
+    // Each ends as its scope does: the foreground is told of an error, too.
+    reports.scope(|reports| {
+        progress.scope(|progress| {
+            for job in jobs {
+                let Job { index, path } = job.context("standard input")?;
+                let outcome = digest(&path, |bytes| {
+                    progress.send(Progress { index, bytes }).context("progress")
+                })?;
+                reports.send(Report { index, outcome }).context("report")?;
+            }
+            Ok(())
+        })
+    })
 }
 
 /// Digests one file, telling `progress` how many bytes it has read.

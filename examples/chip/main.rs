@@ -13,7 +13,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context as _, bail, ensure};
 use homing::pipe::Pipe;
-use homing::serial::{Heard, Serial};
+use homing::serial::{Received, Serial};
 use homing::std_loop::{EventLoop, Handle};
 use homing::worker::{self, InheritError};
 use homing::{End, Event, Router};
@@ -43,9 +43,9 @@ struct App {
 }
 
 impl App {
-    fn reading(&mut self, event: Event<Heard<Reading>>) {
+    fn reading(&mut self, event: Event<Received<Reading>>) {
         match event {
-            Event::Message(Heard::Message(Reading { number, celsius })) => {
+            Event::Message(Received::Message(Reading { number, celsius })) => {
                 let expected = (number % 50) as i16 - 10;
                 if u64::from(number) != self.next || celsius != expected {
                     self.wrong += 1;
@@ -53,11 +53,11 @@ impl App {
                 self.readings += 1;
                 self.next = u64::from(number) + 1;
             }
-            Event::Message(Heard::Gap(missing)) => {
+            Event::Message(Received::Gap(missing)) => {
                 self.missing += missing;
                 self.next += missing;
             }
-            Event::Message(Heard::Restarted) => {
+            Event::Message(Received::Reset) => {
                 self.restarts += 1;
                 self.next = 0;
             }
@@ -65,7 +65,7 @@ impl App {
         }
     }
 
-    fn remark(&mut self, event: Event<Heard<String>>) {
+    fn remark(&mut self, event: Event<Received<String>>) {
         match event {
             Event::Message(heard) => {
                 if let Some(remark) = heard.message() {
@@ -139,7 +139,7 @@ fn listen() -> anyhow::Result<()> {
     let router = Router::new(&event_loop);
     router.start()?;
     let serial = Serial::new(line);
-    let tally = serial.tally();
+    let stats = serial.stats();
     let link = router.link(serial)?;
     // Ports 0 and 1, as the firmware knows.
     link.pipe(|app: &mut App, event| app.reading(event))?;
@@ -156,10 +156,10 @@ fn listen() -> anyhow::Result<()> {
     println!("restarts seen by the readings: {}", app.restarts);
     println!("remarks heard: {}", app.remarks);
     println!("numbers of the worker process: {}", app.numbers);
-    println!("bytes of noise: {}", tally.counts().noise);
+    println!("bytes of noise: {}", stats.counters().noise);
     let status = chip.wait()?;
     ensure!(status.success(), "the chip failed: {status}");
     ensure!(app.wrong == 0, "{} messages were not what was sent", app.wrong);
-    ensure!(app.ends == [End::Finished; 3], "the pipes ended so: {:?}", app.ends);
+    ensure!(app.ends == [const { End::Finished }; 3], "the pipes ended so: {:?}", app.ends);
     Ok(())
 }

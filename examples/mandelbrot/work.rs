@@ -36,8 +36,10 @@ pub enum Order {
 
 /// The main function of a worker process. It ends with its standard input.
 pub fn run(link: worker::WorkerLink) -> anyhow::Result<()> {
-    let mut life = worker::sender()?;
-    let mut life = life.scope()?;
+    worker::sender()?.scope(|life| draw_all(&link, life))
+}
+
+fn draw_all(link: &worker::WorkerLink, life: &mut worker::Sender<Ready>) -> anyhow::Result<()> {
     let (latest, orders) = read_orders();
 
     let mut at = None;
@@ -46,7 +48,7 @@ pub fn run(link: worker::WorkerLink) -> anyhow::Result<()> {
             Order::Turn { turn, view, ticket } => {
                 let mut tiles = link.sender(ticket);
                 tiles.start()?;
-                // The pipe of the view before is stopped here, if it was not closed.
+                // The pipe of the view before is dropped here, if it was not closed.
                 at = Some((turn, view, tiles));
                 life.send(Ready { turn })?;
             }

@@ -73,7 +73,7 @@ impl Inlet for Hostile {
             Item::Stopped { pipe, generation, reason } => {
                 let reason = match reason % 3 {
                     0 => CloseReason::Stopped,
-                    1 => CloseReason::Panicked,
+                    1 => CloseReason::Panicked(Panic::default()),
                     _ => CloseReason::Abandoned,
                 };
                 Arrival::Stopped { connection: named(pipe, generation), end: reason.end() }

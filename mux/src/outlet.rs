@@ -3,10 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread;
 
 use homing_core::{
-    Blocking, CloseReason, ConnectionId, Disconnected, Nonce, Outlet, Overflow, SendError,
+    Blocking, CloseReason, ConnectionId, Disconnected, Nonce, Outlet, Overflow, Panic, SendError,
     SendErrorKind, SenderCounters, Ticket,
 };
 use serde::Serialize;
@@ -191,6 +190,7 @@ impl<S: FrameSink> MuxOutlet<S> {
 
 impl<M: Serialize, S: FrameSink> Outlet<M> for MuxOutlet<S> {
     fn open(&mut self) -> Result<(), Disconnected> {
+        homing_panic::install();
         self.claimed = true;
         self.send_control(&[(self.start(), &[])])
     }
@@ -222,8 +222,8 @@ impl<M: Serialize, S: FrameSink> Outlet<M> for MuxOutlet<S> {
         }
     }
 
-    fn is_panicking(&self) -> bool {
-        thread::panicking()
+    fn panicking(&self) -> Option<Panic> {
+        homing_panic::current()
     }
 
     /// Under a policy that waits, messages are gathered and written

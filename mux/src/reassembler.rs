@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use homing_core::{Arrival, ConnectionId, Payload, ProtocolError};
+use homing_core::{Arrival, ConnectionId, LinkEnd, Payload, ProtocolError};
 
 use crate::close_reason;
 use crate::frame::{self, Header};
@@ -170,6 +170,15 @@ impl Reassembler {
             }
             Header::Dropped { connection, count } => Ok(Arrival::Missed { connection, count }),
             Header::Message { .. } | Header::Preface { .. } => Err(ProtocolError::Malformed),
+        }
+    }
+
+    /// What a link ended with, as the foreground is to know it: a worker that is gone and has
+    /// sent no preface has not opened its link.
+    pub fn link_end(&self, end: LinkEnd) -> LinkEnd {
+        match end {
+            LinkEnd::Gone(lost) if !self.handshake_seen => LinkEnd::Gone(lost.not_opened()),
+            end => end,
         }
     }
 

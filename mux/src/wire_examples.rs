@@ -51,7 +51,7 @@ fn wire_examples() {
         ("Reset", Header::Reset { connection }.frame(&[])),
         ("Dropped, 200", Header::Dropped { connection, count: 200 }.frame(&[])),
         ("Stop, stopped", stop(CloseReason::Stopped)),
-        ("Stop, by a panic", stop(CloseReason::Panicked)),
+        ("Stop, by a panic", stop(CloseReason::Panicked(homing_core::Panic::default()))),
     ];
     // No example on the page is left out.
     let rows = PAGE.split("\n## ").find(|part| part.starts_with("7.")).unwrap().lines();

@@ -23,8 +23,9 @@
 //!     Event::Ended(_) => app.done = true,
 //! })?;
 //! std::thread::spawn(move || {
-//!     let mut sender = sender.scope().unwrap();
+//!     sender.start().unwrap();
 //!     (1..=100).for_each(|number| sender.send(number).unwrap());
+//!     sender.stop().unwrap();
 //! });
 //!
 //! let mut app = App { sum: 0, done: false };

@@ -21,8 +21,9 @@
 //!     Event::Ended(_) => app.router.clone().stop(app).unwrap(),
 //! })?;
 //! std::thread::spawn(move || {
-//!     let mut sender = sender.scope().unwrap();
+//!     sender.start().unwrap();
 //!     (1..=100).for_each(|number| sender.send(number).unwrap());
+//!     sender.stop().unwrap();
 //! });
 //!
 //! let mut app = App { sum: 0, router: router.clone() };
@@ -116,8 +117,9 @@
 //! #     Event::Ended(_) => app.router.clone().stop(app).unwrap(),
 //! # })?;
 //! # std::thread::spawn(move || {
-//! #     let mut sender = sender.scope().unwrap();
+//! #     sender.start().unwrap();
 //! #     (1..=100).for_each(|number| sender.send(number).unwrap());
+//! #     sender.stop().unwrap();
 //! # });
 //! # let mut app = App { sum: 0, router: router.clone() };
 //! # let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;

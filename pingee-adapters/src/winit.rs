@@ -70,10 +70,11 @@
 //!     let link = router.link(Channel::new())?;
 //!     let (mut sender, _pipe) = link.pipe(App::hear)?;
 //!     std::thread::spawn(move || {
-//!         let mut sender = sender.scope().unwrap();
+//!         sender.start().unwrap();
 //!         for done in 1..=100 {
 //!             sender.send(done).unwrap();
 //!         }
+//!         sender.stop().unwrap();
 //!     });
 //!
 //!     let mut app = App { homing, window: None, done: 0 };

@@ -51,10 +51,11 @@
 //!         }
 //!     })?;
 //!     std::thread::spawn(move || {
-//!         let mut sender = sender.scope().unwrap();
+//!         sender.start().unwrap();
 //!         for done in 1..=100 {
 //!             sender.send(done).unwrap();
 //!         }
+//!         sender.stop().unwrap();
 //!     });
 //!     Ok(App { homing, done: 0 })
 //! }

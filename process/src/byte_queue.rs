@@ -14,7 +14,7 @@
 //! writer.write(b"homing");
 //! writer.end();
 //! assert_eq!(reader.read(), Ok(Some(b"homing".to_vec())));
-//! assert_eq!(reader.read(), Err(LinkEnd::Gone(None)));
+//! assert_eq!(reader.read(), Err(LinkEnd::gone()));
 //! ```
 
 use std::fmt;
@@ -193,7 +193,7 @@ impl Reader {
                 self.gauge.notify();
                 Ok(Some(bytes))
             }
-            Ok(Piece::End) => Err(LinkEnd::Gone(None)),
+            Ok(Piece::End) => Err(LinkEnd::gone()),
             Err(TryRecvError::Empty) => Ok(None),
             Err(TryRecvError::Disconnected) => Err(LinkEnd::Refused(ProtocolError::Broken)),
         }
@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(reader.read(), Ok(None));
         writer.end();
         drop(writer);
-        assert_eq!(reader.read(), Err(LinkEnd::Gone(None)));
+        assert_eq!(reader.read(), Err(LinkEnd::gone()));
     }
 
     /// Room that is made at any moment wakes a writer that waits.

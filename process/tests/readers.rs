@@ -70,7 +70,7 @@ fn all_that_was_written_is_read_and_then_the_end() {
         let (all, end) = read_to_end(&mut doorbells, &mut reader);
         writing.join().unwrap();
         assert!(all == expected);
-        assert_eq!(end, LinkEnd::Gone(None));
+        assert_eq!(end, LinkEnd::gone());
     }
 }
 
@@ -139,5 +139,5 @@ fn short_reads_of_other_descriptors_are_not_taken_for_all() {
     // The file's end is found by the read after the one that was not filled.
     assert_eq!(pump.pump(false), PumpStatus::Closed);
     assert_eq!(reader.read(), Ok(Some(b"homing".to_vec())));
-    assert_eq!(reader.read(), Err(LinkEnd::Gone(None)));
+    assert_eq!(reader.read(), Err(LinkEnd::gone()));
 }

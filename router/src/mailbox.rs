@@ -128,7 +128,10 @@ impl<M> Shared<M> {
         if let Some(message) = self.waiting.pop_front() {
             return Some(Event::Message(message));
         }
-        let end = self.end.filter(|_| !self.over)?;
+        if self.over {
+            return None;
+        }
+        let end = self.end.clone()?;
         self.over = true;
         Some(Event::Ended(end))
     }

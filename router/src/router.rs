@@ -349,7 +349,7 @@ impl<C: 'static> State<C> {
         if let Some(attached) = self.links.remove(&token)
             && let Some(link) = attached.link
         {
-            self.core.end_link(link, LinkEnd::Gone(None));
+            self.core.end_link(link, LinkEnd::gone());
             while let Polled::Ended(lent, _) = self.core.poll(link) {
                 receivers.push(lent.receiver);
             }

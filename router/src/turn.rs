@@ -1,7 +1,9 @@
 //! One link's turn: its arrivals, one after another, and whom they concern.
 
 use crossbeam_utils::Backoff;
-use homing_core::{Arrival, CheckedOut, End, Inlet, LinkEnd, LinkId, Polled, ProtocolError};
+use homing_core::{
+    Arrival, CheckedOut, End, Inlet, LinkEnd, LinkId, Polled, ProtocolError, Undecodable,
+};
 
 use crate::dispatch::Dispatching;
 use crate::gate::Gate;
@@ -83,8 +85,8 @@ impl<'a, C: 'static> Turn<'a, C> {
                     let bytes = payload.len() as u64;
                     let handled = receiver.handle(payload, context, &self.gate);
                     self.loan.bytes += bytes;
-                    if handled.is_err() {
-                        return self.refuse(context);
+                    if let Err(undecodable) = handled {
+                        return self.refuse(undecodable, context);
                     }
                     self.loan.routed += 1;
                     self.loan.settle(context);
@@ -193,10 +195,10 @@ impl<'a, C: 'static> Turn<'a, C> {
 
     /// A message does not decode.
     #[cold]
-    fn refuse(&mut self, context: &mut C) -> Step {
+    fn refuse(&mut self, undecodable: Undecodable, context: &mut C) -> Step {
         self.loan.give_back();
         self.inlet = None;
-        let end = Err(LinkEnd::Refused(ProtocolError::Undecodable));
+        let end = Err(LinkEnd::Refused(ProtocolError::Undecodable(undecodable)));
         let polled = self.inner.state.borrow_mut().core.route(self.link, end);
         self.tell(polled, context)
     }

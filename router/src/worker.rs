@@ -5,7 +5,7 @@ use std::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use std::rc::Rc;
 
 use homing_core::{
-    Arrival, Authorization, Event, Exit, Inlet, LinkEnd, LinkId, MakeSender, Overflow,
+    Arrival, Authorization, Event, Exit, Inlet, LinkEnd, LinkId, Lost, MakeSender, Overflow,
     PipeErrorKind, Postcard, Ticket,
 };
 use homing_process::{Prepared, ProcessTransport, Worker as Child};
@@ -183,7 +183,7 @@ impl<C: 'static, T: ProcessTransport> Spawn<C, T> {
         let Prepared { transport, inlet, doorbell, handles, limit, .. } =
             self.transport.prepare(signal.waker().clone()).map_err(LinkError::Transport)?;
         let child = Rc::new(OnceCell::new());
-        let inlet = ProcessInlet { inlet, child: Rc::clone(&child), over: false };
+        let inlet = ProcessInlet { inlet, child: Rc::clone(&child), over: None };
         let id = inner.state.borrow_mut().attach(Box::new(inlet), &signal)?;
         let started = first(&self.router, id).map_err(SpawnError::Pipe).and_then(|(ticket, p)| {
             let worker = Child::spawn(self.command, transport, handles, limit, &ticket)
@@ -213,25 +213,25 @@ impl<C: 'static, T: ProcessTransport> Spawn<C, T> {
 struct ProcessInlet {
     inlet: Box<dyn Inlet>,
     child: Rc<OnceCell<Child>>,
-    /// Nothing comes over the link any more.
-    over: bool,
+    /// How the link ended: nothing comes over it any more.
+    over: Option<Lost>,
 }
 
 impl Inlet for ProcessInlet {
     #[inline]
     fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
-        if !self.over {
+        if self.over.is_none() {
             match self.inlet.poll() {
-                Err(LinkEnd::Gone(_)) => {}
+                Err(LinkEnd::Gone(lost)) => self.over = Some(lost),
                 other => return other,
             }
-            self.over = true;
         }
+        let lost = self.over.clone().unwrap_or_default();
         // The link closes a moment before the process has ended; its end rings.
         match self.child.get().map(Child::exit) {
             Some(None) => Ok(None),
-            Some(Some(exit)) => Err(LinkEnd::Gone(exit)),
-            None => Err(LinkEnd::Gone(None)),
+            Some(Some(exit)) => Err(LinkEnd::Gone(lost.with_exit(exit))),
+            None => Err(LinkEnd::Gone(lost)),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use homing_core::{Blocking, CloseReason, Disconnected, Outlet, SendError, Ticket};
+use homing_core::{Blocking, CloseReason, Disconnected, Outlet, Panic, SendError, Ticket};
 use homing_mux::encode;
 use homing_process::{AdoptedLink, EncodedOutlet};
 use serde::Serialize;
@@ -41,6 +41,7 @@ pub(super) struct AdoptedOutlet {
 
 impl<M: Serialize> Outlet<M> for AdoptedOutlet {
     fn open(&mut self) -> Result<(), Disconnected> {
+        homing_panic::install();
         self.outlet.open()
     }
 
@@ -57,8 +58,8 @@ impl<M: Serialize> Outlet<M> for AdoptedOutlet {
         self.outlet.close(reason)
     }
 
-    fn is_panicking(&self) -> bool {
-        std::thread::panicking()
+    fn panicking(&self) -> Option<Panic> {
+        homing_panic::current()
     }
 }
 

@@ -35,9 +35,11 @@ macro_rules! __transport_checks {
                 b01_a_sender_starts_once
                 b01_a_sender_stops_once
                 b02_a_scope_starts_and_stops
-                b02_a_scope_stops_on_an_early_way_out
-                b02_a_dropped_sender_stops
+                b02_a_scope_fails_on_an_error
+                b02_a_failure_is_told
+                b02_a_dropped_sender_is_told
                 b02_a_panic_is_told
+                b02_a_panic_without_words_is_told
                 b02_a_caught_panic_harms_no_sender
                 b02_a_sender_that_never_started_is_lost
                 b03_a_message_that_was_sent_needs_no_help

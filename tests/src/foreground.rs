@@ -40,7 +40,7 @@ impl App {
                 told.messages.push(*message);
                 self.total += 1;
             }
-            Event::Ended(end) => told.end = Some(*end),
+            Event::Ended(end) => told.end = Some(end.clone()),
         }
     }
 
@@ -61,7 +61,7 @@ impl App {
 
     /// How a pipe ended, if it did.
     pub fn end(&self, pipe: usize) -> Option<End> {
-        self.pipes.get(&pipe).and_then(|told| told.end)
+        self.pipes.get(&pipe).and_then(|told| told.end.clone())
     }
 
     /// How many pipes have ended.
@@ -212,7 +212,7 @@ impl<H: EventLoopRig> Drop for Foreground<H> {
 impl<H: EventLoopRig> fmt::Debug for Foreground<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let told: Vec<_> = (self.app.pipes.iter())
-            .map(|(pipe, told)| (pipe, told.messages.len(), told.end))
+            .map(|(pipe, told)| (pipe, told.messages.len(), told.end.as_ref()))
             .take(16)
             .collect();
         f.debug_struct("Foreground")

@@ -70,4 +70,5 @@ fn worker_program() {
     sender.send(vec![7]).unwrap();
     assert_eq!(sender.counters().sent, 2);
     assert_eq!(worker::sender::<u8>().unwrap_err(), InheritError::Taken);
+    sender.stop().unwrap();
 }

@@ -6,7 +6,9 @@ mod rigs;
 
 use std::time::Duration;
 
-use homing::{ClosePipeError, End, PipeId, SendErrorKind, SenderError, SenderState, WrongState};
+use homing::{
+    ClosePipeError, End, Lost, PipeId, SendErrorKind, SenderError, SenderState, WrongState,
+};
 use homing_conformance::foreground::{Foreground, record};
 use homing_conformance::{EventLoopRig, Pinged, SenderOf, TransportRig, Watched};
 use homing_router::{Link, RouteError};
@@ -126,8 +128,8 @@ impl<T: TransportRig, H: EventLoopRig> World<T, H> {
                 let pipe = &mut self.pipes[at];
                 let Some(sender) = &mut pipe.sender else { return };
                 let expected = match pipe.state {
-                    SenderState::Open if pipe.run == run => Ok(()),
-                    SenderState::Open => Err(SenderError::Disconnected),
+                    // Also when the router was stopped since.
+                    SenderState::Open => Ok(()),
                     state => Err(SenderError::WrongState(WrongState { state })),
                 };
                 assert_eq!(sender.stop(), expected);
@@ -141,8 +143,8 @@ impl<T: TransportRig, H: EventLoopRig> World<T, H> {
                 let pipe = &mut self.pipes[at];
                 if pipe.sender.take().is_some() {
                     match pipe.state {
-                        SenderState::Initial => pipe.reason = Some(End::Lost(None)),
-                        SenderState::Open => pipe.reason = Some(End::Finished),
+                        SenderState::Initial => pipe.reason = Some(End::Lost(Lost::default())),
+                        SenderState::Open => pipe.reason = Some(End::Dropped),
                         SenderState::Closed => {}
                     }
                     pipe.state = SenderState::Closed;
@@ -157,14 +159,14 @@ impl<T: TransportRig, H: EventLoopRig> World<T, H> {
                 };
                 let app = &mut self.foreground.app;
                 assert_eq!(self.foreground.router.close_pipe(app, pipe.id), expected);
-                pipe.end = pipe.end.or(Some(End::Closed));
+                pipe.end.get_or_insert(End::Closed);
             }
             Call::Route => self.route(),
             Call::Restart => {
                 self.foreground.router.stop(&mut self.foreground.app).unwrap();
                 self.foreground.router.start().unwrap();
                 for pipe in &mut self.pipes {
-                    pipe.end = pipe.end.or(Some(End::Closed));
+                    pipe.end.get_or_insert(End::Closed);
                 }
                 self.run += 1;
                 self.links = vec![self.foreground.small_link::<T>()];
@@ -182,7 +184,7 @@ impl<T: TransportRig, H: EventLoopRig> World<T, H> {
             let waiting = std::mem::take(&mut pipe.waiting);
             if pipe.end.is_none() {
                 pipe.told.extend(waiting);
-                pipe.end = pipe.reason;
+                pipe.end.clone_from(&pipe.reason);
             }
         }
     }

@@ -10,14 +10,14 @@ use std::rc::Rc;
 use std::sync::mpsc;
 
 use embedded_io_adapters::std::FromStd;
-use homing::serial::{Heard, Serial, Tally};
-use homing::{End, Event, Link, ProtocolError};
+use homing::serial::{LineStats, Received, Serial};
+use homing::{End, Event, Link, Lost, ProtocolError};
 use homing_conformance::foreground::{App, Foreground};
 use homing_conformance::{EventLoopRig, Pinged, Watched};
 use homing_transport_serial::{Line, Port};
 use rustix::pty::OpenptFlags;
 
-type Told = Rc<RefCell<Vec<Event<Heard<u64>>>>>;
+type Told = Rc<RefCell<Vec<Event<Received<u64>>>>>;
 
 /// The frames that a chip writes in one run, each by itself: the start of port 0, so many
 /// messages, and the stop.
@@ -60,17 +60,19 @@ impl Way {
 }
 
 /// A foreground with one pipe, on port 0 of a line.
-fn listen<H: EventLoopRig>(serial: Serial) -> (Foreground<H>, Told, Tally, Link<App, impl Sized>) {
+fn listen<H: EventLoopRig>(
+    serial: Serial,
+) -> (Foreground<H>, Told, LineStats, Link<App, impl Sized>) {
     let foreground = Foreground::<H>::started();
-    let tally = serial.tally();
+    let stats = serial.stats();
     let link = foreground.router.link(serial).unwrap();
     let told = Told::default();
     let writes = Rc::clone(&told);
     let (port, _) = link
-        .pipe(move |_: &mut App, event: Event<Heard<u64>>| writes.borrow_mut().push(event))
+        .pipe(move |_: &mut App, event: Event<Received<u64>>| writes.borrow_mut().push(event))
         .unwrap();
     assert_eq!(port, Port(0));
-    (foreground, told, tally, link)
+    (foreground, told, stats, link)
 }
 
 fn until_ended<H: EventLoopRig>(foreground: &mut Foreground<H>, told: &Told) {
@@ -78,8 +80,8 @@ fn until_ended<H: EventLoopRig>(foreground: &mut Foreground<H>, told: &Told) {
         .until("the end", |_| told.borrow().last().is_some_and(|event| event.ended().is_some()));
 }
 
-fn message(number: u64) -> Event<Heard<u64>> {
-    Event::Message(Heard::Message(number))
+fn message(number: u64) -> Event<Received<u64>> {
+    Event::Message(Received::Message(number))
 }
 
 /// Makes tests of checks: with both kinds of loops, and both ways to read.
@@ -122,7 +124,7 @@ checks! {
 
 fn b03_what_is_missing_is_told<H: EventLoopRig>(way: Way) {
     let (port, mut chip) = UnixStream::pair().unwrap();
-    let (mut foreground, told, tally, _link) = listen::<H>(way.serial(port));
+    let (mut foreground, told, stats, _link) = listen::<H>(way.serial(port));
     let frames = frames(1, 0, 6);
     // The start, messages 1 and 2, and the last one are lost; 4 comes twice and 3 late.
     for frame in [1, 5, 5, 4, 7].map(|at: usize| &frames[at]) {
@@ -131,13 +133,13 @@ fn b03_what_is_missing_is_told<H: EventLoopRig>(way: Way) {
     until_ended(&mut foreground, &told);
     let expected = [
         message(0),
-        Event::Message(Heard::Gap(3)),
+        Event::Message(Received::Gap(3)),
         message(4),
-        Event::Message(Heard::Gap(1)),
+        Event::Message(Received::Gap(1)),
         Event::Ended(End::Finished),
     ];
     assert_eq!(*told.borrow(), expected);
-    let counts = tally.counts();
+    let counts = stats.counters();
     assert_eq!((counts.missed, counts.late, counts.damaged), (4, 2, 0));
     assert_eq!(foreground.router.counters().missed, 4);
 }
@@ -150,7 +152,7 @@ fn b13_a_line_that_ends_loses_its_pipes<H: EventLoopRig>(way: Way) {
     chip.write_all(&[0, 5, 1]).unwrap();
     drop(chip);
     until_ended(&mut foreground, &told);
-    assert_eq!(*told.borrow(), [message(0), Event::Ended(End::Lost(None))]);
+    assert_eq!(*told.borrow(), [message(0), Event::Ended(End::Lost(Lost::default()))]);
     foreground.until_links(0);
     assert!(!link.is_open());
 }
@@ -161,7 +163,7 @@ fn b13_a_stop_that_was_lost_leaves_the_pipe_open<H: EventLoopRig>(way: Way) {
     chip.write_all(&frames(1, 0, 1)[..2].concat()).unwrap();
     chip.write_all(&frames(2, 0, 1)[..2].concat()).unwrap();
     foreground.until("the second run", |_| told.borrow().len() == 3);
-    assert_eq!(*told.borrow(), [message(0), Event::Message(Heard::Restarted), message(0)]);
+    assert_eq!(*told.borrow(), [message(0), Event::Message(Received::Reset), message(0)]);
     assert_eq!(foreground.router.open_pipes(), 1);
     drop(chip);
     until_ended(&mut foreground, &told);
@@ -175,12 +177,17 @@ fn b18_a_message_of_another_type_is_cut_off<H: EventLoopRig>(way: Way) {
     sender.start().unwrap();
     sender.send("a text, not a number").unwrap();
     until_ended(&mut foreground, &told);
-    assert_eq!(*told.borrow(), [Event::Ended(End::Refused(ProtocolError::Undecodable))]);
+    let told = told.borrow();
+    let [Event::Ended(End::Refused(ProtocolError::Undecodable(undecodable)))] = told.as_slice()
+    else {
+        panic!("{told:?}");
+    };
+    assert!(undecodable.expected().contains("Received"), "{undecodable}");
 }
 
 fn a_chip_that_was_reset_is_told<H: EventLoopRig>(way: Way) {
     let (port, mut chip) = UnixStream::pair().unwrap();
-    let (mut foreground, told, tally, _link) = listen::<H>(way.serial(port));
+    let (mut foreground, told, stats, _link) = listen::<H>(way.serial(port));
     let (first, second) = (frames(7, 0, 3), frames(8, 0, 3));
     // The start of the second run is lost, and so is its first message.
     for frame in [&first[..3], &second[2..3], &first[2..3], &second[3..]].concat() {
@@ -190,25 +197,25 @@ fn a_chip_that_was_reset_is_told<H: EventLoopRig>(way: Way) {
     let expected = [
         message(0),
         message(1),
-        Event::Message(Heard::Restarted),
-        Event::Message(Heard::Gap(1)),
+        Event::Message(Received::Reset),
+        Event::Message(Received::Gap(1)),
         message(1),
         message(2),
         Event::Ended(End::Finished),
     ];
     assert_eq!(*told.borrow(), expected);
-    assert_eq!((tally.counts().restarts, tally.counts().late), (1, 1));
+    assert_eq!((stats.counters().restarts, stats.counters().late), (1, 1));
     // A port that has ended is heard no more.
     chip.write_all(&frames(9, 0, 1).concat()).unwrap();
     drop(chip);
     foreground.until_links(0);
     assert_eq!(told.borrow().len(), expected.len());
-    assert_eq!(tally.counts().late, 1 + 3);
+    assert_eq!(stats.counters().late, 1 + 3);
 }
 
 fn noise_and_strange_ports_cost_nothing<H: EventLoopRig>(way: Way) {
     let (port, chip) = UnixStream::pair().unwrap();
-    let (mut foreground, told, tally, _link) = listen::<H>(way.serial(port));
+    let (mut foreground, told, stats, _link) = listen::<H>(way.serial(port));
     let (frames, strange) = (frames(1, 0, 1), frames(1, 9, 1).concat());
     let chip = foreground.spawn(move || {
         let mut chip = chip;
@@ -223,9 +230,9 @@ fn noise_and_strange_ports_cost_nothing<H: EventLoopRig>(way: Way) {
     drop(foreground.join(chip));
     foreground.until_links(0);
     assert_eq!(*told.borrow(), [message(0), Event::Ended(End::Finished)]);
-    let counts = tally.counts();
+    let counts = stats.counters();
     assert_eq!((counts.damaged, counts.noise, counts.unknown), (3, 300_000, 9));
-    assert_eq!(counts.heard, 3);
+    assert_eq!(counts.received, 3);
 }
 
 /// A pseudo-terminal: what a UART's adapter is to a program.
@@ -248,7 +255,7 @@ fn a_terminal_is_a_line() {
     // The adapter is unplugged.
     drop(chip);
     until_ended(&mut foreground, &told);
-    assert_eq!(*told.borrow(), [message(0), message(1), Event::Ended(End::Lost(None))]);
+    assert_eq!(*told.borrow(), [message(0), message(1), Event::Ended(End::Lost(Lost::default()))]);
 }
 
 /// A reader that does what the test says, and panics when that goes.

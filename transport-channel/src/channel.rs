@@ -9,12 +9,12 @@ use crate::factory::ChannelFactory;
 use crate::inlet::ChannelInlet;
 use crate::link;
 
-/// What may wait in one lane unless a capacity is chosen, in bytes.
+/// What may wait in one queue unless a capacity is chosen, in bytes.
 const DEFAULT_BYTES: usize = 64 * 1024;
 
 /// Bounds of the default capacity, in messages.
-const DEFAULT_LEAST: usize = 16;
-const DEFAULT_MOST: usize = 1024;
+const MIN_DEFAULT: usize = 16;
+const MAX_DEFAULT: usize = 1024;
 
 /// The in-process transport: makes links between threads of one process.
 ///
@@ -56,7 +56,7 @@ impl<P: Pinger + Send + Sync + 'static> Transport<P> for Channel {
     }
 }
 
-/// How many messages may wait in one lane: as chosen, or by the size of a message.
+/// How many messages may wait in one queue: as chosen, or by the size of a message.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Capacity(Option<NonZeroUsize>);
 
@@ -65,7 +65,7 @@ impl Capacity {
     pub(crate) fn of<M>(self) -> usize {
         match self.0 {
             Some(messages) => messages.get(),
-            None => (DEFAULT_BYTES / size_of::<M>().max(1)).clamp(DEFAULT_LEAST, DEFAULT_MOST),
+            None => (DEFAULT_BYTES / size_of::<M>().max(1)).clamp(MIN_DEFAULT, MAX_DEFAULT),
         }
     }
 }

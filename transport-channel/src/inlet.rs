@@ -6,47 +6,46 @@ use std::fmt;
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use homing_core::{Arrival, Inlet, LinkEnd};
 
-use crate::event::Event;
-use crate::lane::Lane;
+use crate::control::Control;
 use crate::link::Gone;
+use crate::queue::Queue;
 
-/// How much is taken from one lane before the next has its turn.
+/// How much is taken from one queue before the next has its turn.
 const QUANTUM: u32 = 32;
 
-/// How many events are taken between two turns, so that a call's work is bounded.
-const EVENTS: usize = 32;
+/// How many controls are taken between two turns, so that a call's work is bounded.
+const CONTROLS: usize = 32;
 
 /// The foreground's end of a link.
 ///
-/// Lanes that have messages are served in turn. [`poll`](Inlet::poll) returns `None` only
-/// when each of them was found empty after its flag had been lowered, so whatever is sent
+/// Queues that have messages are served in turn. [`poll`](Inlet::poll) returns `None` only
+/// when each of them was found empty after its flag had been cleared, so whatever is sent
 /// from then on rings the bell.
 ///
 /// When it is dropped, every send on the link returns
-/// [`Disconnected`](homing_core::SendErrorKind::Disconnected), also one that waits. A message that
-/// still waits in a lane that pipes share is dropped with the last sender of that lane: to
-/// take it out would make room, and a sender that waits would take that for success.
+/// [`Disconnected`](homing_core::SendErrorKind::Disconnected), also one that waits, and the
+/// messages that wait are dropped.
 pub struct ChannelInlet {
-    events: Receiver<Event>,
-    /// The lanes, but for the one that has its turn.
-    lanes: Vec<Option<Lane>>,
-    /// Lanes that are awake, in the order of their turns.
-    awake: VecDeque<usize>,
+    controls: Receiver<Control>,
+    /// The queues, but for the one that has its turn.
+    queues: Vec<Option<Queue>>,
+    /// Queues that are awake, in the order of their turns.
+    run_queue: VecDeque<usize>,
     turn: Option<Turn>,
-    /// Slots of lanes that are over go back to the factory.
+    /// Slots of queues that are over go back to the factory.
     freed: Sender<usize>,
     gone: Gone,
 }
 
-/// The lane that has its turn.
+/// The queue that has its turn.
 struct Turn {
     slot: usize,
-    lane: Lane,
+    queue: Queue,
     left: u32,
 }
 
-/// What taking events has come to.
-enum Events {
+/// What taking controls has come to.
+enum Controls {
     /// There may be more.
     More,
     /// There is none now.
@@ -56,82 +55,80 @@ enum Events {
 }
 
 impl ChannelInlet {
-    pub(crate) fn new(events: Receiver<Event>, freed: Sender<usize>, gone: Gone) -> Self {
-        Self { events, lanes: Vec::new(), awake: VecDeque::new(), turn: None, freed, gone }
+    pub(crate) fn new(controls: Receiver<Control>, freed: Sender<usize>, gone: Gone) -> Self {
+        let (queues, run_queue) = (Vec::new(), VecDeque::new());
+        Self { controls, queues, run_queue, turn: None, freed, gone }
     }
 
-    /// Gives the turn to the next lane, and returns false when all lanes are asleep.
+    /// Gives the turn to the next queue, and returns false when all queues are asleep.
     #[cold]
     fn next_turn(&mut self) -> Result<bool, LinkEnd> {
         self.end_turn();
         loop {
-            let events = self.take_events();
-            if let Some(slot) = self.awake.pop_front() {
-                // A lane that is awake is in its slot.
-                self.turn = self.lanes.get_mut(slot).and_then(Option::take).map(|lane| Turn {
-                    slot,
-                    lane,
-                    left: QUANTUM,
-                });
+            let controls = self.take_controls();
+            if let Some(slot) = self.run_queue.pop_front() {
+                // A queue that is awake is in its slot.
+                let queue = self.queues.get_mut(slot).and_then(Option::take);
+                self.turn = queue.map(|queue| Turn { slot, queue, left: QUANTUM });
                 return Ok(true);
             }
-            match events {
-                Events::More => {}
-                Events::Empty => return Ok(false),
-                // Every push was told before its sender went, so all lanes are empty.
-                Events::Gone => return Err(LinkEnd::Gone(None)),
+            match controls {
+                Controls::More => {}
+                Controls::Empty => return Ok(false),
+                // Every push was told before its sender was dropped, so all queues are empty.
+                Controls::Gone => return Err(LinkEnd::gone()),
             }
         }
     }
 
-    /// Puts the lane back: at the end of the line if it is awake.
+    /// Puts the queue back: at the end of the run queue if it is awake.
     fn end_turn(&mut self) {
-        let Some(Turn { slot, lane, .. }) = self.turn.take() else { return };
-        if lane.is_over() {
-            // A factory that is gone makes no more lanes.
+        let Some(Turn { slot, queue, .. }) = self.turn.take() else { return };
+        if queue.is_over() {
+            // A factory that is gone makes no more queues.
             let _ = self.freed.send(slot);
             return;
         }
-        if lane.awake {
-            self.awake.push_back(slot);
+        if queue.awake {
+            self.run_queue.push_back(slot);
         }
-        if let Some(place) = self.lanes.get_mut(slot) {
-            *place = Some(lane);
+        if let Some(place) = self.queues.get_mut(slot) {
+            *place = Some(queue);
         }
     }
 
-    fn take_events(&mut self) -> Events {
-        for _ in 0..EVENTS {
-            match self.events.try_recv() {
-                Ok(Event::Lane { slot, source, flag, own }) => {
-                    if self.lanes.len() <= slot {
-                        self.lanes.resize_with(slot + 1, || None);
+    fn take_controls(&mut self) -> Controls {
+        for _ in 0..CONTROLS {
+            match self.controls.try_recv() {
+                Ok(Control::NewQueue { slot, reader, flag, private }) => {
+                    if self.queues.len() <= slot {
+                        self.queues.resize_with(slot + 1, || None);
                     }
-                    if let Some(place) = self.lanes.get_mut(slot) {
-                        *place = Some(Lane::new(source, flag, own));
+                    if let Some(place) = self.queues.get_mut(slot) {
+                        *place = Some(Queue::new(reader, flag, private));
                     }
                 }
-                Ok(Event::Ready { slot }) => self.wake(slot, |_| {}),
-                Ok(Event::Left { slot, connection, missed, reason }) => {
-                    self.wake(slot, |lane| lane.leave(connection, missed, reason));
+                Ok(Control::Ready { slot }) => self.wake(slot, |_| {}),
+                Ok(Control::Closed { slot, connection, missed, reason }) => {
+                    self.wake(slot, |queue| queue.close(connection, missed, reason));
                 }
-                Err(TryRecvError::Empty) => return Events::Empty,
-                Err(TryRecvError::Disconnected) => return Events::Gone,
+                Err(TryRecvError::Empty) => return Controls::Empty,
+                Err(TryRecvError::Disconnected) => return Controls::Gone,
             }
         }
-        Events::More
+        Controls::More
     }
 
-    /// Puts a lane in line, unless it is there.
+    /// Puts a queue into the run queue, unless it is there.
     ///
-    /// Its flag may be down, if it is for an end. Then a message that comes before its turn
-    /// makes it ready again, for nothing, and it goes back to sleep as ever.
-    fn wake(&mut self, slot: usize, change: impl FnOnce(&mut Lane)) {
-        // A lane is told of before anything in it.
-        let Some(Some(lane)) = self.lanes.get_mut(slot) else { return };
-        change(lane);
-        if !std::mem::replace(&mut lane.awake, true) {
-            self.awake.push_back(slot);
+    /// Its flag may be cleared, if it is woken for an end. Then a message that comes before
+    /// its turn makes it ready once more, which costs a look, and it goes to sleep as usual.
+    fn wake(&mut self, slot: usize, change: impl FnOnce(&mut Queue)) {
+        // A queue is told of before anything in it.
+        let Some(Some(queue)) = self.queues.get_mut(slot) else { return };
+        change(queue);
+        if !std::mem::replace(&mut queue.awake, true) {
+            self.run_queue.push_back(slot);
         }
     }
 }
@@ -139,39 +136,38 @@ impl ChannelInlet {
 impl Inlet for ChannelInlet {
     #[inline]
     fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
-        // The usual case by itself: what it has pulled stays in registers.
+        // The fast path: what is pulled here stays in registers.
         let connection = loop {
             if let Some(turn) = &mut self.turn
                 && turn.left > 0
-                && !turn.lane.is_over()
+                && !turn.queue.is_over()
             {
                 turn.left -= 1;
-                if let Some(connection) = turn.lane.pull() {
+                if let Some(connection) = turn.queue.pull() {
                     break connection;
                 }
-                if turn.lane.advance() {
-                    return Ok(self.turn.as_mut().and_then(|turn| turn.lane.arrival()));
+                if turn.queue.advance() {
+                    return Ok(self.turn.as_mut().and_then(|turn| turn.queue.arrival()));
                 }
             }
             if !self.next_turn()? {
                 return Ok(None);
             }
         };
-        let payload = self.turn.as_mut().map(|turn| turn.lane.front());
+        let payload = self.turn.as_mut().map(|turn| turn.queue.front());
         Ok(payload.map(|payload| Arrival::Message { connection, payload }))
     }
 }
 
 impl Drop for ChannelInlet {
     fn drop(&mut self) {
-        // First, so that no lane is filled again that the drop of the fields has emptied, but
-        // by a message that is being sent at this moment.
+        // The queues are closed by their own drops; senders that start from now on are told.
         self.gone.set();
     }
 }
 
 impl fmt::Debug for ChannelInlet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChannelInlet").field("lanes", &self.lanes.len()).finish_non_exhaustive()
+        f.debug_struct("ChannelInlet").field("queues", &self.queues.len()).finish_non_exhaustive()
     }
 }

@@ -23,7 +23,7 @@
 //! std::thread::spawn(move || {
 //!     sender.start()?;
 //!     sender.send("done".to_string()).map_err(|_| Disconnected)?;
-//!     Ok::<(), SenderError>(()) // dropped, the sender stops
+//!     sender.stop()
 //! })
 //! .join()
 //! .unwrap()?;
@@ -40,31 +40,34 @@
 //!
 //! # How a link is built
 //!
-//! A link has one bounded queue, a *lane*, for each type of message; the pipes of that type
-//! share it, so an idle pipe has no queue of its own. A pipe whose overflow policy drops
-//! *older* messages does have a lane of its own, as its sender must find only its own
-//! messages there.
+//! A link has one bounded queue for each type of message; the pipes of that type share it, so
+//! an idle pipe has no queue of its own. A pipe whose overflow policy drops *older* messages
+//! has a private queue, as its sender must find only its own messages there.
 //!
-//! Everything rare travels on one unbounded queue beside them, the link's *events*: that a
-//! lane was made, that a sleeping lane has messages, that a sender left. A sender can
-//! therefore leave without waiting, even a full lane and even on the foreground's own
-//! thread.
+//! Everything rare travels on one unbounded queue beside them, the link's *controls*: that a
+//! queue was made, that a sleeping queue has messages, that a sender has closed. A sender can
+//! therefore close without waiting, even when its queue is full and even on the foreground's
+//! own thread.
 //!
-//! A message costs its sender a push and one swap of the lane's own
-//! [`WakeFlag`](homing_core::wake::WakeFlag). Only the first message after the lane was found empty
-//! costs an event and a ring of the bell.
+//! A message costs its sender a push and one swap of the queue's own
+//! [`WakeFlag`](homing_core::wake::WakeFlag). Only the first message after the queue was found
+//! empty costs a control and a ring of the bell.
+//!
+//! When the inlet is dropped, as by a router that stops, its queues are closed and the
+//! messages in them dropped, however many senders are left.
 
 #![forbid(unsafe_code)]
 
+mod bounded;
 mod channel;
-mod ends;
-mod event;
+mod control;
+mod deferred_closes;
 mod factory;
 mod inlet;
-mod lane;
 mod link;
 mod outlet;
-mod source;
+mod queue;
+mod reader;
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use crossbeam_channel::{Sender, unbounded};
 use homing_core::{Disconnected, Pinger};
 
 use crate::channel::Capacity;
-use crate::event::Event;
+use crate::control::Control;
 use crate::factory::ChannelFactory;
 use crate::inlet::ChannelInlet;
 
@@ -17,42 +17,42 @@ pub(crate) fn make(
     bell: Box<dyn Pinger + Send + Sync>,
     capacity: Capacity,
 ) -> (ChannelFactory, ChannelInlet) {
-    let (events, taken_events) = unbounded();
+    let (controls, taken_controls) = unbounded();
     let (freed, free) = unbounded();
     let gone = Gone::default();
-    let link =
-        Link { events, gone: gone.clone(), foreground: thread::current().id(), bell: Bell(bell) };
+    let foreground = thread::current().id();
+    let shared = Shared { controls, gone: gone.clone(), foreground, bell: PingOnDrop(bell) };
     (
-        ChannelFactory::new(Arc::new(link), capacity, free),
-        ChannelInlet::new(taken_events, freed, gone),
+        ChannelFactory::new(Arc::new(shared), capacity, free),
+        ChannelInlet::new(taken_controls, freed, gone),
     )
 }
 
 /// The worker side of a link. The factory and every outlet hold it; the link ends when the
-/// last of them lets go.
+/// last of them is dropped.
 ///
-/// The fields' order matters: `events` is dropped before `bell`, which rings as it is
-/// dropped. So a foreground that this wakes finds the events disconnected.
-pub(crate) struct Link {
-    events: Sender<Event>,
+/// The fields' order matters: `controls` is dropped before `bell`, which rings as it is
+/// dropped. So a foreground that this wakes finds the controls disconnected.
+pub(crate) struct Shared {
+    controls: Sender<Control>,
     gone: Gone,
     foreground: ThreadId,
-    bell: Bell,
+    bell: PingOnDrop,
 }
 
-impl Link {
+impl Shared {
     /// Tells the inlet. It neither waits nor fails while there is one.
     #[cold]
-    pub(crate) fn tell(&self, event: Event) -> Result<(), Disconnected> {
-        self.events.send(event).map_err(|_| Disconnected)?;
+    pub(crate) fn tell(&self, control: Control) -> Result<(), Disconnected> {
+        self.controls.send(control).map_err(|_| Disconnected)?;
         self.bell.0.ping();
         Ok(())
     }
 
     /// Tells the inlet something that it need not be woken for.
-    pub(crate) fn tell_quietly(&self, event: Event) {
+    pub(crate) fn tell_quietly(&self, control: Control) {
         // An inlet that is gone needs to know nothing.
-        let _ = self.events.send(event);
+        let _ = self.controls.send(control);
     }
 
     /// Whether the inlet is gone.
@@ -67,9 +67,9 @@ impl Link {
 }
 
 /// Rings as it is dropped.
-struct Bell(Box<dyn Pinger + Send + Sync>);
+struct PingOnDrop(Box<dyn Pinger + Send + Sync>);
 
-impl Drop for Bell {
+impl Drop for PingOnDrop {
     fn drop(&mut self) {
         self.0.ping();
     }

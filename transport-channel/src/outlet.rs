@@ -2,24 +2,16 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::thread;
 
-use crossbeam_channel::TrySendError;
-use crossbeam_queue::ArrayQueue;
 use homing_core::{
-    Blocking, CloseReason, ConnectionId, Disconnected, Outlet, Overflow, SendError, SendErrorKind,
+    Blocking, CloseReason, ConnectionId, Disconnected, Outlet, Overflow, Panic, SendError,
+    SendErrorKind,
 };
 
-use crate::event::Event;
-use crate::lane::SharedFlag;
-use crate::link::Link;
-
-/// How often a sender that waits looks for room before it goes to sleep.
-const LOOKS: u32 = 8;
-
-/// How long it leaves the lane alone between two looks, in spin hints: a microsecond or two
-/// on most machines.
-const PAUSE: u32 = 64;
+use crate::bounded::{Bounded, PushError};
+use crate::control::Control;
+use crate::link::Shared;
+use crate::queue::SharedFlag;
 
 /// The sender of a pipe on a [`Channel`](crate::Channel).
 pub type Sender<M> = homing_core::Sender<M, ChannelOutlet<M>>;
@@ -28,31 +20,31 @@ pub type Sender<M> = homing_core::Sender<M, ChannelOutlet<M>>;
 pub struct ChannelOutlet<M> {
     connection: ConnectionId,
     overflow: Overflow,
-    queue: Queue<M>,
+    queue: QueueWriter<M>,
     flag: SharedFlag,
-    /// Where the inlet keeps the lane.
+    /// Where the inlet keeps the queue.
     slot: usize,
     /// How many messages the policy dropped.
     missed: u64,
-    link: Arc<Link>,
+    link: Arc<Shared>,
 }
 
-/// The sender's end of a lane's queue.
-pub(crate) enum Queue<M> {
+/// The sender's end of a queue.
+pub(crate) enum QueueWriter<M> {
     /// Other pipes use it too.
-    Shared(crossbeam_channel::Sender<(ConnectionId, M)>),
-    /// What waits there is this pipe's, and the oldest may be dropped.
-    Own(Arc<ArrayQueue<M>>),
+    Shared(Arc<Bounded<(ConnectionId, M)>>),
+    /// All that waits there is this pipe's, and the oldest may be dropped.
+    Private(Arc<Bounded<M>>),
 }
 
 impl<M: Send + 'static> ChannelOutlet<M> {
     pub(crate) fn new(
         connection: ConnectionId,
         overflow: Overflow,
-        queue: Queue<M>,
+        queue: QueueWriter<M>,
         flag: SharedFlag,
         slot: usize,
-        link: Arc<Link>,
+        link: Arc<Shared>,
     ) -> Self {
         Self { connection, overflow, queue, flag, slot, missed: 0, link }
     }
@@ -62,100 +54,76 @@ impl<M: Send + 'static> ChannelOutlet<M> {
     fn pushed(&self) {
         if self.flag.set() {
             // When the inlet is gone, the message is lost with it.
-            let _ = self.link.tell(Event::Ready { slot: self.slot });
+            let _ = self.link.tell(Control::Ready { slot: self.slot });
         }
     }
 
-    /// A shared lane did not take the message at once.
+    /// A shared queue had no room.
     #[cold]
-    fn put_later(
+    fn put_slow(
         &mut self,
-        refused: TrySendError<(ConnectionId, M)>,
+        item: (ConnectionId, M),
         blocking: Blocking,
     ) -> Result<u64, SendError<M>> {
-        let item = match refused {
-            TrySendError::Full(item) => item,
-            TrySendError::Disconnected((_, message)) => {
-                return Err(SendError::new(message, SendErrorKind::Disconnected));
-            }
-        };
         match (self.overflow, &self.queue) {
             (Overflow::DropNewest, _) => {
                 self.missed += 1;
                 Ok(1)
             }
-            (Overflow::Wait, Queue::Shared(queue))
+            (Overflow::Wait, QueueWriter::Shared(queue))
                 if blocking == Blocking::Allowed && !self.link.is_foreground() =>
             {
-                // Whoever filled the lane has made it ready, so the inlet will make room.
-                leave_alone(queue);
-                match queue.send(item) {
-                    Ok(()) => {
-                        self.pushed();
-                        Ok(0)
-                    }
-                    Err(error) => {
-                        Err(SendError::new(error.into_inner().1, SendErrorKind::Disconnected))
-                    }
+                // The sender that filled the queue has made it ready, so the inlet will make
+                // room.
+                if let Err((_, message)) = queue.push_blocking(item) {
+                    return Err(SendError::new(message, SendErrorKind::Disconnected));
                 }
+                self.pushed();
+                Ok(0)
             }
             _ => Err(SendError::new(item.1, SendErrorKind::Full)),
         }
     }
 }
 
-/// Waits a little for room, without sleeping.
-///
-/// Every look at a full queue takes the cache line away that the foreground writes with each
-/// message that it pulls. A sender that looks without pause slows it down to less than half,
-/// and finds room for one message at a time; after a pause it finds room for many.
-fn leave_alone<T>(queue: &crossbeam_channel::Sender<T>) {
-    for _ in 0..LOOKS {
-        for _ in 0..PAUSE {
-            std::hint::spin_loop();
-        }
-        if !queue.is_full() {
-            return;
-        }
-    }
-}
-
 impl<M: Send + 'static> Outlet<M> for ChannelOutlet<M> {
     fn open(&mut self) -> Result<(), Disconnected> {
+        homing_panic::install();
         if self.link.is_gone() { Err(Disconnected) } else { Ok(()) }
     }
 
     #[inline]
     fn put(&mut self, message: M, blocking: Blocking) -> Result<u64, SendError<M>> {
         match &self.queue {
-            Queue::Shared(queue) => {
-                if let Err(refused) = queue.try_send((self.connection, message)) {
-                    return self.put_later(refused, blocking);
+            QueueWriter::Shared(queue) => match queue.try_push((self.connection, message)) {
+                Ok(()) => {
+                    self.pushed();
+                    Ok(0)
                 }
-                self.pushed();
-                Ok(0)
-            }
-            Queue::Own(queue) => {
-                // Both ends hold the queue, so it cannot tell by itself.
-                if self.link.is_gone() {
-                    return Err(SendError::new(message, SendErrorKind::Disconnected));
+                Err(PushError::Full(item)) => self.put_slow(item, blocking),
+                Err(PushError::Closed((_, message))) => {
+                    Err(SendError::new(message, SendErrorKind::Disconnected))
                 }
-                // It goes either to the inlet or comes back here, never both.
-                let dropped = u64::from(queue.force_push(message).is_some());
-                self.missed += dropped;
-                self.pushed();
-                Ok(dropped)
-            }
+            },
+            QueueWriter::Private(queue) => match queue.force_push(message) {
+                Ok(oldest) => {
+                    let dropped = u64::from(oldest.is_some());
+                    self.missed += dropped;
+                    self.pushed();
+                    Ok(dropped)
+                }
+                Err(message) => Err(SendError::new(message, SendErrorKind::Disconnected)),
+            },
         }
     }
 
     fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
         let (slot, connection, missed) = (self.slot, self.connection, self.missed);
-        self.link.tell(Event::Left { slot, connection, missed, reason })
+        self.link.tell(Control::Closed { slot, connection, missed, reason })
     }
 
-    fn is_panicking(&self) -> bool {
-        thread::panicking()
+    fn panicking(&self) -> Option<Panic> {
+        homing_panic::current()
     }
 }
 

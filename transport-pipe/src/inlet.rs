@@ -81,7 +81,7 @@ impl PipeInlet {
     /// Takes what the pump brought next.
     fn refill(&mut self) -> Result<bool, LinkEnd> {
         self.at = 0;
-        match self.bytes.read()? {
+        match self.bytes.read().map_err(|end| self.reassembler.link_end(end))? {
             Some(piece) => {
                 self.piece = piece;
                 Ok(true)

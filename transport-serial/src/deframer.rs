@@ -2,28 +2,28 @@
 
 use std::ops::Range;
 
-use crate::frame::{self, DELIMITER, Head, Stretch, max_stretch};
+use crate::frame::{self, DELIMITER, Header, Segment, max_segment};
 
-/// Finds the frames in a stream of bytes. It holds the beginning of one stretch between two
-/// delimiters, and of a stretch that is too long to be a frame only its length.
+/// Finds the frames in a stream of bytes. It holds the beginning of one segment between two
+/// delimiters, and of a segment that is too long to be a frame only its length.
 #[derive(Debug)]
 pub(crate) struct Deframer {
-    stretch: Vec<u8>,
+    segment: Vec<u8>,
     /// The most bytes that a frame has between its delimiters.
     most: usize,
-    /// Bytes of the stretch so far.
+    /// Bytes of the segment so far.
     len: u64,
-    /// The stretch was handed out.
+    /// The segment was handed out.
     done: bool,
 }
 
-/// What a stretch was.
+/// What a segment was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     /// A frame, with a message that lies [there](Deframer::bytes).
-    Frame(Head, Range<usize>),
+    Frame(Header, Range<usize>),
     /// A frame of a kind that is not known.
-    Strange,
+    UnknownFrame,
     /// So many bytes that are no frame.
     Noise(u64),
 }
@@ -31,20 +31,20 @@ pub(crate) enum Found {
 impl Deframer {
     /// For messages of at most `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { stretch: Vec::new(), most: max_stretch(limit), len: 0, done: false }
+        Self { segment: Vec::new(), most: max_segment(limit), len: 0, done: false }
     }
 
     /// Reads on, to the next delimiter at most, and says what ended there and how far that is.
     pub(crate) fn read(&mut self, bytes: &[u8]) -> (Option<Found>, usize) {
         if std::mem::take(&mut self.done) {
-            self.stretch.clear();
+            self.segment.clear();
             self.len = 0;
         }
         let end = bytes.iter().position(|byte| *byte == DELIMITER);
         let more = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or(bytes);
         self.len += more.len() as u64;
         if self.len <= self.most as u64 {
-            self.stretch.extend_from_slice(more);
+            self.segment.extend_from_slice(more);
         }
         let Some(end) = end else { return (None, more.len()) };
         self.done = true;
@@ -59,16 +59,16 @@ impl Deframer {
         if self.len > self.most as u64 {
             return Some(Found::Noise(self.len));
         }
-        Some(match frame::decode(&mut self.stretch) {
-            Stretch::Frame(head, message) => Found::Frame(head, message),
-            Stretch::Strange => Found::Strange,
-            Stretch::Damaged => Found::Noise(self.len),
+        Some(match frame::decode(&mut self.segment) {
+            Segment::Frame(head, message) => Found::Frame(head, message),
+            Segment::UnknownFrame => Found::UnknownFrame,
+            Segment::Damaged => Found::Noise(self.len),
         })
     }
 
     /// Where the message of the frame that was found last lies, until more is read.
     pub(crate) fn bytes(&mut self) -> &mut [u8] {
-        &mut self.stretch
+        &mut self.segment
     }
 }
 

@@ -5,11 +5,11 @@ use std::fmt;
 use homing_core::{Authorization, MakeSender, Postcard, Ticket};
 use serde::de::DeserializeOwned;
 
-use crate::heard::Heard;
-use crate::inlet::{Listener, Ports};
+use crate::inlet::{PortState, Ports};
 use crate::port::Port;
+use crate::received::Received;
 
-/// Makes the pipes of one serial line. What is told of them is [`Heard`], of messages of any
+/// Makes the pipes of one serial line. What is told of them is [`Received`], of messages of any
 /// type that serde can read.
 ///
 /// The pipe that is made first is port 0, the next one is port 1, and so on; the chip's
@@ -17,18 +17,18 @@ use crate::port::Port;
 /// all pipes of its link, and no others.
 pub struct SerialFactory(pub(crate) Ports);
 
-impl<M: DeserializeOwned> MakeSender<Heard<M>> for SerialFactory {
+impl<M: DeserializeOwned> MakeSender<Received<M>> for SerialFactory {
     /// By which the chip names the pipe.
     type Sender = Port;
     type Codec = Postcard;
 
     const AUTHORIZATION: Authorization = Authorization::Trusted;
 
-    fn make_sender(&self, ticket: Ticket<Heard<M>>) -> Port {
+    fn make_sender(&self, ticket: Ticket<Received<M>>) -> Port {
         let mut ports = self.0.borrow_mut();
         // A port without a number could not be heard; there is no memory for so many.
         let port = u32::try_from(ports.len()).unwrap_or(u32::MAX);
-        ports.push(Listener::new(ticket.connection()));
+        ports.push(PortState::new(ticket.connection()));
         Port(port)
     }
 }

@@ -4,7 +4,7 @@
 
 use cobs::CobsEncoder;
 use crc::{CRC_32_ISCSI, Crc, Digest, NoTable};
-use homing_core::{CloseReason, SendErrorKind};
+use homing_core::{CloseKind, SendErrorKind};
 use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
@@ -13,10 +13,10 @@ pub(crate) const DELIMITER: u8 = 0;
 
 /// What follows a frame of which only the beginning may have been written. Whatever that was,
 /// with this behind it it is no frame: it promises bytes that do not come.
-pub(crate) const SPOIL: [u8; 2] = [0xff, DELIMITER];
+pub(crate) const RESYNC: [u8; 2] = [0xff, DELIMITER];
 
 /// The longest head: a tag, two numbers of 32 bits and one of 64, and how the sender left.
-const MAX_HEAD: usize = 1 + 5 + 5 + 10 + 1;
+const MAX_HEADER: usize = 1 + 5 + 5 + 10 + 1;
 
 /// The checksum.
 const CHECK: usize = 4;
@@ -29,13 +29,14 @@ static SMALL: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISCSI);
 ///
 /// The tags that postcard gives to these are part of the wire format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Head {
+pub(crate) enum Header {
     /// The sender of a port has started.
     Start { port: u32, run: u32 },
-    /// A message follows. `number` counts the messages of this port in this run, from 0.
+    /// A message follows. `number` counters the messages of this port in this run, from 0.
     Message { port: u32, run: u32, number: u64 },
-    /// The sender of a port has left, after so many messages.
-    Stop { port: u32, run: u32, number: u64, reason: CloseReason },
+    /// The sender of a port has ended, after so many messages. Why it failed may follow, as a
+    /// short text.
+    Stop { port: u32, run: u32, number: u64, reason: CloseKind },
 }
 
 /// The most bytes that a message may have so that its frame fits into `frame` bytes, whatever
@@ -43,15 +44,15 @@ pub(crate) enum Head {
 pub(crate) const fn max_message(frame: usize) -> usize {
     let Some(encoded) = frame.checked_sub(2) else { return 0 };
     // One byte in each 255 is COBS's, and one at least.
-    let overhead = MAX_HEAD + CHECK + encoded.div_ceil(255);
+    let overhead = MAX_HEADER + CHECK + encoded.div_ceil(255);
     encoded.saturating_sub(overhead)
 }
 
-/// The longest stretch between two delimiters that can be a frame with a message of so many
+/// The longest segment between two delimiters that can be a frame with a message of so many
 /// bytes.
 #[cfg(feature = "std")]
-pub(crate) const fn max_stretch(message: usize) -> usize {
-    let plain = message.saturating_add(MAX_HEAD + CHECK);
+pub(crate) const fn max_segment(message: usize) -> usize {
+    let plain = message.saturating_add(MAX_HEADER + CHECK);
     plain.saturating_add(plain.div_ceil(254))
 }
 
@@ -62,7 +63,7 @@ pub(crate) const fn max_stretch(message: usize) -> usize {
 /// [`SendErrorKind::TooLarge`] when the message has more than [`max_message`] bytes for this buffer,
 /// and [`SendErrorKind::Unencodable`].
 pub(crate) fn encode<'a, M: Serialize + ?Sized>(
-    head: &Head,
+    head: &Header,
     message: &M,
     buffer: &'a mut [u8],
 ) -> Result<&'a [u8], SendErrorKind> {
@@ -131,37 +132,37 @@ impl Flavor for &mut Encoder<'_> {
     }
 }
 
-/// What a stretch between two delimiters is.
+/// What a segment between two delimiters is.
 #[cfg(feature = "std")]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Stretch {
+pub(crate) enum Segment {
     /// A frame. The message lies there in the bytes that were given; of other frames there is
     /// none.
-    Frame(Head, core::ops::Range<usize>),
+    Frame(Header, core::ops::Range<usize>),
     /// A frame of some other version of the format, or with bytes that do not belong there.
-    Strange,
+    UnknownFrame,
     /// No frame.
     Damaged,
 }
 
-/// Says what a stretch between two delimiters is. Its bytes are decoded in their place.
+/// Says what a segment between two delimiters is. Its bytes are decoded in their place.
 #[cfg(feature = "std")]
-pub(crate) fn decode(stretch: &mut [u8]) -> Stretch {
+pub(crate) fn decode(segment: &mut [u8]) -> Segment {
     static FAST: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 
-    let plain = cobs::decode_in_place(stretch).ok().and_then(|len| stretch.get(..len));
+    let plain = cobs::decode_in_place(segment).ok().and_then(|len| segment.get(..len));
     let Some((plain, check)) = plain.and_then(<[u8]>::split_last_chunk::<CHECK>) else {
-        return Stretch::Damaged;
+        return Segment::Damaged;
     };
     if FAST.checksum(plain) != u32::from_le_bytes(*check) {
-        return Stretch::Damaged;
+        return Segment::Damaged;
     }
     match postcard::take_from_bytes(plain) {
         Ok((head, body)) => match head {
-            Head::Start { .. } | Head::Stop { .. } if !body.is_empty() => Stretch::Strange,
-            _ => Stretch::Frame(head, plain.len() - body.len()..plain.len()),
+            Header::Start { .. } if !body.is_empty() => Segment::UnknownFrame,
+            _ => Segment::Frame(head, plain.len() - body.len()..plain.len()),
         },
-        Err(_) => Stretch::Strange,
+        Err(_) => Segment::UnknownFrame,
     }
 }
 

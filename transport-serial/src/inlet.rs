@@ -5,29 +5,31 @@ use std::fmt;
 use std::ops::Range;
 use std::rc::Rc;
 
-use homing_core::{Arrival, ConnectionId, End, Inlet, LinkEnd, Payload};
+use homing_core::{
+    Arrival, CloseKind, CloseReason, ConnectionId, End, Inlet, LinkEnd, Panic, Payload, Text,
+};
 use homing_process::byte_queue;
 
-use crate::counts::Tally;
 use crate::deframer::{Deframer, Found};
-use crate::frame::Head;
-use crate::heard::Heard;
-use crate::runs::{Runs, Verdict};
+use crate::frame::Header;
+use crate::line_stats::LineStats;
+use crate::received::Received;
+use crate::sequence::{SequenceTracker, Verdict};
 
 /// The pipes of a link, by their ports, as the factory makes them and the inlet serves them.
-pub(crate) type Ports = Rc<RefCell<Vec<Listener>>>;
+pub(crate) type Ports = Rc<RefCell<Vec<PortState>>>;
 
 /// The pipe of one port.
 #[derive(Debug)]
-pub(crate) struct Listener {
+pub(crate) struct PortState {
     connection: ConnectionId,
-    runs: Runs,
+    runs: SequenceTracker,
     warned: bool,
 }
 
-impl Listener {
+impl PortState {
     pub(crate) fn new(connection: ConnectionId) -> Self {
-        Self { connection, runs: Runs::default(), warned: false }
+        Self { connection, runs: SequenceTracker::default(), warned: false }
     }
 }
 
@@ -45,9 +47,9 @@ pub struct SerialInlet {
     at: usize,
     deframer: Deframer,
     ports: Ports,
-    tally: Tally,
+    stats: LineStats,
     /// What is left to be told of the last frame.
-    news: Option<News>,
+    pending: Option<PendingEvent>,
     /// A payload that is no message of the chip's.
     notice: [u8; NOTICE],
 }
@@ -55,97 +57,106 @@ pub struct SerialInlet {
 /// The longest encoding of a gap.
 const NOTICE: usize = 1 + 10;
 
-/// What a message begins with on its way to its receiver: the tag of [`Heard::Message`].
+/// What a message begins with on its way to its receiver: the tag of [`Received::Message`].
 const MESSAGE: u8 = 0;
 
 /// What a frame tells a receiver, in this order.
-struct News {
+struct PendingEvent {
     connection: ConnectionId,
     restarted: bool,
     /// Messages that are missing: for the router to count, then for the receiver.
     count: u64,
     gap: u64,
-    last: Option<Last>,
+    last: Option<FinalEvent>,
 }
 
-enum Last {
+enum FinalEvent {
     Message(Range<usize>),
     Stopped(End),
 }
 
 impl SerialInlet {
-    pub(crate) fn new(bytes: byte_queue::Reader, limit: usize, ports: Ports, tally: Tally) -> Self {
+    pub(crate) fn new(
+        bytes: byte_queue::Reader,
+        limit: usize,
+        ports: Ports,
+        stats: LineStats,
+    ) -> Self {
         Self {
             bytes,
             piece: Vec::new(),
             at: 0,
             deframer: Deframer::new(limit),
             ports,
-            tally,
-            news: None,
+            stats,
+            pending: None,
             notice: [0; NOTICE],
         }
     }
 
     /// Finds out what a frame tells, and whom.
-    fn hear(&mut self, head: Head, message: Range<usize>) -> Option<News> {
-        let (Head::Start { port, run }
-        | Head::Message { port, run, .. }
-        | Head::Stop { port, run, .. }) = head;
+    fn accept_frame(&mut self, head: Header, message: Range<usize>) -> Option<PendingEvent> {
+        let (Header::Start { port, run }
+        | Header::Message { port, run, .. }
+        | Header::Stop { port, run, .. }) = head;
         let mut ports = self.ports.borrow_mut();
-        let listener = usize::try_from(port).ok().and_then(|port| ports.get_mut(port));
-        let Some(listener) = listener else {
-            self.tally.add(|counts| counts.unknown += 1);
+        let port_state = usize::try_from(port).ok().and_then(|port| ports.get_mut(port));
+        let Some(port_state) = port_state else {
+            self.stats.add(|counters| counters.unknown += 1);
             return None;
         };
         let (verdict, last) = match head {
-            Head::Start { .. } => {
-                if listener.runs.has_begun(run) && !std::mem::replace(&mut listener.warned, true) {
+            Header::Start { .. } => {
+                if port_state.runs.has_begun(run)
+                    && !std::mem::replace(&mut port_state.warned, true)
+                {
                     log::warn!(
                         "port {port} starts again in run {run}: either the line makes copies, \
                          or the chip was reset and its new run has the number of an old one"
                     );
                 }
-                (listener.runs.start(run), None)
+                (port_state.runs.start(run), None)
             }
-            Head::Message { number, .. } => {
-                (listener.runs.message(run, number), Some(Last::Message(message)))
+            Header::Message { number, .. } => {
+                (port_state.runs.message(run, number), Some(FinalEvent::Message(message)))
             }
-            Head::Stop { number, reason, .. } => {
-                (listener.runs.stop(run, number), Some(Last::Stopped(reason.end())))
+            Header::Stop { number, reason, .. } => {
+                let texts = self.deframer.bytes().get(message).unwrap_or(&[]);
+                let end = reason_with(reason, texts).end();
+                (port_state.runs.stop(run, number), Some(FinalEvent::Stopped(end)))
             }
         };
         let Verdict::New { restarted, missed } = verdict else {
-            self.tally.add(|counts| counts.late += 1);
+            self.stats.add(|counters| counters.late += 1);
             return None;
         };
-        self.tally.add(|counts| {
-            counts.heard += 1;
-            counts.missed = counts.missed.saturating_add(missed);
-            counts.restarts += u64::from(restarted);
+        self.stats.add(|counters| {
+            counters.received += 1;
+            counters.missed = counters.missed.saturating_add(missed);
+            counters.restarts += u64::from(restarted);
         });
-        let connection = listener.connection;
-        Some(News { connection, restarted, count: missed, gap: missed, last })
+        let connection = port_state.connection;
+        Some(PendingEvent { connection, restarted, count: missed, gap: missed, last })
     }
 
     /// Tells the next of what is left of a frame.
-    fn tell(&mut self) -> Option<Arrival<'_>> {
-        let news = self.news.as_mut()?;
-        let connection = news.connection;
-        if std::mem::take(&mut news.restarted) {
-            return self.notice(connection, &Heard::Restarted);
+    fn next_arrival(&mut self) -> Option<Arrival<'_>> {
+        let pending = self.pending.as_mut()?;
+        let connection = pending.connection;
+        if std::mem::take(&mut pending.restarted) {
+            return self.notice(connection, &Received::Reset);
         }
-        match std::mem::take(&mut news.count) {
+        match std::mem::take(&mut pending.count) {
             0 => {}
             count => return Some(Arrival::Missed { connection, count }),
         }
-        match std::mem::take(&mut news.gap) {
+        match std::mem::take(&mut pending.gap) {
             0 => {}
-            gap => return self.notice(connection, &Heard::Gap(gap)),
+            gap => return self.notice(connection, &Received::Gap(gap)),
         }
-        match self.news.take()?.last? {
-            Last::Stopped(end) => Some(Arrival::Stopped { connection, end }),
-            Last::Message(place) => {
+        match self.pending.take()?.last? {
+            FinalEvent::Stopped(end) => Some(Arrival::Stopped { connection, end }),
+            FinalEvent::Message(place) => {
                 // A head is longer than the tag that takes its last byte's place.
                 let start = place.start.checked_sub(1)?;
                 let payload = self.deframer.bytes().get_mut(start..place.end)?;
@@ -155,15 +166,29 @@ impl SerialInlet {
         }
     }
 
-    fn notice(&mut self, connection: ConnectionId, notice: &Heard<()>) -> Option<Arrival<'_>> {
+    fn notice(&mut self, connection: ConnectionId, notice: &Received<()>) -> Option<Arrival<'_>> {
         let bytes = postcard::to_slice(notice, &mut self.notice).ok()?;
         Some(Arrival::Message { connection, payload: Payload::Bytes(bytes) })
     }
 }
 
+/// The reason of this kind, with the texts that came behind its header, if any did: the
+/// message, and the location of a panic.
+fn reason_with(kind: CloseKind, texts: &[u8]) -> CloseReason {
+    // Firmware of another version may have put something else there: then there is no text.
+    let (message, rest): (&str, _) = postcard::take_from_bytes(texts).unwrap_or(("", &[]));
+    match CloseReason::from(kind) {
+        CloseReason::Failed { .. } => CloseReason::Failed { message: Text::new(message) },
+        CloseReason::Panicked(_) => {
+            CloseReason::Panicked(Panic::new(message, postcard::from_bytes(rest).unwrap_or("")))
+        }
+        reason => reason,
+    }
+}
+
 impl Inlet for SerialInlet {
     fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
-        if self.news.is_none() {
+        if self.pending.is_none() {
             if self.at >= self.piece.len() {
                 self.at = 0;
                 // An idle line holds no memory.
@@ -172,21 +197,23 @@ impl Inlet for SerialInlet {
                     Some(piece) => self.piece = piece,
                     None => return Ok(None),
                 }
-                self.tally.add(|counts| counts.bytes += self.piece.len() as u64);
+                self.stats.add(|counters| counters.bytes += self.piece.len() as u64);
             }
             let (found, read) = self.deframer.read(self.piece.get(self.at..).unwrap_or(&[]));
             self.at += read;
             match found {
                 None => {}
-                Some(Found::Frame(head, message)) => self.news = self.hear(head, message),
-                Some(Found::Strange) => self.tally.add(|counts| counts.unknown += 1),
-                Some(Found::Noise(len)) => self.tally.add(|counts| {
-                    counts.damaged += 1;
-                    counts.noise += len;
+                Some(Found::Frame(head, message)) => {
+                    self.pending = self.accept_frame(head, message)
+                }
+                Some(Found::UnknownFrame) => self.stats.add(|counters| counters.unknown += 1),
+                Some(Found::Noise(len)) => self.stats.add(|counters| {
+                    counters.damaged += 1;
+                    counters.noise += len;
                 }),
             }
         }
-        Ok(Some(self.tell().unwrap_or(Arrival::Partial)))
+        Ok(Some(self.next_arrival().unwrap_or(Arrival::Partial)))
     }
 }
 

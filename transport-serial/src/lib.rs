@@ -4,7 +4,7 @@
 //! A serial line is not reliable: bytes are lost, added and changed, and the chip may be reset
 //! at any time. What another link promises, that each message arrives, is replaced here: in
 //! each run of the chip, **each message is delivered once, in order, or reported as part of a
-//! gap**. So the message type of a serial pipe is [`Heard<M>`](Heard): no receiver can
+//! gap**. So the message type of a serial pipe is [`Received<M>`](Received): no receiver can
 //! overlook that something is missing, and no receiver of another link has to look.
 //!
 //! # The chip
@@ -37,7 +37,7 @@
 #![cfg_attr(feature = "std", doc = "```")]
 #![cfg_attr(not(feature = "std"), doc = "```ignore")]
 //! use homing_core::*;
-//! use homing_transport_serial::{Heard, Serial};
+//! use homing_transport_serial::{Received, Serial};
 //! # use homing_transport_serial::{Line, Port};
 //! # struct Bell;
 //! # impl Pinger for Bell { fn ping(&self) {} }
@@ -54,10 +54,10 @@
 //! // `far`, which says what the chip has to call the pipe.
 //! let mut link = Serial::threaded(port).link(Bell)?;
 //! let pipe = ConnectionId::from_parts(0, 0);
-//! let ticket: Ticket<Heard<i16>> = Ticket::new(pipe, Nonce::new(0));
+//! let ticket: Ticket<Received<i16>> = Ticket::new(pipe, Nonce::new(0));
 //! assert_eq!(link.factory.make_sender(ticket).0, 0);
 //!
-//! let mut heard: Vec<Heard<i16>> = Vec::new();
+//! let mut heard: Vec<Received<i16>> = Vec::new();
 //! loop {
 //!     match link.inlet.poll() {
 //!         Ok(Some(Arrival::Message { payload, .. })) => heard.push(payload.decode()?),
@@ -66,15 +66,15 @@
 //!         Err(end) => panic!("{end:?}"),
 //!     }
 //! }
-//! assert_eq!(heard, [Heard::Message(21)]);
+//! assert_eq!(heard, [Received::Message(21)]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # What a receiver learns, and when
 //!
-//! * [`Heard::Gap`] says how many messages of this pipe are missing. It comes with the next
+//! * [`Received::Gap`] says how many messages of this pipe are missing. It comes with the next
 //!   frame of the pipe, or with its end.
-//! * [`Heard::Restarted`] says that the chip was reset. What was lost at the end of the run
+//! * [`Received::Reset`] says that the chip was reset. What was lost at the end of the run
 //!   before, nobody knows.
 //! * Messages that come twice, or after later ones, are dropped.
 //! * [`End::Finished`](homing_core::End::Finished) comes when the chip stops its sender. A
@@ -88,7 +88,7 @@
 //!   is cut off, as any other.
 //!
 //! What belongs to no pipe is counted, and nobody is told: noise, damaged frames, frames for
-//! ports that have no pipe. [`Serial::tally`] shows it.
+//! ports that have no pipe. [`Serial::stats`] shows it.
 //!
 //! A receiver of [`LatestWins`](homing_core::Overflow::LatestWins) is told the latest only,
 //! and that may be a message that came after a gap. What happens when there is no room is not
@@ -108,19 +108,20 @@ mod line;
 mod lock;
 mod outlet;
 mod port;
+mod text;
 
-#[cfg(feature = "std")]
-mod counts;
 #[cfg(feature = "std")]
 mod deframer;
 #[cfg(feature = "std")]
 mod factory;
 #[cfg(feature = "std")]
-mod heard;
-#[cfg(feature = "std")]
 mod inlet;
 #[cfg(feature = "std")]
-mod runs;
+mod line_stats;
+#[cfg(feature = "std")]
+mod received;
+#[cfg(feature = "std")]
+mod sequence;
 #[cfg(feature = "std")]
 mod serial;
 
@@ -129,12 +130,12 @@ pub use outlet::SerialOutlet;
 pub use port::Port;
 
 #[cfg(feature = "std")]
-pub use counts::{Counts, Tally};
-#[cfg(feature = "std")]
 pub use factory::SerialFactory;
 #[cfg(feature = "std")]
-pub use heard::Heard;
-#[cfg(feature = "std")]
 pub use inlet::SerialInlet;
+#[cfg(feature = "std")]
+pub use line_stats::{LineCounters, LineStats};
+#[cfg(feature = "std")]
+pub use received::Received;
 #[cfg(feature = "std")]
 pub use serial::Serial;

@@ -7,7 +7,7 @@ use embedded_io::{Error as _, ErrorKind, Write};
 use homing_core::{ConnectionId, SendErrorKind, Sender};
 use serde::Serialize;
 
-use crate::frame::{SPOIL, max_message};
+use crate::frame::{RESYNC, max_message};
 use crate::lock::Lock;
 use crate::outlet::SerialOutlet;
 use crate::port::Port;
@@ -32,7 +32,7 @@ pub struct Line<W, const N: usize = 256> {
 struct State<W> {
     writer: W,
     /// A frame may have been written in part.
-    torn: bool,
+    needs_resync: bool,
     /// The ports that have, or had, a sender: one bit each.
     taken: [u32; PORTS as usize / 32],
 }
@@ -64,7 +64,11 @@ impl<W, const N: usize> Line<W, N> {
         // Looked at here, so that it is checked.
         let _ = Self::MAX_MESSAGE;
         Self {
-            state: Lock::new(State { writer, torn: false, taken: [0; PORTS as usize / 32] }),
+            state: Lock::new(State {
+                writer,
+                needs_resync: false,
+                taken: [0; PORTS as usize / 32],
+            }),
             run,
         }
     }
@@ -128,13 +132,13 @@ impl<W: Write, const N: usize> Line<W, N> {
     /// the writer fails. Then the frame is none, however much of it was written.
     pub(crate) fn write(&self, frame: &[u8]) -> Result<(), SendErrorKind> {
         let written = self.state.with(|state| {
-            if state.torn {
-                write_all(&mut state.writer, &SPOIL)?;
+            if state.needs_resync {
+                write_all(&mut state.writer, &RESYNC)?;
             }
             // Before the first byte, for a writer that panics.
-            state.torn = true;
+            state.needs_resync = true;
             write_all(&mut state.writer, frame)?;
-            state.torn = false;
+            state.needs_resync = false;
             Ok(())
         });
         written.unwrap_or(Err(SendErrorKind::Full))

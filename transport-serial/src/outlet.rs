@@ -5,13 +5,15 @@ use core::ops::Deref;
 
 use embedded_io::Write;
 use homing_core::{
-    Blocking, CloseReason, Disconnected, Outlet, SendError, SendErrorKind, SenderCounters,
+    Blocking, CloseKind, CloseReason, Disconnected, Outlet, Panic, SendError, SendErrorKind,
+    SenderCounters,
 };
 use serde::Serialize;
 
-use crate::frame::{Head, encode};
+use crate::frame::{Header, encode};
 use crate::line::Line;
 use crate::port::Port;
+use crate::text::ShortText;
 
 /// The worker's end of one pipe on a serial line.
 ///
@@ -43,7 +45,7 @@ where
 {
     fn write<M: Serialize>(&mut self, message: M) -> Result<(), SendError<M>> {
         let Port(port) = self.port;
-        let head = Head::Message { port, run: self.line.run(), number: self.next };
+        let head = Header::Message { port, run: self.line.run(), number: self.next };
         let mut buffer = [0; N];
         let written = encode(&head, &message, &mut buffer).and_then(|frame| self.line.write(frame));
         match written {
@@ -55,11 +57,26 @@ where
         }
     }
 
-    fn tell(&self, head: Head) -> Result<(), Disconnected> {
+    fn tell<T: Serialize>(&self, head: Header, body: &T) -> Result<(), SendErrorKind> {
         let mut buffer = [0; N];
-        let written = encode(&head, &(), &mut buffer).and_then(|frame| self.line.write(frame));
+        let written = encode(&head, body, &mut buffer).and_then(|frame| self.line.write(frame));
         self.line.flush();
-        written.map_err(|_: SendErrorKind| Disconnected)
+        written
+    }
+
+    fn stop(&self, reason: CloseKind) -> Header {
+        let Port(port) = self.port;
+        Header::Stop { port, run: self.line.run(), number: self.next, reason }
+    }
+
+    /// Ends the pipe with texts, or without where a frame has no room for them.
+    fn close_with<T: Serialize>(&self, reason: CloseKind, texts: &T) -> Result<(), Disconnected> {
+        let stop = self.stop(reason);
+        match self.tell(stop, texts) {
+            Err(SendErrorKind::TooLarge { .. }) => self.tell(stop, &()),
+            told => told,
+        }
+        .map_err(|_| Disconnected)
     }
 }
 
@@ -70,8 +87,11 @@ where
     W: Write,
 {
     fn open(&mut self) -> Result<(), Disconnected> {
+        #[cfg(feature = "std")]
+        homing_panic::install();
         let Port(port) = self.port;
-        self.tell(Head::Start { port, run: self.line.run() })
+        let start = Header::Start { port, run: self.line.run() };
+        self.tell(start, &()).map_err(|_| Disconnected)
     }
 
     fn put(&mut self, message: M, _: Blocking) -> Result<u64, SendError<M>> {
@@ -98,17 +118,31 @@ where
     }
 
     fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
-        let Port(port) = self.port;
-        self.tell(Head::Stop { port, run: self.line.run(), number: self.next, reason })
+        let kind = reason.kind();
+        match &reason {
+            CloseReason::Failed { message } if !message.is_empty() => {
+                self.close_with(kind, &ShortText::new(message))
+            }
+            CloseReason::Panicked(Panic { message, location }) if !message.is_empty() => {
+                self.close_with(kind, &(ShortText::new(message), ShortText::new(location)))
+            }
+            _ => self.close_with(kind, &()),
+        }
     }
 
-    fn is_panicking(&self) -> bool {
-        #[cfg(feature = "std")]
-        let panicking = std::thread::panicking();
-        // There is no unwinding, so no drop comes from a panic.
-        #[cfg(not(feature = "std"))]
-        let panicking = false;
-        panicking
+    fn fail(&mut self, error: &dyn fmt::Display) -> Result<(), Disconnected> {
+        self.close_with(CloseKind::Failed, &ShortText::new(error))
+    }
+
+    #[cfg(feature = "std")]
+    fn panicking(&self) -> Option<Panic> {
+        homing_panic::current()
+    }
+
+    /// There is no unwinding, so no drop comes from a panic.
+    #[cfg(not(feature = "std"))]
+    fn panicking(&self) -> Option<Panic> {
+        None
     }
 }
 

@@ -9,9 +9,9 @@ use homing_core::{NewLink, Pinger, Transport};
 use homing_process::DescriptorReader;
 use homing_process::{BlockingReader, Doorbell, byte_queue, spawn_pump};
 
-use crate::counts::Tally;
 use crate::factory::SerialFactory;
 use crate::inlet::SerialInlet;
+use crate::line_stats::LineStats;
 
 /// The longest message, in bytes, unless another figure is chosen.
 const DEFAULT_LIMIT: usize = 4096;
@@ -38,7 +38,7 @@ pub struct Serial {
     source: Option<Source>,
     limit: usize,
     buffer: usize,
-    tally: Tally,
+    stats: LineStats,
 }
 
 enum Source {
@@ -67,8 +67,8 @@ impl Serial {
     }
 
     fn of(source: Source) -> Self {
-        let tally = Tally::default();
-        Self { source: Some(source), limit: DEFAULT_LIMIT, buffer: DEFAULT_BUFFER, tally }
+        let stats = LineStats::default();
+        Self { source: Some(source), limit: DEFAULT_LIMIT, buffer: DEFAULT_BUFFER, stats }
     }
 
     /// Sets how many bytes a message may have at most, 4096 unless it is set. A longer one is
@@ -89,8 +89,8 @@ impl Serial {
     }
 
     /// Shows what is counted on this line, also once it is a link.
-    pub fn tally(&self) -> Tally {
-        self.tally.clone()
+    pub fn stats(&self) -> LineStats {
+        self.stats.clone()
     }
 }
 
@@ -120,7 +120,7 @@ impl<P: Pinger + Send + Sync + 'static> Transport<P> for Serial {
         };
         let ports = Rc::default();
         let factory = SerialFactory(Rc::clone(&ports));
-        let inlet = SerialInlet::new(bytes, self.limit, ports, self.tally.clone());
+        let inlet = SerialInlet::new(bytes, self.limit, ports, self.stats.clone());
         Ok(NewLink { factory, inlet, doorbell })
     }
 }
@@ -130,7 +130,7 @@ impl fmt::Debug for Serial {
         f.debug_struct("Serial")
             .field("limit", &self.limit)
             .field("buffer", &self.buffer)
-            .field("tally", &self.tally)
+            .field("stats", &self.stats)
             .finish_non_exhaustive()
     }
 }

@@ -47,7 +47,7 @@ proptest! {
 
     #[test]
     fn b03_an_undisturbed_line_loses_nothing(deeds in vec(deed(), 0..80), step in 1..500usize) {
-        let counts = check(&deeds, &[], step);
-        prop_assert_eq!((counts.missed, counts.damaged, counts.noise), (0, 0, 0));
+        let counters = check(&deeds, &[], step);
+        prop_assert_eq!((counters.missed, counters.damaged, counters.noise), (0, 0, 0));
     }
 }

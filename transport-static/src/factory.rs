@@ -10,21 +10,21 @@ use homing_core::{
     SendErrorKind, Sender, Ticket, Undecodable,
 };
 
-use crate::cargo::{Cargo, Carry};
+use crate::element::{Element, Encode};
 use crate::item::Item;
 use crate::outlet::{StaticOutlet, StaticSender};
 
 /// The workers' side of a link. `None` while there is no foreground.
-pub(crate) struct Shared<C: Cargo>(Mutex<RefCell<Option<Workers<C>>>>);
+pub(crate) struct Shared<C: Element>(Mutex<RefCell<Option<Workers<C>>>>);
 
-struct Workers<C: Cargo> {
+struct Workers<C: Element> {
     producer: Producer<'static, Item<C>>,
     /// Places that are set aside for the ends of pipes.
     ends: usize,
     bell: &'static (dyn Pinger + Sync),
 }
 
-impl<C: Cargo> Workers<C> {
+impl<C: Element> Workers<C> {
     /// The places that are free.
     #[inline]
     fn free(&self) -> usize {
@@ -51,7 +51,7 @@ pub(crate) fn has_no_place(capacity: usize) -> bool {
     capacity == usize::MAX
 }
 
-impl<C: Cargo> Shared<C> {
+impl<C: Element> Shared<C> {
     pub(crate) const fn new() -> Self {
         Self(Mutex::new(RefCell::new(None)))
     }
@@ -103,18 +103,18 @@ impl<C: Cargo> Shared<C> {
     pub(crate) fn push(
         &self,
         connection: ConnectionId,
-        cargo: C,
+        element: C,
     ) -> Result<(), (C, SendErrorKind)> {
         let bell = critical_section::with(|section| {
             let mut place = self.0.borrow(section).try_borrow_mut();
             let Ok(Some(workers)) = place.as_deref_mut().map(Option::as_mut) else {
-                return Err((cargo, SendErrorKind::Disconnected));
+                return Err((element, SendErrorKind::Disconnected));
             };
             if workers.free() <= workers.ends {
-                return Err((cargo, SendErrorKind::Full));
+                return Err((element, SendErrorKind::Full));
             }
-            match workers.enqueue(Item::Message(connection, cargo)) {
-                Err(Item::Message(_, cargo)) => Err((cargo, SendErrorKind::Full)),
+            match workers.enqueue(Item::Message(connection, element)) {
+                Err(Item::Message(_, element)) => Err((element, SendErrorKind::Full)),
                 _ => Ok(workers.bell),
             }
         })?;
@@ -137,11 +137,11 @@ impl<C: Cargo> Shared<C> {
 }
 
 /// Makes the senders of a link. A copy is the same factory.
-pub struct StaticFactory<C: Cargo> {
+pub struct StaticFactory<C: Element> {
     shared: &'static Shared<C>,
 }
 
-impl<C: Cargo> StaticFactory<C> {
+impl<C: Element> StaticFactory<C> {
     pub(crate) const fn new(shared: &'static Shared<C>) -> Self {
         Self { shared }
     }
@@ -162,31 +162,31 @@ impl<C: Cargo> StaticFactory<C> {
         &self,
         connection: ConnectionId,
         overflow: Overflow,
-    ) -> Result<StaticSender<M, C>, SenderRefused>
+    ) -> Result<StaticSender<M, C>, MakeSenderError>
     where
-        C: Carry<M>,
+        C: Encode<M>,
     {
         let lossy = match overflow {
             Overflow::Wait | Overflow::GiveBack => false,
             Overflow::DropNewest => true,
-            other => return Err(SenderRefused::Overflow(other)),
+            other => return Err(MakeSenderError::Overflow(other)),
         };
         // Without a foreground it finds that out when it starts.
         if self.shared.set_aside() == Some(false) {
-            return Err(SenderRefused::NoRoom);
+            return Err(MakeSenderError::NoRoom);
         }
         Ok(Sender::new(connection, StaticOutlet::new(self.shared, connection, lossy)))
     }
 }
 
-impl<M, C: Carry<M>> Decode<M> for StaticFactory<C> {
+impl<M, C: Encode<M>> Decode<M> for StaticFactory<C> {
     fn decode(payload: Payload<'_>) -> Result<M, Undecodable> {
-        C::open(payload)
+        C::decode(payload)
     }
 }
 
-impl<M, C: Carry<M>> MakeSender<M> for StaticFactory<C> {
-    type Sender = Result<StaticSender<M, C>, SenderRefused>;
+impl<M, C: Encode<M>> MakeSender<M> for StaticFactory<C> {
+    type Sender = Result<StaticSender<M, C>, MakeSenderError>;
     type Codec = Self;
     /// Who holds the sender may use it.
     const AUTHORIZATION: Authorization = Authorization::Trusted;
@@ -196,15 +196,15 @@ impl<M, C: Carry<M>> MakeSender<M> for StaticFactory<C> {
     }
 }
 
-impl<C: Cargo> Clone for StaticFactory<C> {
+impl<C: Element> Clone for StaticFactory<C> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<C: Cargo> Copy for StaticFactory<C> {}
+impl<C: Element> Copy for StaticFactory<C> {}
 
-impl<C: Cargo> fmt::Debug for StaticFactory<C> {
+impl<C: Element> fmt::Debug for StaticFactory<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StaticFactory").finish_non_exhaustive()
     }
@@ -214,20 +214,20 @@ impl<C: Cargo> fmt::Debug for StaticFactory<C> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum SenderRefused {
+pub enum MakeSenderError {
     /// Each pipe takes one place of the link's queue for its end, and none is free now.
     NoRoom,
-    /// This policy cannot be kept here.
+    /// This policy cannot be original here.
     Overflow(Overflow),
 }
 
-impl fmt::Display for SenderRefused {
+impl fmt::Display for MakeSenderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            SenderRefused::NoRoom => "the link has no room for the end of another pipe",
-            SenderRefused::Overflow(_) => "a static link cannot take back what lies in its queue",
+            MakeSenderError::NoRoom => "the link has no room for the end of another pipe",
+            MakeSenderError::Overflow(_) => "a static link cannot take back what lies in its queue",
         })
     }
 }
 
-impl core::error::Error for SenderRefused {}
+impl core::error::Error for MakeSenderError {}

@@ -5,27 +5,27 @@ use core::fmt;
 use heapless::spsc::Consumer;
 use homing_core::{Arrival, CloseReason, ConnectionId, Inlet, LinkEnd};
 
-use crate::cargo::Cargo;
+use crate::element::Element;
 use crate::factory::{Shared, has_no_place};
 use crate::item::Item;
 
 /// The foreground's end of a link. When it is dropped, every send on the link returns
 /// [`Disconnected`](homing_core::SendErrorKind::Disconnected).
-pub struct StaticInlet<C: Cargo> {
+pub struct StaticInlet<C: Element> {
     consumer: Consumer<'static, Item<C>>,
     shared: &'static Shared<C>,
-    hold: C::Hold,
+    slot: C::Slot,
     /// A sender that has left, when what it missed was told.
     left: Option<(ConnectionId, CloseReason)>,
 }
 
-impl<C: Cargo> StaticInlet<C> {
+impl<C: Element> StaticInlet<C> {
     pub(crate) fn new(consumer: Consumer<'static, Item<C>>, shared: &'static Shared<C>) -> Self {
-        Self { consumer, shared, hold: C::Hold::default(), left: None }
+        Self { consumer, shared, slot: C::Slot::default(), left: None }
     }
 }
 
-impl<C: Cargo> Inlet for StaticInlet<C> {
+impl<C: Element> Inlet for StaticInlet<C> {
     #[inline]
     fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
         if let Some((connection, reason)) = self.left.take() {
@@ -35,8 +35,8 @@ impl<C: Cargo> Inlet for StaticInlet<C> {
             return Ok(None);
         }
         Ok(self.consumer.dequeue().map(|item| match item {
-            Item::Message(connection, cargo) => {
-                Arrival::Message { connection, payload: cargo.unload(&mut self.hold) }
+            Item::Message(connection, element) => {
+                Arrival::Message { connection, payload: element.store(&mut self.slot) }
             }
             Item::Left(connection, reason, 0) => Arrival::Stopped { connection, end: reason.end() },
             Item::Left(connection, reason, missed) => {
@@ -47,7 +47,7 @@ impl<C: Cargo> Inlet for StaticInlet<C> {
     }
 }
 
-impl<C: Cargo> Drop for StaticInlet<C> {
+impl<C: Element> Drop for StaticInlet<C> {
     fn drop(&mut self) {
         self.shared.close();
         // A static is never dropped: what lies in its queue is, here.
@@ -55,7 +55,7 @@ impl<C: Cargo> Drop for StaticInlet<C> {
     }
 }
 
-impl<C: Cargo> fmt::Debug for StaticInlet<C> {
+impl<C: Element> fmt::Debug for StaticInlet<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StaticInlet").field("left", &self.left).finish_non_exhaustive()
     }

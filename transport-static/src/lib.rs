@@ -79,15 +79,15 @@
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
-mod cargo;
+mod element;
 mod factory;
 mod inlet;
 mod item;
 mod link;
 mod outlet;
 
-pub use cargo::{Bytes, Cargo, Carry, Moved};
-pub use factory::{SenderRefused, StaticFactory};
+pub use element::{Bytes, Element, Encode, Moved};
+pub use factory::{MakeSenderError, StaticFactory};
 pub use inlet::StaticInlet;
 pub use link::{AlreadySplit, StaticLink};
 pub use outlet::{StaticOutlet, StaticSender};

@@ -6,7 +6,7 @@ use heapless::spsc::Queue;
 use homing_core::{NewLink, Pinger, Transport};
 use static_cell::ConstStaticCell;
 
-use crate::cargo::Cargo;
+use crate::element::Element;
 use crate::factory::{Shared, StaticFactory};
 use crate::inlet::StaticInlet;
 use crate::item::Item;
@@ -16,12 +16,12 @@ use crate::item::Item;
 ///
 /// Its queue has `N - 1` places, of which each of its pipes takes one for its end. A power of
 /// two is fastest.
-pub struct StaticLink<C: Cargo, const N: usize> {
+pub struct StaticLink<C: Element, const N: usize> {
     queue: ConstStaticCell<Queue<Item<C>, N>>,
     shared: Shared<C>,
 }
 
-impl<C: Cargo, const N: usize> StaticLink<C, N> {
+impl<C: Element, const N: usize> StaticLink<C, N> {
     /// A link that is not split yet. `N` is at least 2.
     pub const fn new() -> Self {
         Self { queue: ConstStaticCell::new(Queue::new()), shared: Shared::new() }
@@ -46,13 +46,13 @@ impl<C: Cargo, const N: usize> StaticLink<C, N> {
     }
 }
 
-impl<C: Cargo, const N: usize> Default for StaticLink<C, N> {
+impl<C: Element, const N: usize> Default for StaticLink<C, N> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<C: Cargo, const N: usize> fmt::Debug for StaticLink<C, N> {
+impl<C: Element, const N: usize> fmt::Debug for StaticLink<C, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StaticLink").finish_non_exhaustive()
     }
@@ -62,7 +62,7 @@ impl<C: Cargo, const N: usize> fmt::Debug for StaticLink<C, N> {
 impl<P, C, const N: usize> Transport<&'static P> for &'static StaticLink<C, N>
 where
     P: Pinger + Sync,
-    C: Cargo,
+    C: Element,
 {
     type Factory = StaticFactory<C>;
     type Inlet = StaticInlet<C>;

@@ -101,7 +101,6 @@ where
         let Some(LinkEntry { ending: Some((end, from)), .. }) = self.links.get_mut(link.0) else {
             return Polled::Empty;
         };
-        let end = *end;
         while let Some((key, entry)) = self.pipes.table.next_from(*from) {
             *from = key.index + 1;
             if entry.owner != Owner::of(link) {
@@ -111,10 +110,12 @@ where
                 self.pipes.table.remove(key);
                 continue;
             }
-            return ended(self.pipes.take_ended(key), end.end());
+            return ended(self.pipes.take_ended(key), end.clone().end());
         }
-        self.links.remove(link.0);
-        Polled::LinkEnded(end)
+        match self.links.remove(link.0).and_then(|entry| entry.ending) {
+            Some((end, _)) => Polled::LinkEnded(end),
+            None => Polled::Empty,
+        }
     }
 }
 
@@ -234,7 +235,7 @@ impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
                 self.counters.superseded += superseded;
                 Ok(Polled::Deferred(connection))
             }
-            Err(Undecodable) => Err(ArrivalFault::Refused(ProtocolError::Undecodable)),
+            Err(undecodable) => Err(ArrivalFault::Refused(ProtocolError::Undecodable(undecodable))),
         }
     }
 

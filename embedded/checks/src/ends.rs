@@ -1,6 +1,6 @@
 //! How pipes and links end.
 
-use homing_core::{End, Exit, LinkEnd, PipeErrorKind};
+use homing_core::{End, Exit, LinkEnd, Lost, PipeErrorKind};
 use homing_transport_static::ValueLink;
 
 use crate::Failed;
@@ -15,8 +15,7 @@ pub(crate) fn once() -> Result<(), Failed> {
     rig.drain();
     rig.drain();
     ensure!(
-        rig.heard
-            == [(0, Told::Message(1)), (0, Told::Message(2)), (0, Told::Ended(End::Finished))]
+        rig.heard == [(0, Told::Message(1)), (0, Told::Message(2)), (0, Told::Ended(End::Dropped))]
     );
     ensure!(rig.router.close_pipe(a).is_err());
     ensure!(rig.router.open_pipes() == 0 && rig.router.counters().most_pipes == 1);
@@ -32,15 +31,16 @@ pub(crate) fn link() -> Result<(), Failed> {
     let (closed, _b) = rig.started(1)?;
     let (_, _c) = rig.started(2)?;
     done(rig.router.close_pipe(closed))?;
-    let exit = Some(Exit::Code(3));
-    rig.router.end_link(rig.link, LinkEnd::Gone(exit));
+    let lost = Lost::from(Exit::Code(3));
+    rig.router.end_link(rig.link, LinkEnd::Gone(lost.clone()));
     ensure!(a.send(1).is_err_and(|error| error.is_disconnected()));
     match rig.router.trusted_pipe(rig.link, To(3)) {
         Ok(_) => return Err(Failed { what: "the link has ended", line: line!() }),
         Err(error) => ensure!(error.kind() == PipeErrorKind::NoSuchLink),
     }
     ensure!(rig.drain());
-    ensure!(rig.heard == [(0, Told::Ended(End::Lost(exit))), (2, Told::Ended(End::Lost(exit)))]);
+    let end = Told::Ended(End::Lost(lost));
+    ensure!(rig.heard == [(0, end.clone()), (2, end)]);
     ensure!(!rig.router.has_link(rig.link) && rig.router.links() == 0);
     Ok(())
 }

@@ -72,7 +72,7 @@ pub(crate) fn generations() -> Result<(), Failed> {
     done(late.send(1))?;
     done(sender.send(2))?;
     rig.drain();
-    ensure!(rig.heard == [(0, Told::Ended(End::Finished)), (1, Told::Message(2))]);
+    ensure!(rig.heard == [(0, Told::Ended(End::Dropped)), (1, Told::Message(2))]);
     ensure!(rig.router.counters().discarded_closed == 1);
     Ok(())
 }

@@ -5,7 +5,9 @@ use homing_core::wake::PollPingee;
 use homing_core::{
     Authorize, ConnectionId, End, FixedRouter, LinkId, Overflow, Polled, Router, Undecodable,
 };
-use homing_transport_static::{Cargo, Carry, StaticFactory, StaticInlet, StaticLink, StaticSender};
+use homing_transport_static::{
+    Element, Encode, StaticFactory, StaticInlet, StaticLink, StaticSender,
+};
 
 use crate::Failed;
 
@@ -16,7 +18,7 @@ pub(crate) struct To(pub(crate) u8);
 impl Authorize for To {}
 
 /// What a receiver was told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
     Message(u32),
     Ended(End),
@@ -28,14 +30,14 @@ pub(crate) type Heard = Vec<(u8, Told), 32>;
 /// only a check with a bell of its own may look at it.
 static BELL: PollPingee = PollPingee::new();
 
-pub(crate) struct Rig<C: Cargo> {
+pub(crate) struct Rig<C: Element> {
     pub(crate) router: FixedRouter<StaticInlet<C>, To, 2, 4>,
     pub(crate) factory: StaticFactory<C>,
     pub(crate) link: LinkId,
     pub(crate) heard: Heard,
 }
 
-impl<C: Carry<u32>> Rig<C> {
+impl<C: Encode<u32>> Rig<C> {
     pub(crate) fn new<const N: usize>(link: &'static StaticLink<C, N>) -> Result<Self, Failed> {
         let (factory, inlet) = done(link.split(&BELL))?;
         let mut router = Router::fixed();
@@ -68,8 +70,8 @@ impl<C: Carry<u32>> Rig<C> {
         loop {
             let heard = &mut self.heard;
             let polled = self.router.poll_with(self.link, |to, payload| {
-                let message = C::open(payload)?;
-                heard.push((to.0, Told::Message(message))).map_err(|_| Undecodable)
+                let message = C::decode(payload)?;
+                heard.push((to.0, Told::Message(message))).map_err(|_| Undecodable::default())
             });
             match polled {
                 Polled::Empty => return false,

@@ -2,7 +2,7 @@
 
 use homing_core::wake::PollPingee;
 use homing_core::{AttachError, End, Overflow, PipeErrorKind};
-use homing_transport_static::{AlreadySplit, SenderRefused, ValueLink};
+use homing_transport_static::{AlreadySplit, MakeSenderError, ValueLink};
 
 use crate::Failed;
 use crate::rig::{Rig, To, Told, done};
@@ -37,7 +37,7 @@ pub(crate) fn reason() -> Result<(), Failed> {
     ensure!(a.stop() == Ok(()));
     rig.drain();
     let told =
-        [(0, Told::Message(1)), (1, Told::Ended(End::Finished)), (0, Told::Ended(End::Finished))];
+        [(0, Told::Message(1)), (1, Told::Ended(End::Dropped)), (0, Told::Ended(End::Finished))];
     ensure!(rig.heard == told);
     Ok(())
 }
@@ -69,7 +69,7 @@ pub(crate) fn ends() -> Result<(), Failed> {
     let (_, c) = rig.started(2)?;
     let pipe = done(rig.router.trusted_pipe(rig.link, To(3)))?;
     let refused = rig.factory.sender::<u32>(pipe, Overflow::GiveBack).err();
-    ensure!(refused == Some(SenderRefused::NoRoom));
+    ensure!(refused == Some(MakeSenderError::NoRoom));
     ensure!(a.send(1).is_err_and(|error| error.is_full()));
     drop((b, c));
     // Their ends lie in the queue still.
@@ -87,7 +87,7 @@ pub(crate) fn policies() -> Result<(), Failed> {
     let pipe = done(rig.router.trusted_pipe(rig.link, To(0)))?;
     for policy in [Overflow::DropOldest, Overflow::LatestWins] {
         let refused = rig.factory.sender::<u32>(pipe, policy).err();
-        ensure!(refused == Some(SenderRefused::Overflow(policy)));
+        ensure!(refused == Some(MakeSenderError::Overflow(policy)));
     }
     // Nothing waits here.
     let mut sender = done(rig.factory.sender::<u32>(pipe, Overflow::Wait))?;

@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use homing_core::wake::PollPingee;
-use homing_core::{End, Overflow, SendErrorKind, SenderError, SenderState, WrongState};
+use homing_core::{End, Lost, Overflow, SendErrorKind, SenderError, SenderState, Text, WrongState};
 use homing_transport_static::ValueLink;
 
 use crate::Failed;
@@ -45,13 +45,17 @@ pub(crate) fn reason() -> Result<(), Failed> {
     let (_, open) = rig.started(0)?;
     let (_, initial) = rig.pipe(1)?;
     let (_, mut stopped) = rig.started(2)?;
+    let (_, mut failed) = rig.started(3)?;
     done(stopped.stop())?;
-    drop((stopped, open, initial));
+    done(failed.fail("no sensor"))?;
+    drop((stopped, failed, open, initial));
     rig.drain();
     let ends = [
         (2, Told::Ended(End::Finished)),
-        (0, Told::Ended(End::Finished)),
-        (1, Told::Ended(End::Lost(None))),
+        // The text is kept where there is an allocator.
+        (3, Told::Ended(End::Failed { message: Text::new("no sensor") })),
+        (0, Told::Ended(End::Dropped)),
+        (1, Told::Ended(End::Lost(Lost::default()))),
     ];
     ensure!(rig.heard == ends);
     Ok(())
@@ -61,10 +65,10 @@ pub(crate) fn scope() -> Result<(), Failed> {
     static LINK: ValueLink<u32, 8> = ValueLink::new();
     let mut rig = Rig::new(&LINK)?;
     let (_, mut sender) = rig.pipe(0)?;
-    {
-        let mut scope = done(sender.scope())?;
-        done(scope.send_all([1, 2]))?;
-    }
+    done(sender.scope(|sender| {
+        let sent = sender.send_all([1, 2]);
+        sent.map_err(|_| SenderError::Disconnected)
+    }))?;
     ensure!(sender.state() == SenderState::Closed);
     rig.drain();
     ensure!(
@@ -105,7 +109,7 @@ pub(crate) fn disconnected() -> Result<(), Failed> {
     ensure!(initial.state() == SenderState::Closed);
     let refused = open.send(7).map_err(|error| (error.kind(), error.into_message()));
     ensure!(refused == Err((SendErrorKind::Disconnected, 7)));
-    ensure!(open.stop() == Err(SenderError::Disconnected));
+    ensure!(open.stop() == Ok(()));
     let mut late = done(rig.factory.sender::<u32>(late, Overflow::GiveBack))?;
     ensure!(late.start() == Err(SenderError::Disconnected));
     Ok(())

@@ -106,7 +106,7 @@ impl MemoryInlet {
         self.queue.taken.notify_all();
         if bytes.is_empty() {
             // All that was written before the end was taken, as both are one state.
-            return if gone { Err(LinkEnd::Gone(None)) } else { Ok(false) };
+            return if gone { Err(LinkEnd::gone()) } else { Ok(false) };
         }
         self.taken.drain(..std::mem::take(&mut self.at));
         self.taken.append(&mut bytes);

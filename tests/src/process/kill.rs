@@ -137,7 +137,7 @@ where
             }
         }
         worker.kill().unwrap();
-        assert_eq!(foreground.end_of(round), End::Lost(Some(Exit::Signal(9))));
+        assert_eq!(foreground.end_of(round), End::Lost(Exit::Signal(9).into()));
         assert_eq!(worker.exit(), Some(Exit::Signal(9)));
         let (sent, arrived) = (progress.read(), foreground.app.count(round) as u64);
         assert!(sent <= arrived, "{sent} sends have returned, {arrived} messages arrived");
@@ -188,6 +188,6 @@ pub fn b17_what_a_killed_worker_left_is_kept<R: ProcessRig, H: EventLoopRig>(pro
             true
         });
     }
-    assert_eq!(end, Some(End::Lost(Some(Exit::Signal(9)))));
+    assert_eq!(end, Some(End::Lost(Exit::Signal(9).into())));
     assert!(sent <= next, "{sent} sends have returned, {next} messages arrived");
 }

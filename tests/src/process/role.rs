@@ -159,6 +159,9 @@ fn pool<R: ProcessRig>() {
                         sender.send(*n * 1000 + message).unwrap();
                     }
                 }
+                for (_, sender) in &mut senders {
+                    sender.stop().unwrap();
+                }
             })
         })
         .collect();

@@ -2,7 +2,7 @@
 //!
 //! That nothing follows an end is checked by [`App`](crate::foreground::App) in every check.
 
-use homing_core::{End, Event};
+use homing_core::{End, Event, Lost, Panic};
 
 use crate::background::panic_quietly;
 use crate::event_loops::EventLoopRig;
@@ -46,7 +46,12 @@ pub fn b13_each_pipe_ends_once<T: TransportRig, H: EventLoopRig>() {
     foreground.run_pending();
     for round in 0..ROUNDS {
         let app = &foreground.app;
-        let ends = [End::Finished, End::Panicked, End::Lost(None), End::Closed];
+        let ends = [
+            End::Finished,
+            End::Panicked(Panic::default()),
+            End::Lost(Lost::default()),
+            End::Closed,
+        ];
         for (n, end) in ends.into_iter().enumerate() {
             assert_eq!(app.end(round * 10 + n), Some(end));
             let expected = if n < 2 { 10 } else { 0 };

@@ -52,6 +52,7 @@ pub fn fairness_a_flood_starves_nobody<T: TransportRig, H: EventLoopRig>() {
         for message in 0..100 {
             beside.send(message).unwrap();
         }
+        beside.stop().unwrap();
     });
     assert_eq!(foreground.end_of(20), End::Finished);
     assert!(foreground.app.messages(20).iter().copied().eq(0..100));

@@ -23,6 +23,7 @@ pub fn mailbox_makes_senders_wait<T: TransportRig, H: EventLoopRig>() {
         for message in 0..count {
             sender.send(message).unwrap();
         }
+        sender.stop().unwrap();
     });
     let fills = |mailbox: &Mailbox<u64>| mailbox.len() == 3;
     foreground.until("a full mailbox", |_| fills(&mailbox));
@@ -70,6 +71,7 @@ pub fn mailbox_closes_its_pipe<T: TransportRig, H: EventLoopRig>() {
             sender.send(message).unwrap();
             beside.send(message).unwrap();
         }
+        beside.stop().unwrap();
     });
     foreground.until("a full mailbox", |_| mailbox.len() == 1);
     assert_eq!(foreground.router.open_pipes(), 2);

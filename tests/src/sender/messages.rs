@@ -52,6 +52,9 @@ pub fn b04_many_pipes_keep_their_order<T: TransportRig, H: EventLoopRig>() {
                         sender.send(*pipe * 1000 + message).unwrap();
                     }
                 }
+                for (_, sender) in &mut senders {
+                    sender.stop().unwrap();
+                }
             })
         })
         .collect();
@@ -82,6 +85,7 @@ pub fn b04_send_all_keeps_the_order<T: TransportRig, H: EventLoopRig>() {
         sender.send_all([5001]).unwrap();
         assert_eq!(sender.counters().sent, 5002);
         assert_eq!(sender.counters().dropped, 0);
+        sender.stop().unwrap();
     });
     foreground.join(worker);
     assert_eq!(foreground.end_of(0), End::Finished);
@@ -168,6 +172,7 @@ pub fn b06_any_size_under_the_limit_arrives<T: TransportRig, H: EventLoopRig>() 
             for size in SIZES {
                 sender.send(pattern(size, seed)).unwrap();
             }
+            sender.stop().unwrap();
         });
         pipes.push((seed, worker, got));
     }

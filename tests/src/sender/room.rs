@@ -37,11 +37,11 @@ pub fn b05_a_full_link_gives_back<T: TransportRig, H: EventLoopRig>() {
         (took, sender)
     });
     // The loop is not driven, so nothing is taken.
-    let (took, sender) = worker.join();
+    let (took, mut sender) = worker.join();
     assert!(T::FIT.contains(&(took as usize)), "{took} messages fit");
     foreground.until("what the link took", |app| app.count(0) as u64 == took);
     assert_eq!(foreground.app.messages(0), (0..took).collect::<Vec<_>>());
-    drop(sender);
+    sender.stop().unwrap();
     assert_eq!(foreground.end_of(0), End::Finished);
     assert_eq!(foreground.app.count(0) as u64, took);
 }
@@ -71,6 +71,7 @@ pub fn b05_a_full_link_makes_send_wait<T: TransportRig, H: EventLoopRig>() {
             sender.send(message).unwrap();
             progress.store(message + 1, Ordering::SeqCst);
         }
+        sender.stop().unwrap();
     });
     foreground.join(worker);
     assert_eq!(foreground.end_of(0), End::Finished);
@@ -162,6 +163,7 @@ pub fn overflow_give_back<T: TransportRig, H: EventLoopRig>() {
             }
         }
         assert_eq!(sender.counters().sent, took.len() as u64);
+        sender.stop().unwrap();
         took
     });
     let took = foreground.join(worker);

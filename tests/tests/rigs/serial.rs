@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use embedded_io_adapters::std::FromStd;
-use homing::serial::{Heard, Serial, SerialFactory, SerialInlet};
+use homing::serial::{Received, Serial, SerialFactory, SerialInlet};
 use homing::{Pinger, Sender, Ticket};
 use homing_conformance::TransportRig;
 use homing_conformance::homing_core::{
@@ -45,8 +45,8 @@ impl<P: Pinger + Send + Sync + 'static> Transport<P> for Chips {
 
 impl<M: Serialize + DeserializeOwned> Decode<M> for ChipFactory {
     fn decode(payload: Payload<'_>) -> Result<M, Undecodable> {
-        let heard: Heard<M> = Postcard::decode(payload)?;
-        heard.message().ok_or(Undecodable)
+        let heard: Received<M> = Postcard::decode(payload)?;
+        heard.message().ok_or_else(|| Undecodable::new::<M>("a gap or a restart"))
     }
 }
 
@@ -54,10 +54,10 @@ impl<M: Serialize + DeserializeOwned> MakeSender<M> for ChipFactory {
     type Sender = Sender<M, SerialOutlet<Arc<Chip>>>;
     type Codec = Self;
 
-    const AUTHORIZATION: Authorization = <SerialFactory as MakeSender<Heard<M>>>::AUTHORIZATION;
+    const AUTHORIZATION: Authorization = <SerialFactory as MakeSender<Received<M>>>::AUTHORIZATION;
 
     fn make_sender(&self, ticket: Ticket<M>) -> Self::Sender {
-        let ticket: Ticket<Heard<M>> = Ticket::new(ticket.connection(), Nonce::new(0));
+        let ticket: Ticket<Received<M>> = Ticket::new(ticket.connection(), Nonce::new(0));
         let port = self.0.make_sender(ticket);
         Line::sender_of(Arc::clone(&self.1), port).expect("ports are used once")
     }

@@ -73,9 +73,10 @@ impl Flood {
                 let (mut sender, _) = link.pipe(hear).expect("the router runs");
                 let stop = Arc::clone(&stop);
                 thread::spawn(move || {
-                    let mut sender = sender.scope().expect("a new sender starts");
+                    sender.start().expect("a new sender starts");
                     // It fails when the router is stopped.
                     while !stop.load(Ordering::Relaxed) && sender.send(1).is_ok() {}
+                    sender.stop().expect("an open sender stops");
                 })
             })
             .collect();

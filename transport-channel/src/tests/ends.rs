@@ -20,14 +20,14 @@ fn the_end_comes_after_the_last_message() {
 }
 
 #[test]
-fn a_sender_leaves_a_full_lane_on_the_foregrounds_own_thread() {
+fn a_sender_leaves_a_full_queue_on_the_foregrounds_own_thread() {
     let (factory, mut inlet) = link(2);
     let mut sender = sender(&factory, 0, Overflow::Wait);
     sender.send(1).unwrap();
     sender.send(2).unwrap();
     assert!(sender.send(3).unwrap_err().is_full());
     drop(sender);
-    let expected = [Got::Message(0, 1), Got::Message(0, 2), Got::Stopped(0, End::Finished)];
+    let expected = [Got::Message(0, 1), Got::Message(0, 2), Got::Stopped(0, End::Dropped)];
     assert_eq!(drain(&mut inlet), expected);
 }
 
@@ -43,7 +43,7 @@ fn ends_keep_their_places_among_the_messages_of_others() {
     senders[0].send(9).unwrap();
     let got = drain(&mut inlet);
     for pipe in [0, 1] {
-        let end = got.iter().position(|got| *got == Got::Stopped(pipe, End::Finished)).unwrap();
+        let end = got.iter().position(|got| *got == Got::Stopped(pipe, End::Dropped)).unwrap();
         let last = got.iter().position(|got| *got == Got::Message(pipe, pipe as usize)).unwrap();
         assert!(last < end, "{got:?}");
     }
@@ -51,12 +51,12 @@ fn ends_keep_their_places_among_the_messages_of_others() {
 }
 
 #[test]
-fn a_flood_on_the_same_lane_does_not_starve_the_end() {
+fn a_flood_on_the_same_queue_does_not_starve_the_end() {
     const CAPACITY: usize = 64;
     let (factory, mut inlet) = link(CAPACITY);
     let mut quiet = sender::<u64>(&factory, 0, Overflow::Wait);
     let mut flood = sender::<u64>(&factory, 1, Overflow::GiveBack);
-    // The lane is never empty, as it is filled up before each arrival is taken.
+    // The queue is never empty, as it is filled up before each arrival is taken.
     let mut arrivals = 0;
     let mut left = None;
     loop {
@@ -94,7 +94,7 @@ fn a_flood_from_another_thread_does_not_starve_the_end() {
             match take::<u64>(&mut inlet).unwrap() {
                 Some(Got::Message(1, 0)) | None => {}
                 Some(Got::Message(from, 1)) if from == pipe && !heard => heard = true,
-                Some(Got::Stopped(from, End::Finished)) if from == pipe && heard => break,
+                Some(Got::Stopped(from, End::Dropped)) if from == pipe && heard => break,
                 other => panic!("{other:?}"),
             }
         }
@@ -110,10 +110,15 @@ fn a_panic_is_reported() {
     let mut sender = sender(&factory, 0, Overflow::Wait);
     let worker = thread::spawn(move || {
         sender.send(1).unwrap();
-        std::panic::resume_unwind(Box::new("a worker's"));
+        panic!("index {} of 5", sender.state() as u8 + 6);
     });
     assert!(worker.join().is_err());
-    assert_eq!(drain(&mut inlet), [Got::Message(0, 1), Got::Stopped(0, End::Panicked)]);
+    let got = drain(&mut inlet);
+    let [Got::Message(0, 1), Got::Stopped(0, End::Panicked(panic))] = got.as_slice() else {
+        panic!("{got:?}");
+    };
+    assert_eq!(panic.message, "index 7 of 5");
+    assert!(panic.location.as_str().starts_with(file!()), "{panic}");
 }
 
 #[test]
@@ -125,7 +130,7 @@ fn a_panic_on_the_foregrounds_own_thread_is_reported() {
         std::panic::resume_unwind(Box::new("a handler's"));
     });
     assert!(catch_unwind(panicking).is_err());
-    assert_eq!(drain::<u8>(&mut inlet), [Got::Stopped(0, End::Panicked)]);
+    assert_eq!(drain::<u8>(&mut inlet), [Got::Stopped(0, End::Panicked(Panic::default()))]);
 }
 
 #[test]
@@ -133,6 +138,6 @@ fn a_sender_that_was_never_started_is_lost() {
     for overflow in [Overflow::Wait, Overflow::LatestWins] {
         let (factory, mut inlet) = link(8);
         drop(initial::<u8>(&factory, 0, overflow));
-        assert_eq!(drain::<u8>(&mut inlet), [Got::Stopped(0, End::Lost(None))]);
+        assert_eq!(drain::<u8>(&mut inlet), [Got::Stopped(0, End::Lost(Lost::default()))]);
     }
 }

@@ -17,7 +17,7 @@ fn senders_and_roads_may_go_to_other_threads() {
 fn a_link_does_not_end_while_its_road_is_there() {
     let (factory, mut inlet) = link(2);
     drop(sender::<u8>(&factory, 0, Overflow::Wait));
-    assert_eq!(drain::<u8>(&mut inlet), [Got::Stopped(0, End::Finished)]);
+    assert_eq!(drain::<u8>(&mut inlet), [Got::Stopped(0, End::Dropped)]);
     assert_eq!(take::<u8>(&mut inlet), Ok(None));
 }
 
@@ -33,8 +33,8 @@ fn a_link_ends_when_road_and_senders_are_gone() {
         sender.send(2).unwrap();
         drop(sender);
         assert_eq!(take::<u8>(&mut inlet), Ok(Some(Got::Message(0, 2))));
-        assert_eq!(take::<u8>(&mut inlet), Ok(Some(Got::Stopped(0, End::Finished))));
-        assert_eq!(take::<u8>(&mut inlet), Err(LinkEnd::Gone(None)));
+        assert_eq!(take::<u8>(&mut inlet), Ok(Some(Got::Stopped(0, End::Dropped))));
+        assert_eq!(take::<u8>(&mut inlet), Err(LinkEnd::gone()));
     }
 }
 
@@ -46,5 +46,5 @@ fn the_end_of_a_link_rings() {
     let before = bell.rings();
     drop(factory);
     assert!(bell.rings() > before);
-    assert_eq!(take::<u8>(&mut inlet), Err(LinkEnd::Gone(None)));
+    assert_eq!(take::<u8>(&mut inlet), Err(LinkEnd::gone()));
 }

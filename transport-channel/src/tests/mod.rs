@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use homing_core::{
-    Arrival, ByValue, ConnectionId, Decode, End, Inlet, LinkEnd, MakeSender, NewLink, Nonce,
-    Overflow, Pinger, Ticket, Transport,
+    Arrival, ByValue, ConnectionId, Decode, End, Inlet, LinkEnd, Lost, MakeSender, NewLink, Nonce,
+    Overflow, Panic, Pinger, Ticket, Transport,
 };
 
 use crate::{Channel, ChannelFactory, ChannelInlet, Sender};

@@ -23,7 +23,7 @@ fn order_is_kept_per_connection() {
                 assert_eq!(n, next[pipe as usize]);
                 next[pipe as usize] += 1;
             }
-            Some(Got::Stopped(pipe, End::Finished)) => {
+            Some(Got::Stopped(pipe, End::Dropped)) => {
                 assert_eq!(next[pipe as usize], MESSAGES);
                 open -= 1;
             }
@@ -58,7 +58,7 @@ fn a_message_is_opened_as_its_own_type_only() {
 }
 
 #[test]
-fn a_flooding_lane_lets_the_others_have_their_turn() {
+fn a_flooding_queue_lets_the_others_have_their_turn() {
     let (factory, mut inlet) = link(1000);
     let mut flood = sender::<u64>(&factory, 0, Overflow::Wait);
     let mut quiet = sender::<u32>(&factory, 1, Overflow::Wait);

@@ -15,7 +15,7 @@ const POLICIES: [Overflow; 5] = [
 ];
 
 #[test]
-fn every_policy_on_a_full_lane() {
+fn every_policy_on_a_full_queue() {
     use Overflow::*;
     // The policy, what arrives of 1..=5 where 3 may wait, what was sent and dropped.
     let cases: [(Overflow, &[u8], u64, u64); 5] = [
@@ -45,7 +45,7 @@ fn every_policy_on_a_full_lane() {
         if dropped > 0 {
             expected.push(Got::Missed(0, dropped));
         }
-        expected.push(Got::Stopped(0, End::Finished));
+        expected.push(Got::Stopped(0, End::Dropped));
         assert_eq!(drain(&mut inlet), expected, "{overflow:?}");
     }
 }
@@ -76,7 +76,7 @@ fn a_waiting_sender_goes_on_when_there_is_room() {
                 assert_eq!(n, next);
                 next += 1;
             }
-            Some(Got::Stopped(0, End::Finished)) => break,
+            Some(Got::Stopped(0, End::Dropped)) => break,
             Some(other) => panic!("{other:?}"),
             // Long enough for the sender to fall asleep now and then.
             None => thread::sleep(std::time::Duration::from_micros(50)),
@@ -104,7 +104,7 @@ fn what_is_dropped_while_the_foreground_takes_is_counted_once() {
                     (arrived, last) = (arrived + 1, Some(n));
                 }
                 Some(Got::Missed(0, count)) => missed += count,
-                Some(Got::Stopped(0, End::Finished)) => break,
+                Some(Got::Stopped(0, End::Dropped)) => break,
                 Some(other) => panic!("{other:?}"),
                 None => thread::yield_now(),
             }
@@ -119,7 +119,7 @@ fn what_is_dropped_while_the_foreground_takes_is_counted_once() {
 }
 
 #[test]
-fn an_own_lane_is_full_with_its_own_messages_only() {
+fn a_private_queue_is_full_with_its_own_messages_only() {
     let (factory, mut inlet) = link(2);
     let mut shared = sender::<u8>(&factory, 0, Overflow::Wait);
     let mut own = sender::<u8>(&factory, 1, Overflow::DropOldest);
@@ -132,20 +132,20 @@ fn an_own_lane_is_full_with_its_own_messages_only() {
 }
 
 #[test]
-fn a_lane_of_its_own_goes_with_its_pipe() {
+fn a_queue_of_its_own_goes_with_its_pipe() {
     let (factory, mut inlet) = link(2);
     for pipe in 0..1000 {
         sender::<u8>(&factory, pipe, Overflow::LatestWins).send(1).unwrap();
         assert_eq!(
             drain::<u8>(&mut inlet),
-            [Got::Message(pipe, 1), Got::Stopped(pipe, End::Finished)]
+            [Got::Message(pipe, 1), Got::Stopped(pipe, End::Dropped)]
         );
     }
-    assert!(format!("{inlet:?}").contains("lanes: 1,"), "{inlet:?}");
+    assert!(format!("{inlet:?}").contains("queues: 1,"), "{inlet:?}");
 }
 
 #[test]
-fn an_idle_pipe_costs_little_beside_its_lane() {
+fn an_idle_pipe_costs_little_beside_its_queue() {
     assert!(size_of::<Sender<[u8; 1024]>>() <= 256);
     for overflow in POLICIES {
         let (factory, mut inlet) = link(2);

@@ -62,7 +62,7 @@ fn stress(capacity: usize, overflow: Overflow, pause: bool) {
             thread::spawn(move || {
                 for n in 0..MESSAGES {
                     sender.send(n).unwrap();
-                    // Lets the foreground find the lane empty time and again.
+                    // Lets the foreground find the queue empty time and again.
                     if pause && n % 3 == 0 {
                         thread::yield_now();
                     }
@@ -80,7 +80,7 @@ fn stress(capacity: usize, overflow: Overflow, pause: bool) {
                 Ok(Some(Got::Message(..))) => accounted += 1,
                 Ok(Some(Got::Missed(_, count))) => accounted += count,
                 Ok(Some(Got::Stopped(_, end))) => {
-                    assert_eq!(end, End::Finished);
+                    assert_eq!(end, End::Dropped);
                     ended += 1;
                 }
                 Ok(None) if lowered => break,
@@ -90,7 +90,7 @@ fn stress(capacity: usize, overflow: Overflow, pause: bool) {
                     continue;
                 }
                 Err(end) => {
-                    assert_eq!(end, LinkEnd::Gone(None));
+                    assert_eq!(end, LinkEnd::gone());
                     break 'link;
                 }
             }
@@ -105,22 +105,22 @@ fn stress(capacity: usize, overflow: Overflow, pause: bool) {
 }
 
 #[test]
-fn no_wake_up_is_lost_on_a_shared_lane() {
+fn no_wake_up_is_lost_on_a_shared_queue() {
     stress(16, Overflow::Wait, false);
 }
 
 #[test]
-fn no_wake_up_is_lost_on_a_lane_that_is_often_empty() {
+fn no_wake_up_is_lost_on_a_queue_that_is_often_empty() {
     stress(16, Overflow::Wait, true);
 }
 
 #[test]
-fn no_wake_up_is_lost_on_a_lane_of_one() {
+fn no_wake_up_is_lost_on_a_queue_of_one() {
     stress(1, Overflow::Wait, false);
 }
 
 #[test]
-fn no_wake_up_is_lost_on_lanes_of_their_own() {
+fn no_wake_up_is_lost_on_queues_of_their_own() {
     stress(4, Overflow::DropOldest, true);
     stress(4, Overflow::LatestWins, true);
 }

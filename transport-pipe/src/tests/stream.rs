@@ -58,7 +58,7 @@ fn deliver(stream: &[u8], pieces: &[usize]) -> Vec<Got> {
     }
     drop(worker);
     let (got, end) = foreground.until_end();
-    assert_eq!(end, LinkEnd::Gone(None));
+    assert_eq!(end, LinkEnd::gone());
     got
 }
 

@@ -1,8 +1,8 @@
-use homing_core::CloseReason;
+use homing_core::CloseKind;
 
 use super::*;
 
-const STOP: Head = Head::Stop { port: 1, run: 2, number: 3, reason: CloseReason::Stopped };
+const STOP: Header = Header::Stop { port: 1, run: 2, number: 3, reason: CloseKind::Stopped };
 
 fn frame() -> Vec<u8> {
     let mut buffer = [0; 64];
@@ -41,7 +41,7 @@ fn a_flood_without_a_delimiter_costs_no_memory() {
     let flood = vec![0x55; 1 << 20];
     for _ in 0..8 {
         assert_eq!(read(&mut deframer, &flood, 4096), []);
-        assert!(deframer.stretch.capacity() < 2 * deframer.most);
+        assert!(deframer.segment.capacity() < 2 * deframer.most);
     }
     let found = read(&mut deframer, &frame(), 100);
     assert!(matches!(found[..], [Found::Noise(len), Found::Frame(STOP, _)] if len == 8 << 20));

@@ -3,8 +3,8 @@ use proptest::prelude::*;
 use super::*;
 
 /// The longest head.
-const LONGEST: Head =
-    Head::Stop { port: u32::MAX, run: u32::MAX, number: u64::MAX, reason: CloseReason::Abandoned };
+const LONGEST: Header =
+    Header::Stop { port: u32::MAX, run: u32::MAX, number: u64::MAX, reason: CloseKind::Abandoned };
 
 /// A message that encodes as these bytes.
 struct Raw(Vec<u8>);
@@ -21,17 +21,17 @@ impl Serialize for Raw {
 /// What lies between the delimiters of a frame.
 fn between(frame: &[u8]) -> Vec<u8> {
     assert_eq!((frame[0], frame[frame.len() - 1]), (DELIMITER, DELIMITER));
-    let stretch = frame[1..frame.len() - 1].to_vec();
-    assert!(!stretch.contains(&DELIMITER));
-    stretch
+    let segment = frame[1..frame.len() - 1].to_vec();
+    assert!(!segment.contains(&DELIMITER));
+    segment
 }
 
-fn head() -> impl Strategy<Value = Head> {
+fn head() -> impl Strategy<Value = Header> {
     (any::<u32>(), any::<u32>(), any::<u64>(), 0..3u8).prop_map(|(port, run, number, kind)| {
         match kind {
-            0 => Head::Start { port, run },
-            1 => Head::Stop { port, run, number, reason: CloseReason::Panicked },
-            _ => Head::Message { port, run, number },
+            0 => Header::Start { port, run },
+            1 => Header::Stop { port, run, number, reason: CloseKind::Panicked },
+            _ => Header::Message { port, run, number },
         }
     })
 }
@@ -42,14 +42,14 @@ proptest! {
         head in head(),
         body in proptest::collection::vec(prop_oneof![Just(0u8), any::<u8>()], 0..1000),
     ) {
-        let body = if let Head::Message { .. } = head { body } else { Vec::new() };
+        let body = if let Header::Message { .. } = head { body } else { Vec::new() };
         let mut buffer = [0; 1100];
         let frame = encode(&head, &Raw(body.clone()), &mut buffer).unwrap();
-        let mut stretch = between(frame);
-        prop_assert!(stretch.len() <= max_stretch(body.len()));
-        let Stretch::Frame(read, place) = decode(&mut stretch) else { panic!("it is a frame") };
+        let mut segment = between(frame);
+        prop_assert!(segment.len() <= max_segment(body.len()));
+        let Segment::Frame(read, place) = decode(&mut segment) else { panic!("it is a frame") };
         prop_assert_eq!(read, head);
-        prop_assert_eq!(&stretch[place], &body);
+        prop_assert_eq!(&segment[place], &body);
     }
 
     #[test]
@@ -57,26 +57,26 @@ proptest! {
         body in proptest::collection::vec(any::<u8>(), 0..40),
         flips in proptest::collection::vec((any::<prop::sample::Index>(), 0..8u8), 1..4),
     ) {
-        let head = Head::Message { port: 3, run: 4, number: 5 };
+        let head = Header::Message { port: 3, run: 4, number: 5 };
         let mut buffer = [0; 100];
-        let mut stretch = between(encode(&head, &Raw(body), &mut buffer).unwrap());
-        let whole = stretch.clone();
+        let mut segment = between(encode(&head, &Raw(body), &mut buffer).unwrap());
+        let whole = segment.clone();
         for (at, bit) in flips {
-            let at = at.index(stretch.len());
-            stretch[at] ^= 1 << bit;
+            let at = at.index(segment.len());
+            segment[at] ^= 1 << bit;
         }
-        // A flip may make a delimiter; then there are two stretches.
-        if stretch != whole {
-            for part in stretch.split_mut(|byte| *byte == DELIMITER) {
-                prop_assert_eq!(decode(part), Stretch::Damaged);
+        // A flip may make a delimiter; then there are two segments.
+        if segment != whole {
+            for part in segment.split_mut(|byte| *byte == DELIMITER) {
+                prop_assert_eq!(decode(part), Segment::Damaged);
             }
         }
     }
 
     #[test]
     fn any_bytes_are_a_frame_or_not(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        let mut stretch = bytes;
-        decode(&mut stretch);
+        let mut segment = bytes;
+        decode(&mut segment);
     }
 }
 
@@ -88,8 +88,8 @@ fn a_message_of_the_most_bytes_fits_with_the_longest_head() {
         for byte in [0, 1] {
             let frame = encode(&LONGEST, &Raw(vec![byte; max]), &mut buffer).unwrap();
             assert!(frame.len() <= len);
-            let stretch = between(frame);
-            assert!(stretch.len() <= max_stretch(max));
+            let segment = between(frame);
+            assert!(segment.len() <= max_segment(max));
         }
         let too_large = Err(SendErrorKind::TooLarge { len: max + 1, max });
         assert_eq!(encode(&LONGEST, &Raw(vec![1; max + 1]), &mut buffer), too_large);
@@ -102,32 +102,32 @@ fn a_message_of_the_most_bytes_fits_with_the_longest_head() {
 
 #[test]
 fn the_longest_head_has_its_length() {
-    assert_eq!(postcard::to_slice(&LONGEST, &mut [0; 64]).unwrap().len(), MAX_HEAD);
+    assert_eq!(postcard::to_slice(&LONGEST, &mut [0; 64]).unwrap().len(), MAX_HEADER);
 }
 
 #[test]
 fn what_does_not_belong_to_a_frame_makes_it_strange() {
-    let head = Head::Start { port: 0, run: 0 };
+    let head = Header::Start { port: 0, run: 0 };
     let mut buffer = [0; 64];
-    let mut stretch = between(encode(&head, &Raw(vec![1]), &mut buffer).unwrap());
-    assert_eq!(decode(&mut stretch), Stretch::Strange);
+    let mut segment = between(encode(&head, &Raw(vec![1]), &mut buffer).unwrap());
+    assert_eq!(decode(&mut segment), Segment::UnknownFrame);
     // A kind that is not known.
     let mut plain = vec![9, 0, 0];
     plain.extend(Crc::<u32>::new(&CRC_32_ISCSI).checksum(&plain).to_le_bytes());
-    let mut stretch = vec![0; 16];
-    let len = cobs::encode(&plain, &mut stretch);
-    assert_eq!(decode(&mut stretch[..len]), Stretch::Strange);
+    let mut segment = vec![0; 16];
+    let len = cobs::encode(&plain, &mut segment);
+    assert_eq!(decode(&mut segment[..len]), Segment::UnknownFrame);
 }
 
 #[test]
 fn a_spoiled_frame_is_none() {
-    let head = Head::Message { port: 0, run: 0, number: 0 };
+    let head = Header::Message { port: 0, run: 0, number: 0 };
     let mut buffer = [0; 600];
     for len in 0..500 {
         let frame = encode(&head, &Raw(vec![1; len]), &mut buffer).unwrap();
         // All of it was written but for the last delimiter.
-        let mut stretch = [&between(frame)[..], &SPOIL[..1]].concat();
-        assert_eq!(decode(&mut stretch), Stretch::Damaged);
+        let mut segment = [&between(frame)[..], &RESYNC[..1]].concat();
+        assert_eq!(decode(&mut segment), Segment::Damaged);
     }
 }
 
@@ -137,14 +137,14 @@ fn wire_examples() {
     const PAGE: &str = include_str!("../../../WIRE.md");
     let (port, run) = (1, 300);
     let cases = [
-        ("Start", Head::Start { port, run }, Raw(vec![])),
-        ("Message 0, 5 as a u32", Head::Message { port, run, number: 0 }, Raw(vec![5])),
-        ("Message 200, the string \"home\"", Head::Message { port, run, number: 200 }, {
+        ("Start", Header::Start { port, run }, Raw(vec![])),
+        ("Message 0, 5 as a u32", Header::Message { port, run, number: 0 }, Raw(vec![5])),
+        ("Message 200, the string \"home\"", Header::Message { port, run, number: 200 }, {
             Raw(b"\x04home".to_vec())
         }),
         (
             "Stop after 201 messages, stopped",
-            Head::Stop { port, run, number: 201, reason: CloseReason::Stopped },
+            Header::Stop { port, run, number: 201, reason: CloseKind::Stopped },
             Raw(vec![]),
         ),
     ];
@@ -158,8 +158,8 @@ fn wire_examples() {
         let mut buffer = [0; 64];
         let frame = encode(&head, &message, &mut buffer).unwrap();
         assert_eq!(frame, bytes, "{name}: {frame:02x?}");
-        let mut stretch = between(&bytes);
-        let Stretch::Frame(read, place) = decode(&mut stretch) else { panic!("{name}") };
-        assert_eq!((read, &stretch[place]), (head, &message.0[..]), "{name}");
+        let mut segment = between(&bytes);
+        let Segment::Frame(read, place) = decode(&mut segment) else { panic!("{name}") };
+        assert_eq!((read, &segment[place]), (head, &message.0[..]), "{name}");
     }
 }

@@ -47,10 +47,10 @@ impl Uart {
 }
 
 #[cfg(feature = "std")]
-fn frames(uart: &Uart) -> Vec<crate::frame::Stretch> {
+fn frames(uart: &Uart) -> Vec<crate::frame::Segment> {
     let mut bytes = uart.written.borrow().clone();
-    let stretches = bytes.split_mut(|byte| *byte == 0).filter(|stretch| !stretch.is_empty());
-    stretches.map(crate::frame::decode).collect()
+    let segments = bytes.split_mut(|byte| *byte == 0).filter(|segment| !segment.is_empty());
+    segments.map(crate::frame::decode).collect()
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn b05_a_message_comes_back_when_the_writer_fails() {
 #[test]
 #[cfg(feature = "std")]
 fn a_message_that_came_back_was_not_sent() {
-    use crate::frame::{Head, Stretch};
+    use crate::frame::{Header, Segment};
 
     // However much of it was written, what comes after is heard, and it is not.
     for cut in 0..20 {
@@ -124,8 +124,8 @@ fn a_message_that_came_back_was_not_sent() {
         sender.send(3_000_000).unwrap();
         assert_eq!(sent, uart.written.borrow().len() > before && cut >= 14, "{cut}");
         let numbers: Vec<_> = (frames(&uart).into_iter())
-            .filter_map(|stretch| match stretch {
-                Stretch::Frame(Head::Message { number, .. }, _) => Some(number),
+            .filter_map(|segment| match segment {
+                Segment::Frame(Header::Message { number, .. }, _) => Some(number),
                 _ => None,
             })
             .collect();

@@ -19,7 +19,7 @@ use homing_core::{
     Arrival, ConnectionId, Inlet, LinkEnd, MakeSender, NewLink, Nonce, Pinger, Sender, Ticket,
     Transport,
 };
-use homing_transport_serial::{Counts, Heard, Line, Port, Serial, SerialOutlet};
+use homing_transport_serial::{Line, LineCounters, Port, Received, Serial, SerialOutlet};
 use serde::{Deserialize, Serialize};
 
 /// Ports that the chip uses. The foreground makes no pipe for the last of them.
@@ -248,18 +248,18 @@ impl Pinger for Bell {
 /// What one receiver was told.
 #[derive(Clone, Debug)]
 enum Told {
-    Heard(Heard<Note>),
+    Received(Received<Note>),
     Ended,
 }
 
-fn listen(bytes: Vec<u8>, step: usize) -> (BTreeMap<u32, Vec<Told>>, Counts) {
+fn listen(bytes: Vec<u8>, step: usize) -> (BTreeMap<u32, Vec<Told>>, LineCounters) {
     let port = Source { bytes: io::Cursor::new(bytes), step: step.max(1) };
     let mut serial = Serial::threaded(port).limit(200);
-    let tally = serial.tally();
+    let stats = serial.stats();
     let NewLink { factory, mut inlet, .. } =
         serial.link(Bell(thread::current())).expect("there is a thread");
     for port in 0..PORTS - 1 {
-        let ticket: Ticket<Heard<Note>> =
+        let ticket: Ticket<Received<Note>> =
             Ticket::new(ConnectionId::from_parts(port, 0), Nonce::new(0));
         assert_eq!(factory.make_sender(ticket), Port(port));
     }
@@ -269,7 +269,7 @@ fn listen(bytes: Vec<u8>, step: usize) -> (BTreeMap<u32, Vec<Told>>, Counts) {
         match inlet.poll() {
             Ok(Some(Arrival::Message { connection, payload })) => {
                 let heard = payload.decode().expect("a note that was sent");
-                told.entry(connection.index()).or_default().push(Told::Heard(heard));
+                told.entry(connection.index()).or_default().push(Told::Received(heard));
             }
             Ok(Some(Arrival::Stopped { connection, .. })) => {
                 told.entry(connection.index()).or_default().push(Told::Ended);
@@ -278,24 +278,24 @@ fn listen(bytes: Vec<u8>, step: usize) -> (BTreeMap<u32, Vec<Told>>, Counts) {
             Ok(Some(Arrival::Partial)) => {}
             Ok(Some(arrival)) => panic!("nothing is claimed: {arrival:?}"),
             Ok(None) => thread::park(),
-            Err(end) => break assert_eq!(end, LinkEnd::Gone(None)),
+            Err(end) => break assert_eq!(end, LinkEnd::gone()),
         }
     }
-    let counts = tally.counts();
-    assert_eq!(counts.missed, missed);
-    (told, counts)
+    let counters = stats.counters();
+    assert_eq!(counters.missed, missed);
+    (told, counters)
 }
 
 /// Lets the chip do this, and the line that, and checks what is heard. Reads take `step`
 /// bytes. What was counted comes back.
-pub fn check(deeds: &[Deed], fates: &[Fate], step: usize) -> Counts {
+pub fn check(deeds: &[Deed], fates: &[Fate], step: usize) -> LineCounters {
     let mut chip = Chip::boot(0, Vec::new());
     deeds.iter().for_each(|deed| chip.act(deed));
     chip.uart.on.set(false);
     let written = std::mem::take(&mut chip.written);
     let line = deliver(&written, fates);
     let all = line.bytes.len() as u64;
-    let (told, counts) = listen(line.bytes, step);
+    let (told, counters) = listen(line.bytes, step);
 
     let sent: HashSet<(u32, u32, u64)> = (written.iter().filter_map(|frame| frame.note.as_ref()))
         .map(|note| (note.run, note.port, note.number))
@@ -312,7 +312,7 @@ pub fn check(deeds: &[Deed], fates: &[Fate], step: usize) -> Counts {
         for told in told {
             assert!(!ended.contains(&port), "something came after the end");
             match told {
-                Told::Heard(Heard::Message(note)) => {
+                Told::Received(Received::Message(note)) => {
                     let name = (note.run, note.port, note.number);
                     assert_eq!(contents.get(&name), Some(&&note), "a message that was not sent");
                     assert_eq!(note.port, port);
@@ -323,11 +323,11 @@ pub fn check(deeds: &[Deed], fates: &[Fate], step: usize) -> Counts {
                     *next = note.number + 1;
                     (gap, may_gap) = (0, true);
                 }
-                Told::Heard(Heard::Gap(count)) => {
+                Told::Received(Received::Gap(count)) => {
                     assert!(count > 0 && may_gap, "a gap on a gap");
                     (gap, may_gap) = (count, false);
                 }
-                Told::Heard(Heard::Restarted) => {
+                Told::Received(Received::Reset) => {
                     assert_eq!(gap, 0, "a gap without what comes after it");
                     current = None;
                 }
@@ -347,8 +347,8 @@ pub fn check(deeds: &[Deed], fates: &[Fate], step: usize) -> Counts {
     }
 
     // A whole frame is never overlooked, whatever lies around it.
-    let frames = counts.heard + counts.late + counts.unknown;
-    assert!(frames >= line.whole.len() as u64, "{counts:?}, {} whole", line.whole.len());
+    let frames = counters.received + counters.late + counters.unknown;
+    assert!(frames >= line.whole.len() as u64, "{counters:?}, {} whole", line.whole.len());
     for note in line.whole.iter().filter_map(|frame| frame.note.as_ref()) {
         if note.port == PORTS - 1 || ended.contains(&note.port) {
             continue;
@@ -357,6 +357,6 @@ pub fn check(deeds: &[Deed], fates: &[Fate], step: usize) -> Counts {
         let next = latest.get(&(note.port, note.run)).copied().unwrap_or(0);
         assert!(heard.contains(&name) || next > note.number, "{name:?} was overlooked");
     }
-    assert_eq!(counts.bytes, all);
-    counts
+    assert_eq!(counters.bytes, all);
+    counters
 }

@@ -182,14 +182,17 @@ impl ShmInlet {
     /// Looks whether the worker has put anything, when all that was seen is taken.
     #[cold]
     fn look(&mut self) -> Result<bool, LinkEnd> {
-        if let Some(end) = self.over {
-            return Err(end);
+        if let Some(end) = &self.over {
+            return Err(self.reassembler.link_end(end.clone()));
         }
         // Before the look: what a worker has put before its end is found by it.
         if let Some(end) = self.wakes.end() {
             // Some other process may hold the region and go on. It is no worker's.
-            self.over = Some(end);
-            return if self.ring.peek(&*self.region)? { Ok(true) } else { Err(end) };
+            self.over = Some(end.clone());
+            return match self.ring.peek(&*self.region)? {
+                true => Ok(true),
+                false => Err(self.reassembler.link_end(end)),
+            };
         }
         if self.spin_before_sleep()? {
             return Ok(true);

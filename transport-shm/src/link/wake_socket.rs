@@ -133,7 +133,7 @@ impl WakeReceiver {
         // its end was seen there is seen here.
         match self.end.load(Ordering::Acquire) {
             OPEN => None,
-            ENDED => Some(LinkEnd::Gone(None)),
+            ENDED => Some(LinkEnd::gone()),
             _ => Some(LinkEnd::Refused(ProtocolError::Broken)),
         }
     }

@@ -13,7 +13,7 @@ use homing_core::{
 use homing_firmware::hidden::entry;
 use homing_firmware::{count, exit, start_counting};
 use homing_transport_static::{
-    BytesLink, Carry, StaticInlet, StaticLink, StaticSender, ValueInlet, ValueLink,
+    BytesLink, Encode, StaticInlet, StaticLink, StaticSender, ValueInlet, ValueLink,
 };
 
 homing_firmware::interrupts!(nothing, nothing);
@@ -38,7 +38,7 @@ fn no_send(_: Message) {
 }
 
 #[inline(never)]
-fn send<C: Carry<Message>>(sender: &mut StaticSender<Message, C>, message: Message) {
+fn send<C: Encode<Message>>(sender: &mut StaticSender<Message, C>, message: Message) {
     defmt::assert!(sender.send(message).is_ok());
 }
 
@@ -48,9 +48,9 @@ fn no_route(sum: &mut u32) {
 }
 
 #[inline(never)]
-fn route<C: Carry<Message>>(router: &mut Routing<C>, link: LinkId, sum: &mut u32) {
+fn route<C: Encode<Message>>(router: &mut Routing<C>, link: LinkId, sum: &mut u32) {
     let polled = router.poll_with(link, |To, payload| {
-        let message = C::open(payload)?;
+        let message = C::decode(payload)?;
         *sum += u32::from(message[15]);
         Ok(())
     });
@@ -66,7 +66,7 @@ fn calls(mut work: impl FnMut()) -> u32 {
     count().wrapping_sub(before)
 }
 
-fn messages<C: Carry<Message>, const N: usize>(link: &'static StaticLink<C, N>) -> [u32; 2] {
+fn messages<C: Encode<Message>, const N: usize>(link: &'static StaticLink<C, N>) -> [u32; 2] {
     let mut router: Routing<C> = Router::fixed();
     defmt::unwrap!(router.start());
     let (factory, inlet) = defmt::unwrap!(link.split(&PINGED));

@@ -16,7 +16,7 @@ pub fn an_adopted_link_carries_messages<S: FrameSink>(worker: MuxHandle<S>, mut 
     drop((sender, worker));
     let (got, end) = reader.until_end();
     let expected = [Got::started(4), Got::message(4, &6u8), Got::Stopped(4, End::Finished)];
-    assert_eq!((got.as_slice(), end), (expected.as_slice(), LinkEnd::Gone(None)));
+    assert_eq!((got.as_slice(), end), (expected.as_slice(), LinkEnd::gone()));
 }
 
 /// Nothing is left of a link when both sides are dropped, with messages that wait. `left`

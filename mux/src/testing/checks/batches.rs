@@ -27,7 +27,7 @@ pub fn all_arrive_in_order_among_those_of_others<R: SinkRig>() {
     drop(factory);
     let mut next = [0u32; 3];
     let (got, end) = foreground.until_end();
-    assert_eq!(end, LinkEnd::Gone(None));
+    assert_eq!(end, LinkEnd::gone());
     for got in got {
         if let Got::Message(pipe, bytes) = got {
             let n = &mut next[pipe as usize];
@@ -117,7 +117,7 @@ pub fn what_was_taken_before_a_panic_arrives<R: SinkRig>() {
     assert!(worker.join().is_err());
     let mut expected = vec![Got::started(0)];
     expected.extend((0..3u8).map(|n| Got::message(0, &n)));
-    expected.push(Got::Stopped(0, End::Panicked));
+    expected.push(Got::Stopped(0, End::Panicked(homing_core::Panic::default())));
     assert_eq!(foreground.until_stopped(0), expected);
 }
 

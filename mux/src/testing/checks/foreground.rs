@@ -24,7 +24,7 @@ pub fn no_call_waits_on_a_full_link<R: SinkRig>() {
         Got::Stopped(1, End::Finished),
         Got::Stopped(0, End::Finished),
         Got::started(2),
-        Got::Stopped(2, End::Lost(None)),
+        Got::Stopped(2, End::Lost(homing_core::Lost::default())),
     ];
     assert_eq!(got, expected);
 }
@@ -37,13 +37,13 @@ pub fn pending_control_frames_outlive_the_last_sender<R: SinkRig>() {
     let (mut got, end) = foreground.until_end();
     got.retain(|got| matches!(got, Got::Stopped(..)));
     assert_eq!(got, [Got::Stopped(0, End::Finished), Got::Stopped(99, End::Finished)]);
-    assert_eq!(end, LinkEnd::Gone(None));
+    assert_eq!(end, LinkEnd::gone());
 }
 
 pub fn a_link_without_any_sender_just_ends<R: SinkRig>() {
     let (factory, mut foreground) = R::link(DEFAULT_LIMIT);
     drop(factory);
-    assert_eq!(foreground.until_end(), (vec![], LinkEnd::Gone(None)));
+    assert_eq!(foreground.until_end(), (vec![], LinkEnd::gone()));
 }
 
 pub fn a_link_without_a_reader_takes_no_more_than_it_holds<R: SinkRig>() {

@@ -107,7 +107,7 @@ pub fn half_a_frame_is_never_delivered<R: SinkRig>() {
             assert_eq!(foreground.next(), Ok(Got::Message(0, vec![7; 300])));
             if gone {
                 drop(worker);
-                assert_eq!(foreground.next(), Err(LinkEnd::Gone(None)));
+                assert_eq!(foreground.next(), Err(LinkEnd::gone()));
             } else {
                 // Silence holds nothing up.
                 foreground.pump();
@@ -123,5 +123,5 @@ pub fn a_large_message_that_is_cut_off_is_never_delivered<R: SinkRig>() {
     worker(&frame::<R::Sink>(Header::FirstFragment { connection: a(), total: 1000 }, &[1; 10]));
     worker(&frame::<R::Sink>(Header::Fragment { connection: a() }, &[1; 989]));
     drop(worker);
-    assert_eq!(foreground.until_end(), (vec![], LinkEnd::Gone(None)));
+    assert_eq!(foreground.until_end(), (vec![], LinkEnd::gone()));
 }

@@ -42,7 +42,7 @@ pub fn any_size_up_to_the_limit_arrives<R: SinkRig>() {
         let got = foreground.next().unwrap();
         assert!(got == Got::message(0, &message(len)), "{len}");
     }
-    assert_eq!(foreground.next(), Ok(Got::Stopped(0, End::Finished)));
+    assert_eq!(foreground.next(), Ok(Got::Stopped(0, End::Dropped)));
     worker.join().unwrap();
 }
 
@@ -91,7 +91,7 @@ pub fn more_large_messages_than_may_be_on_their_way_take_turns<R: SinkRig>() {
         .collect();
     drop(factory);
     let (got, end) = foreground.until_end();
-    assert_eq!(end, LinkEnd::Gone(None));
+    assert_eq!(end, LinkEnd::gone());
     assert_eq!(got.len(), 5 * (20 + 2));
     workers.into_iter().for_each(|worker| worker.join().unwrap());
 }

@@ -20,7 +20,7 @@ pub fn a_pipe_is_claimed_sends_in_order_and_ends<R: SinkRig>() {
     assert_eq!(foreground.next(), Ok(Got::Stopped(3, End::Finished)));
     worker.join().unwrap();
     drop(factory);
-    assert_eq!(foreground.next(), Err(LinkEnd::Gone(None)));
+    assert_eq!(foreground.next(), Err(LinkEnd::gone()));
 }
 
 pub fn threads_that_share_a_link_tear_nothing<R: SinkRig>() {
@@ -39,7 +39,7 @@ pub fn threads_that_share_a_link_tear_nothing<R: SinkRig>() {
         .collect();
     drop(factory);
     let (got, end) = foreground.until_end();
-    assert_eq!(end, LinkEnd::Gone(None));
+    assert_eq!(end, LinkEnd::gone());
     for pipe in 0..4 {
         let mut of_pipe = got.iter().filter(|got| match got {
             Got::Started(of, _) | Got::Message(of, _) | Got::Stopped(of, _) => *of == pipe,
@@ -61,7 +61,7 @@ pub fn every_way_out_is_told<R: SinkRig>() {
     let (factory, mut foreground) = R::link(DEFAULT_LIMIT);
     drop(initial::<u8, R::Sink>(&factory, 1, Overflow::Wait));
     assert_eq!(foreground.next(), Ok(Got::started(1)));
-    assert_eq!(foreground.next(), Ok(Got::Stopped(1, End::Lost(None))));
+    assert_eq!(foreground.next(), Ok(Got::Stopped(1, End::Lost(homing_core::Lost::default()))));
     let open = sender::<u8, R::Sink>(&factory, 2, Overflow::Wait);
     let panicked = thread::spawn(move || {
         let _open = open;
@@ -69,7 +69,7 @@ pub fn every_way_out_is_told<R: SinkRig>() {
     });
     assert!(panicked.join().is_err());
     assert_eq!(foreground.next(), Ok(Got::started(2)));
-    assert_eq!(foreground.next(), Ok(Got::Stopped(2, End::Panicked)));
+    assert_eq!(foreground.next(), Ok(Got::Stopped(2, End::Panicked(homing_core::Panic::default()))));
 }
 
 /// On some links a sender that is alone goes without the lock, and must make way for each
@@ -86,7 +86,7 @@ pub fn other_senders_come_and_go_while_one_sends<R: SinkRig>() {
         }
     });
     let (got, end) = foreground.until_end();
-    assert_eq!(end, LinkEnd::Gone(None));
+    assert_eq!(end, LinkEnd::gone());
     let mut next = vec![0u32; 200];
     for got in &got {
         if let Got::Message(pipe, _) = got {

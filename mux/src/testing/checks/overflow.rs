@@ -166,7 +166,7 @@ pub fn the_end_follows_queued_messages<R: SinkRig>() {
             let (got, end) = foreground.until_end();
             let expected =
                 [Got::started(0), Got::message(0, &1u32), Got::Stopped(0, End::Finished)];
-            assert_eq!((of(0, got).as_slice(), end), (expected.as_slice(), LinkEnd::Gone(None)));
+            assert_eq!((of(0, got).as_slice(), end), (expected.as_slice(), LinkEnd::gone()));
             if let Some(worker) = worker {
                 worker.join().unwrap();
             }
@@ -193,7 +193,7 @@ pub fn queues_of_many_pipes_and_waiting_senders_get_on_together<R: SinkRig>() {
         .collect();
     drop(factory);
     let (got, end) = foreground.until_end();
-    assert_eq!(end, LinkEnd::Gone(None));
+    assert_eq!(end, LinkEnd::gone());
     for (pipe, worker) in workers.into_iter().enumerate() {
         let counters = worker.join().unwrap();
         let got = of(pipe as u32, got.clone());

@@ -249,7 +249,7 @@ fn a_flood_of_rings_is_a_bounded_turn_each_time() {
         foreground.pump();
     }
     drop(raw);
-    assert_eq!(foreground.until_end(), (vec![], LinkEnd::Gone(None)));
+    assert_eq!(foreground.until_end(), (vec![], LinkEnd::gone()));
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn a_ring_has_the_size_that_was_chosen_or_the_next_that_there_is() {
             assert_eq!(raw.region.len(), len);
             raw.put(&frame(Header::PREFACE, &[]));
             drop(raw);
-            assert_eq!(foreground.until_end(), (vec![], LinkEnd::Gone(None)));
+            assert_eq!(foreground.until_end(), (vec![], LinkEnd::gone()));
         }
     }
 }

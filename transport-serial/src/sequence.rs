@@ -5,16 +5,16 @@ const MEMORY: usize = 5;
 
 /// What was heard on one port.
 #[derive(Debug, Default)]
-pub(crate) struct Runs {
+pub(crate) struct SequenceTracker {
     /// The latest is last.
-    known: Vec<Run>,
+    known: Vec<Epoch>,
     /// Its sender has left.
     over: bool,
 }
 
 /// One run of the chip, and the number of the message that is to come next in it.
 #[derive(Clone, Copy, Debug)]
-struct Run {
+struct Epoch {
     run: u32,
     next: u64,
 }
@@ -33,7 +33,7 @@ pub(crate) enum Verdict {
     },
 }
 
-impl Runs {
+impl SequenceTracker {
     /// A sender has started.
     pub(crate) fn start(&mut self, run: u32) -> Verdict {
         if self.over || self.find(run).is_some() {
@@ -66,7 +66,7 @@ impl Runs {
         self.next(run) > 0
     }
 
-    fn find(&self, run: u32) -> Option<&Run> {
+    fn find(&self, run: u32) -> Option<&Epoch> {
         self.known.iter().find(|known| known.run == run)
     }
 
@@ -87,7 +87,7 @@ impl Runs {
         if self.known.len() == MEMORY {
             self.known.remove(0);
         }
-        self.known.push(Run { run, next });
+        self.known.push(Epoch { run, next });
         Verdict::New { restarted, missed }
     }
 }
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn messages_in_order_are_new_once() {
-        let mut runs = Runs::default();
+        let mut runs = SequenceTracker::default();
         assert_eq!(runs.start(7), new(false, 0));
         assert_eq!(runs.message(7, 0), new(false, 0));
         assert_eq!(runs.message(7, 0), LATE);
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_counted_and_does_not_come_later() {
-        let mut runs = Runs::default();
+        let mut runs = SequenceTracker::default();
         assert_eq!(runs.message(7, 3), new(false, 3));
         assert_eq!(runs.message(7, 5), new(false, 1));
         assert_eq!(runs.message(7, 4), LATE);
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_lost_start_hides_no_restart() {
-        let mut runs = Runs::default();
+        let mut runs = SequenceTracker::default();
         assert_eq!(runs.message(7, 0), new(false, 0));
         assert_eq!(runs.message(8, 2), new(true, 2));
         // Copies of the run before, and of its start.
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_message_that_was_overtaken_by_a_restart_silences_nobody() {
-        let mut runs = Runs::default();
+        let mut runs = SequenceTracker::default();
         assert_eq!(runs.start(7), new(false, 0));
         assert_eq!(runs.message(8, 0), new(true, 0));
         assert_eq!(runs.message(7, 0), new(true, 0));
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_memory_of_runs_is_bounded() {
-        let mut runs = Runs::default();
+        let mut runs = SequenceTracker::default();
         for run in 0..100 {
             runs.message(run, 0);
             assert_eq!(runs.message(run, 0), LATE);

@@ -4,20 +4,21 @@ use std::collections::VecDeque;
 
 use homing_core::{CloseReason, ConnectionId};
 
-use crate::lane::Taken;
+use crate::queue::Pulled;
 
-/// Ends that wait for messages before them in the lane.
+/// Ends that wait for messages before them in the queue.
 ///
 /// An end comes on another way than the messages, but after them: once it is known, all
-/// messages of its pipe have been pulled or wait in the lane. It is due when as many have
-/// been pulled as were there then. Other pipes may go on filling the lane; what they add
-/// is behind, so that they cannot hold the end up.
-pub(crate) struct Ends {
+/// messages of its pipe have been pulled or wait in the queue. The end is due when as many
+/// have been pulled as were there then. Other pipes may go on filling the queue; what they
+/// add is behind, so that they cannot delay the end.
+pub(crate) struct DeferredCloses {
     /// In the order in which they are due.
     waiting: VecDeque<Waiting>,
     /// How many messages were pulled so far.
     pulled: u64,
-    /// The first one's `due`, or [`NEVER`]; beside `pulled`, for the glance at every message.
+    /// The first one's `due`, or [`NEVER`]; beside `pulled`, as both are read with every
+    /// message.
     next: u64,
 }
 
@@ -28,10 +29,10 @@ struct Waiting {
     reason: CloseReason,
 }
 
-/// No lane lives to see as many messages.
+/// More messages than any queue will see.
 const NEVER: u64 = u64::MAX;
 
-impl Ends {
+impl DeferredCloses {
     pub(crate) fn new() -> Self {
         Self { waiting: VecDeque::new(), pulled: 0, next: NEVER }
     }
@@ -50,7 +51,7 @@ impl Ends {
         missed: u64,
         reason: CloseReason,
     ) {
-        // Never before an earlier one: the lane's last message is at the same place or
+        // Never before an earlier one: the queue's last message is at the same place or
         // further back.
         let due = self.pulled + ahead as u64;
         self.waiting.push_back(Waiting { due, connection, missed, reason });
@@ -65,18 +66,18 @@ impl Ends {
 
     /// Takes the first end: before it what its pipe missed, then the end itself.
     ///
-    /// For when it [is due](Ends::is_due), or the lane was found empty, so that nothing can
+    /// For when it [is due](DeferredCloses::is_due), or the queue was found empty, so that nothing can
     /// be ahead of any end.
-    pub(crate) fn take(&mut self) -> Option<Taken> {
+    pub(crate) fn take(&mut self) -> Option<Pulled> {
         let first = self.waiting.front_mut()?;
-        let (connection, reason) = (first.connection, first.reason);
+        let connection = first.connection;
         match std::mem::take(&mut first.missed) {
             0 => {
-                self.waiting.pop_front();
+                let reason = self.waiting.pop_front()?.reason;
                 self.next = self.waiting.front().map_or(NEVER, |next| next.due);
-                Some(Taken::Stopped { connection, end: reason.end() })
+                Some(Pulled::Stopped { connection, end: reason.end() })
             }
-            count => Some(Taken::Missed { connection, count }),
+            count => Some(Pulled::Missed { connection, count }),
         }
     }
 }

@@ -1,69 +1,69 @@
-//! What lies in a queue: a message itself, or its bytes.
+//! The elements of a queue: messages themselves, or their bytes.
 
 use homing_core::{Payload, SendError, SendErrorKind, Undecodable};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// What lies in the places of a link's queue: [`Moved`] or [`Bytes`].
-pub trait Cargo: sealed::Sealed + Send + 'static {
-    /// Where the inlet has what it has just taken out of the queue.
-    type Hold: Default + Send;
+/// An element of a link's queue: [`Moved`] or [`Bytes`].
+pub trait Element: sealed::Sealed + Send + 'static {
+    /// Where the inlet keeps the element that it has just taken out of the queue.
+    type Slot: Default + Send;
 
-    /// Puts it there, for the receiver to take.
-    fn unload(self, hold: &mut Self::Hold) -> Payload<'_>;
+    /// Puts the element there, for the receiver to take.
+    fn store(self, slot: &mut Self::Slot) -> Payload<'_>;
 }
 
-/// A cargo that messages of type `M` can be put into.
-pub trait Carry<M>: Cargo + Sized {
-    /// What is kept of a message beside its cargo, to give it back.
-    type Kept;
+/// An element that a message of type `M` can be put into.
+pub trait Encode<M>: Element + Sized {
+    /// What is kept of a message beside its element, to give it back.
+    type Original;
 
-    /// Makes cargo of a message.
+    /// Puts a message into an element.
     ///
     /// # Errors
     ///
     /// The message comes back, when it is too large or cannot be encoded.
-    fn load(message: M) -> Result<(Self, Self::Kept), SendError<M>>;
+    fn encode(message: M) -> Result<(Self, Self::Original), SendError<M>>;
 
-    /// Makes the message again, for which there was no room.
-    fn restore(self, kept: Self::Kept) -> M;
+    /// Takes the message back, for which the queue had no room.
+    fn recover(self, original: Self::Original) -> M;
 
     /// Takes the message out of what arrived.
     ///
     /// # Errors
     ///
     /// [`Undecodable`] when it is none of this type.
-    fn open(payload: Payload<'_>) -> Result<M, Undecodable>;
+    fn decode(payload: Payload<'_>) -> Result<M, Undecodable>;
 }
 
 /// A message that moves.
 #[derive(Debug)]
 pub struct Moved<M>(M);
 
-impl<M: Send + 'static> Cargo for Moved<M> {
-    type Hold = Option<M>;
+impl<M: Send + 'static> Element for Moved<M> {
+    type Slot = Option<M>;
 
     #[inline]
-    fn unload(self, hold: &mut Option<M>) -> Payload<'_> {
-        *hold = Some(self.0);
-        Payload::Value(hold)
+    fn store(self, slot: &mut Option<M>) -> Payload<'_> {
+        *slot = Some(self.0);
+        Payload::Value(slot)
     }
 }
 
-impl<M: Send + 'static> Carry<M> for Moved<M> {
-    type Kept = ();
+impl<M: Send + 'static> Encode<M> for Moved<M> {
+    type Original = ();
 
     #[inline]
-    fn load(message: M) -> Result<(Self, ()), SendError<M>> {
+    fn encode(message: M) -> Result<(Self, ()), SendError<M>> {
         Ok((Self(message), ()))
     }
 
-    fn restore(self, (): ()) -> M {
+    fn recover(self, (): ()) -> M {
         self.0
     }
 
     #[inline]
-    fn open(payload: Payload<'_>) -> Result<M, Undecodable> {
+    fn decode(payload: Payload<'_>) -> Result<M, Undecodable> {
         payload.take()
     }
 }
@@ -75,21 +75,21 @@ pub struct Bytes<const CAPACITY: usize> {
     bytes: [u8; CAPACITY],
 }
 
-impl<const CAPACITY: usize> Cargo for Bytes<CAPACITY> {
-    type Hold = Option<Self>;
+impl<const CAPACITY: usize> Element for Bytes<CAPACITY> {
+    type Slot = Option<Self>;
 
     #[inline]
-    fn unload(self, hold: &mut Option<Self>) -> Payload<'_> {
-        let Self { len, bytes } = hold.insert(self);
-        // It is never longer than what it lies in.
+    fn store(self, slot: &mut Option<Self>) -> Payload<'_> {
+        let Self { len, bytes } = slot.insert(self);
+        // `len` is never greater than the capacity.
         Payload::Bytes(bytes.get(..usize::from(*len)).unwrap_or_default())
     }
 }
 
-impl<M: Serialize + DeserializeOwned, const CAPACITY: usize> Carry<M> for Bytes<CAPACITY> {
-    type Kept = M;
+impl<M: Serialize + DeserializeOwned, const CAPACITY: usize> Encode<M> for Bytes<CAPACITY> {
+    type Original = M;
 
-    fn load(message: M) -> Result<(Self, M), SendError<M>> {
+    fn encode(message: M) -> Result<(Self, M), SendError<M>> {
         let mut bytes = [0; CAPACITY];
         let encoded = postcard::to_slice(&message, &mut bytes).map(|encoded| encoded.len());
         let kind = match encoded.map(u16::try_from) {
@@ -101,12 +101,12 @@ impl<M: Serialize + DeserializeOwned, const CAPACITY: usize> Carry<M> for Bytes<
         Err(SendError::new(message, kind))
     }
 
-    fn restore(self, message: M) -> M {
+    fn recover(self, message: M) -> M {
         message
     }
 
     #[inline]
-    fn open(payload: Payload<'_>) -> Result<M, Undecodable> {
+    fn decode(payload: Payload<'_>) -> Result<M, Undecodable> {
         payload.decode()
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// A serial line is not reliable. Each message that was sent in a run of the chip is heard
 /// once, in order, or is part of a gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Heard<M> {
+pub enum Received<M> {
     /// A message.
     Message(M),
     /// So many messages, that were sent after what was heard last and before what is heard
@@ -18,15 +18,15 @@ pub enum Heard<M> {
     Gap(u64),
     /// The chip was reset, and what comes next is of a new run. Messages of the run before
     /// that were not heard by now are lost, and nobody knows how many they are.
-    Restarted,
+    Reset,
 }
 
-impl<M> Heard<M> {
+impl<M> Received<M> {
     /// The message, if it is one.
     pub fn message(self) -> Option<M> {
         match self {
-            Heard::Message(message) => Some(message),
-            Heard::Gap(_) | Heard::Restarted => None,
+            Received::Message(message) => Some(message),
+            Received::Gap(_) | Received::Reset => None,
         }
     }
 }

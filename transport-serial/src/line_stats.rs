@@ -7,12 +7,12 @@ use std::rc::Rc;
 /// one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Counts {
+pub struct LineCounters {
     /// Bytes that were read.
     pub bytes: u64,
-    /// Frames that were heard: told to a receiver, or the start of a pipe.
-    pub heard: u64,
-    /// Stretches between two delimiters that are no frame: noise, and frames that were damaged,
+    /// Frames that were received: told to a receiver, or the start of a pipe.
+    pub received: u64,
+    /// Segments between two delimiters that are no frame: noise, and frames that were damaged,
     /// cut, or too long.
     pub damaged: u64,
     /// The bytes of those.
@@ -23,26 +23,26 @@ pub struct Counts {
     /// chip's firmware is newer. They are dropped.
     pub unknown: u64,
     /// Messages that are missing, as receivers were told by
-    /// [`Heard::Gap`](crate::Heard::Gap).
+    /// [`Received::Gap`](crate::Received::Gap).
     pub missed: u64,
-    /// How often receivers were told [`Heard::Restarted`](crate::Heard::Restarted).
+    /// How often receivers were told [`Received::Reset`](crate::Received::Reset).
     pub restarts: u64,
 }
 
 /// Shows what is counted on one serial line. Clones show the same line. It belongs to the
 /// foreground's thread.
 #[derive(Clone, Debug, Default)]
-pub struct Tally(Rc<Cell<Counts>>);
+pub struct LineStats(Rc<Cell<LineCounters>>);
 
-impl Tally {
+impl LineStats {
     /// What was counted so far.
-    pub fn counts(&self) -> Counts {
+    pub fn counters(&self) -> LineCounters {
         self.0.get()
     }
 
-    pub(crate) fn add(&self, change: impl FnOnce(&mut Counts)) {
-        let mut counts = self.0.get();
-        change(&mut counts);
-        self.0.set(counts);
+    pub(crate) fn add(&self, change: impl FnOnce(&mut LineCounters)) {
+        let mut counters = self.0.get();
+        change(&mut counters);
+        self.0.set(counters);
     }
 }
