@@ -15,8 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use homing_core::{
-    Arrival, ConnectionId, Inlet, LinkEnd, Nonce, Overflow, Pinger, SendErrorKind,
-    Ticket,
+    Arrival, ConnectionId, Inlet, LinkEnd, Nonce, Overflow, Pinger, SendErrorKind, Ticket,
 };
 use homing_process::{
     Doorbell, Doorbells, Inherited, LinkWaker, Prepared, ProcessTransport as _, Worker,

@@ -73,8 +73,8 @@ impl Outlet<u8> for PlaceOutlet<'_> {
         Ok(())
     }
 
-    fn is_panicking(&self) -> bool {
-        false
+    fn panicking(&self) -> Option<Panic> {
+        None
     }
 }
 

@@ -60,6 +60,7 @@ pub fn b13_the_link_ends_after_all_that_was_handed_over<R: InletRig>() {
         }
     });
     worker.join();
+    let (arrivals, end) = link.until_end::<u64>();
     assert_eq!(end, LinkEnd::gone());
     let messages = arrivals.iter().filter_map(|(_, arrived)| match arrived {
         Arrived::Message(message) => Some(*message),

@@ -112,7 +112,7 @@ impl<I: Inlet, F: Fault> Inlet for WrongInlet<I, F> {
         self.fill();
         self.overtake();
         let Some(next) = self.queue.pop_front() else {
-            return self.end.map_or(Ok(None), Err);
+            return self.end.clone().map_or(Ok(None), Err);
         };
         let is_again = std::mem::take(&mut self.is_again);
         if F::ENDS_TWICE && !is_again && matches!(next, Owned::Stopped(..)) {

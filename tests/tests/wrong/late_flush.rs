@@ -8,7 +8,7 @@ use std::time::Duration;
 use homing::pipe::Pipe;
 use homing::worker::WorkerOutlet;
 use homing_conformance::homing_core::{
-    Blocking, CloseReason, Disconnected, Outlet, SendError, Sender, Ticket,
+    Blocking, CloseReason, Disconnected, Outlet, Panic, SendError, Sender, Ticket,
 };
 use homing_conformance::process::{ProcessRig, Wire};
 use serde::Serialize;
@@ -85,7 +85,7 @@ impl<M: Serialize> Outlet<M> for LateOutlet<M> {
         late.sender.stop().map_err(|_| Disconnected)
     }
 
-    fn is_panicking(&self) -> bool {
-        thread::panicking()
+    fn panicking(&self) -> Option<Panic> {
+        thread::panicking().then(Panic::default)
     }
 }

@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 
 use homing_conformance::Sends;
 use homing_conformance::homing_core::{
-    Authorization, Blocking, CloseReason, Disconnected, MakeSender, Outlet, Overflow, SendError,
-    SendErrorKind, Sender, SenderError, Ticket,
+    Authorization, Blocking, CloseReason, Disconnected, MakeSender, Outlet, Overflow, Panic,
+    SendError, SendErrorKind, Sender, Ticket,
 };
 
 use super::Fault;
@@ -114,13 +114,14 @@ impl<M, O: Outlet<M>, F: Fault> Outlet<M> for WrongOutlet<M, O, F> {
         }
         match (self.sender.take(), reason) {
             (None, _) => Err(Disconnected),
-            (Some(mut sender), CloseReason::Stopped) => match sender.stop() {
-                Err(SenderError::Disconnected) => Err(Disconnected),
-                stopped => {
-                    stopped.expect("an outlet is closed once");
-                    Ok(())
-                }
-            },
+            (Some(mut sender), CloseReason::Stopped) => {
+                sender.stop().expect("an outlet is closed once");
+                Ok(())
+            }
+            (Some(mut sender), CloseReason::Failed { message }) => {
+                sender.fail(message).expect("an outlet is closed once");
+                Ok(())
+            }
             // It finds out by itself why it is dropped.
             (Some(sender), _) => {
                 drop(sender);
@@ -129,7 +130,7 @@ impl<M, O: Outlet<M>, F: Fault> Outlet<M> for WrongOutlet<M, O, F> {
         }
     }
 
-    fn is_panicking(&self) -> bool {
-        std::thread::panicking()
+    fn panicking(&self) -> Option<Panic> {
+        std::thread::panicking().then(Panic::default)
     }
 }

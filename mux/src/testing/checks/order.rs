@@ -69,7 +69,10 @@ pub fn every_way_out_is_told<R: SinkRig>() {
     });
     assert!(panicked.join().is_err());
     assert_eq!(foreground.next(), Ok(Got::started(2)));
-    assert_eq!(foreground.next(), Ok(Got::Stopped(2, End::Panicked(homing_core::Panic::default()))));
+    assert_eq!(
+        foreground.next(),
+        Ok(Got::Stopped(2, End::Panicked(homing_core::Panic::default())))
+    );
 }
 
 /// On some links a sender that is alone goes without the lock, and must make way for each
