@@ -1,6 +1,6 @@
 //! The examples in `WIRE.md` are what the code writes and reads.
 
-use homing_core::{CloseReason, ConnectionId, Nonce};
+use homing_core::{CloseReason, ConnectionId, Nonce, Panic, Text};
 use serde::Serialize;
 
 use crate::frame::{
@@ -31,6 +31,10 @@ fn example(name: &str) -> Vec<u8> {
     bytes.split(' ').map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect()
 }
 
+fn panicked(message: &str, location: &str) -> CloseReason {
+    CloseReason::Panicked(Panic::new(message, location))
+}
+
 #[test]
 fn wire_examples() {
     let connection = connection();
@@ -51,7 +55,9 @@ fn wire_examples() {
         ("Reset", Header::Reset { connection }.frame(&[])),
         ("Dropped, 200", Header::Dropped { connection, count: 200 }.frame(&[])),
         ("Stop, stopped", stop(CloseReason::Stopped)),
-        ("Stop, by a panic", stop(CloseReason::Panicked(homing_core::Panic::default()))),
+        ("Stop, by a panic of which nothing is known", stop(panicked("", ""))),
+        ("Stop, by a panic that said \"no\" at a.rs:1:2", stop(panicked("no", "a.rs:1:2"))),
+        ("Stop, failed with \"no\"", stop(CloseReason::Failed { message: Text::new("no") })),
     ];
     // No example on the page is left out.
     let rows = PAGE.split("\n## ").find(|part| part.starts_with("7.")).unwrap().lines();

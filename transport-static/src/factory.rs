@@ -125,11 +125,16 @@ impl<C: Element> Shared<C> {
 
     /// Puts an end into the place that was set aside for it. False when the foreground is
     /// gone.
-    pub(crate) fn leave(&self, connection: ConnectionId, reason: CloseReason, missed: u32) -> bool {
+    pub(crate) fn close_pipe(
+        &self,
+        connection: ConnectionId,
+        reason: CloseReason,
+        missed: u32,
+    ) -> bool {
         let bell = self.with(|workers| {
             workers.ends = workers.ends.saturating_sub(1);
             // There is room: pushes leave that many places free.
-            let _ = workers.enqueue(Item::Left(connection, reason, missed));
+            let _ = workers.enqueue(Item::Closed(connection, reason, missed));
             workers.bell
         });
         bell.map(Pinger::ping).is_some()
@@ -152,7 +157,7 @@ impl<C: Element> StaticFactory<C> {
     ///
     /// Under [`Overflow::GiveBack`], and under [`Overflow::Wait`], a send without room gives
     /// the message back. Under [`Overflow::DropNewest`] the message is dropped; how many were
-    /// is counted by the sender, and by the router when the sender has left.
+    /// is counted by the sender, and by the router when the sender has closed.
     ///
     /// # Errors
     ///

@@ -15,20 +15,20 @@ pub struct StaticInlet<C: Element> {
     consumer: Consumer<'static, Item<C>>,
     shared: &'static Shared<C>,
     slot: C::Slot,
-    /// A sender that has left, when what it missed was told.
-    left: Option<(ConnectionId, CloseReason)>,
+    /// A sender that has closed, after what it missed was told.
+    closed: Option<(ConnectionId, CloseReason)>,
 }
 
 impl<C: Element> StaticInlet<C> {
     pub(crate) fn new(consumer: Consumer<'static, Item<C>>, shared: &'static Shared<C>) -> Self {
-        Self { consumer, shared, slot: C::Slot::default(), left: None }
+        Self { consumer, shared, slot: C::Slot::default(), closed: None }
     }
 }
 
 impl<C: Element> Inlet for StaticInlet<C> {
     #[inline]
     fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
-        if let Some((connection, reason)) = self.left.take() {
+        if let Some((connection, reason)) = self.closed.take() {
             return Ok(Some(Arrival::Stopped { connection, end: reason.end() }));
         }
         if has_no_place(self.consumer.capacity()) {
@@ -38,9 +38,11 @@ impl<C: Element> Inlet for StaticInlet<C> {
             Item::Message(connection, element) => {
                 Arrival::Message { connection, payload: element.store(&mut self.slot) }
             }
-            Item::Left(connection, reason, 0) => Arrival::Stopped { connection, end: reason.end() },
-            Item::Left(connection, reason, missed) => {
-                self.left = Some((connection, reason));
+            Item::Closed(connection, reason, 0) => {
+                Arrival::Stopped { connection, end: reason.end() }
+            }
+            Item::Closed(connection, reason, missed) => {
+                self.closed = Some((connection, reason));
                 Arrival::Missed { connection, count: missed.into() }
             }
         }))
@@ -57,6 +59,6 @@ impl<C: Element> Drop for StaticInlet<C> {
 
 impl<C: Element> fmt::Debug for StaticInlet<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StaticInlet").field("left", &self.left).finish_non_exhaustive()
+        f.debug_struct("StaticInlet").field("closed", &self.closed).finish_non_exhaustive()
     }
 }

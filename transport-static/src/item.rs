@@ -4,6 +4,6 @@ use homing_core::{CloseReason, ConnectionId};
 
 pub(crate) enum Item<C> {
     Message(ConnectionId, C),
-    /// A sender left, after its overflow policy had dropped so many messages.
-    Left(ConnectionId, CloseReason, u32),
+    /// A sender has closed, after its overflow policy had dropped so many messages.
+    Closed(ConnectionId, CloseReason, u32),
 }

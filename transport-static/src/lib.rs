@@ -67,7 +67,7 @@
 //! Nothing ever waits. A [`send`](homing_core::Sender::send) without room returns
 //! [`Full`](homing_core::SendErrorKind::Full): an interrupt handler that waited for the main loop,
 //! on the main loop's own core, would wait for ever. Every pipe has one place of the queue
-//! set aside for its end, so that a sender can leave a full link.
+//! set aside for its end, so that a sender can close on a full link.
 //!
 //! # Features
 //!

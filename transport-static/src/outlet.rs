@@ -49,7 +49,7 @@ impl<M, C: Encode<M>> Outlet<M> for StaticOutlet<C> {
     }
 
     fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
-        if self.shared.leave(self.connection, reason, self.missed) {
+        if self.shared.close_pipe(self.connection, reason, self.missed) {
             Ok(())
         } else {
             Err(Disconnected)

@@ -114,7 +114,7 @@ fn run() -> Result<(), i32> {
         _ => return Err(9),
     }
     drop(sender);
-    expect(10, matches!(router.poll(link), Polled::Ended(CheckedOut { .. }, End::Finished)))?;
+    expect(10, matches!(router.poll(link), Polled::Ended(CheckedOut { .. }, End::Dropped)))?;
     expect(11, matches!(router.poll(link), Polled::Empty))?;
     router.stop().map_err(|_| 12)?;
     expect(13, router.next_stopped().is_none() && router.counters().routed == 1)

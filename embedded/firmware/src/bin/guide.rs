@@ -26,7 +26,7 @@ fn SysTick() {
         let Some(sender) = place.as_mut() else { return };
         let _ = sender.send(Reading(21)); // without room, the reading comes back in the error
         if sender.counters().sent == 10 {
-            *place = None; // dropped, a sender stops
+            let _ = sender.stop(); // the pipe ends as finished, once its messages are routed
         }
     });
 }

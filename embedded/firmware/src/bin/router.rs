@@ -76,7 +76,8 @@ fn on_timer() {
         let Some(timer) = slot.as_mut() else { return };
         let number = timer.next;
         if number == SAMPLES {
-            // Both senders stop, as they are dropped.
+            defmt::assert_eq!(timer.samples.stop(), Ok(()));
+            defmt::assert_eq!(timer.beats.stop(), Ok(()));
             *slot = None;
             return;
         }
