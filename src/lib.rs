@@ -54,6 +54,7 @@ pub use homing_core::{
 };
 pub use homing_process::ProcessTransport;
 pub use homing_router::{
-    Budget, Dispatched, DoorbellSet, Link, LinkError, LinkWaker, LoopBinding, Mailbox, PipeId,
-    Process, RouteError, Router, Spawn, SpawnError, Worker,
+    Budget, Capacity, Dispatched, DoorbellSet, Link, LinkError, LinkWaker, LoopBinding, Mailbox,
+    PipeId, Process, RouteError, RouteInterrupt, Router, SpawnBuilder, SpawnError, StopError,
+    TryRouteError, Unreaped, WeakRouter, Worker,
 };

@@ -56,8 +56,12 @@ pub use inlet::{
     Postcard, Transport, Undecodable,
 };
 pub use overflow::Overflow;
-pub use receiver::{Authorize, Delivery, Receive};
-pub use router::{CheckedOut, FixedRouter, LinkEntry, PipeEntry, Polled, Router};
+pub use receiver::Authorize;
+#[cfg(feature = "alloc")]
+pub use receiver::{Delivery, Receive};
+pub use router::{Detached, FixedRouter, LinkEntry, PipeEntry, Polled, Router};
+#[cfg(feature = "alloc")]
+pub use router::{Session, SessionStep, SharedInlet};
 pub use sender::{Blocking, Disconnected, Outlet, SendError, SendErrorKind, Sender, SenderError};
 pub use state::{RouterState, SenderState, WrongState};
 #[cfg(feature = "alloc")]

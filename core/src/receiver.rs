@@ -1,39 +1,40 @@
 //! The foreground's end of a pipe, as far as routing is concerned.
 
 use crate::id::Nonce;
-use crate::inlet::{Payload, Undecodable};
 
 /// What the router keeps for each pipe: the foreground's receiver, as far as routing is
 /// concerned.
 pub trait Authorize {
-    /// Whether a worker that knows this nonce may claim the pipe. Nobody, unless it is
-    /// implemented: pipes that are [granted](crate::Router::trusted_pipe) are not claimed.
+    /// Whether a worker that knows this nonce may claim the pipe. No worker may, unless this
+    /// is implemented: [trusted](crate::Router::trusted_pipe) pipes are not claimed.
     fn authorizes(&self, nonce: Nonce) -> bool {
         let _ = nonce;
         false
     }
 }
 
-/// A receiver that keeps a message until it is checked out.
-pub trait Receive: Authorize {
-    /// Takes a message out of its payload and keeps it, to be handled when the receiver is
-    /// checked out.
+/// A receiver that a [`Session`](crate::Session) passes messages to. It is a handle: a clone
+/// is a handle of the same receiver.
+#[cfg(feature = "alloc")]
+pub trait Receive: Authorize + Clone {
+    /// Takes a message out of its payload and keeps it, to be handled when the session has
+    /// returned: the payload is the inlet's, and a handler may poll that inlet again.
     ///
     /// # Errors
     ///
     /// When the payload holds no message of the right type; the link is cut off then.
-    fn accept(&mut self, payload: Payload<'_>) -> Result<Delivery, Undecodable>;
+    fn accept(&self, payload: crate::inlet::Payload<'_>) -> Result<Delivery, crate::Undecodable>;
 }
 
-/// What becomes of a message that a receiver has taken.
+/// When a message that a receiver has accepted is handled.
+#[cfg(feature = "alloc")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// It is to be handled now: the receiver is checked out.
+    /// Before anything else is taken off the link.
     Immediate,
-    /// It can wait until the link has been drained, when
-    /// [`Router::check_out`](crate::Router::check_out) is called.
+    /// When the link has been drained.
     Deferred {
-        /// The number of waiting messages that it replaced.
+        /// The number of waiting messages that this one replaced.
         superseded: u64,
     },
 }

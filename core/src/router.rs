@@ -1,54 +1,42 @@
 //! The router's core: which pipe a message is for, whether it may have come over this link,
 //! and how pipes and links end.
 //!
-//! It calls nobody but for the closure that is handed to [`Router::poll_with`]. Where a
-//! receiver is to be told otherwise, the router *lends* it out together with what happened;
-//! the caller tells it, with whatever context its receivers want, and
-//! [`restore`](Router::restore)s it. While a receiver is lent, the router is free: a handler
-//! may make and close pipes, its own too, and stop the router. A receiver that is lost to a
-//! panic costs nobody else anything.
+//! The core does not run handlers. On a host without an allocator, [`Router::poll_with`] passes
+//! a message to a closure, with its receiver in its place in the table. Where handlers use the
+//! router themselves, it stands in a `RefCell`, and a [`Session`] polls a link: it borrows the
+//! router only between handlers.
 
 mod arrivals;
 mod links;
+mod members;
 mod pipes;
+#[cfg(feature = "alloc")]
+mod session;
 
 pub use links::LinkEntry;
-pub use pipes::PipeEntry;
+pub use pipes::{Detached, PipeEntry};
+#[cfg(feature = "alloc")]
+pub use session::{Session, SessionStep, SharedInlet};
 
 use crate::counters::Counters;
 use crate::event::End;
-use crate::id::ConnectionId;
 use crate::inlet::LinkEnd;
 use crate::log::{debug, warning};
 use crate::state::{RouterState, WrongState};
 use crate::table::{Slot, Storage, Table};
 use pipes::Pipes;
 
-/// A receiver on loan, from [`Router::poll`] until [`Router::restore`].
-#[derive(Debug)]
-#[must_use = "a receiver that is not restored never hears of another message"]
-pub struct CheckedOut<R> {
-    /// Its pipe.
-    pub connection: ConnectionId,
-    /// The receiver.
-    pub receiver: R,
-}
-
-/// What [`Router::poll`] found.
+/// What polling a link found.
 #[derive(Debug)]
 pub enum Polled<R> {
     /// The link has nothing now.
     Empty,
-    /// Something arrived that no receiver is to be told, or has been told already.
+    /// Something arrived that is dealt with.
     Handled,
-    /// The receiver has accepted a message that waits until the link is drained.
-    Deferred(ConnectionId),
-    /// The receiver has accepted a message: it is to be told now, and restored.
-    Message(CheckedOut<R>),
-    /// A pipe has ended: the receiver is to be told, and dropped.
-    Ended(CheckedOut<R>, End),
-    /// The link has ended, all its pipes have been told, and it is not in the table any
-    /// more.
+    /// A pipe has ended: its receiver is to be told so, and dropped.
+    Ended(Detached<R>, End),
+    /// The link has ended, the ends of all its pipes have been returned, and it is not in the
+    /// table any more.
     LinkEnded(LinkEnd),
 }
 
@@ -79,6 +67,12 @@ pub struct Router<I, R, LS, PS> {
     links: Table<LinkEntry<I>, LS>,
     pipes: Pipes<R, PS>,
     state: RouterState,
+    /// Where the walk of [`Router::next_stopped`] is.
+    stopped_from: u32,
+    /// Counts what takes receivers out of the table from the foreground's side, so that a
+    /// session sees whether the receiver that it keeps is still the pipe's.
+    #[cfg(feature = "alloc")]
+    changes: u64,
 }
 
 /// A router on arrays: room for so many links and pipes.
@@ -99,7 +93,14 @@ where
 {
     /// Makes a stopped router over the storage of its tables.
     pub const fn new(links: LS, pipes: PS) -> Self {
-        Self { links: Table::new(links), pipes: Pipes::new(pipes), state: RouterState::Stopped }
+        Self {
+            links: Table::new(links),
+            pipes: Pipes::new(pipes),
+            state: RouterState::Stopped,
+            stopped_from: 0,
+            #[cfg(feature = "alloc")]
+            changes: 0,
+        }
     }
 
     /// Starts routing, linked to the event loop.
@@ -135,24 +136,43 @@ where
     ///
     /// When it does not run.
     pub fn stop(&mut self) -> Result<(), WrongState<RouterState>> {
+        self.stop_with(drop)
+    }
+
+    /// As [`stop`](Router::stop), and passes the inlets of the links to `dispose`: what waits
+    /// in an inlet is dropped with it, which may run code of the application.
+    ///
+    /// # Errors
+    ///
+    /// As [`stop`](Router::stop).
+    pub fn stop_with(&mut self, mut dispose: impl FnMut(I)) -> Result<(), WrongState<RouterState>> {
         self.running()?;
         if self.pipes.open > 0 {
             warning!("router stopped with {} unclosed pipes", self.pipes.open as u32);
         }
         self.state = RouterState::Stopped;
-        while let Some((key, _)) = self.links.next_from(0) {
-            self.links.remove(key);
+        self.note_change();
+        let mut from = 0;
+        while let Some((key, _)) = self.links.next_from(from) {
+            from = key.index + 1;
+            if let Some(inlet) = self.links.remove(key).and_then(|entry| entry.inlet) {
+                dispose(inlet);
+            }
         }
         // Links that are added later may get the places of these.
         self.pipes.disown();
+        self.stopped_from = 0;
         debug!("router stopped");
         Ok(())
     }
 
-    /// Takes the next pipe out of a stopped router's table, and its receiver unless it is
-    /// lent or was closed before. `None` when the table is empty.
-    pub fn next_stopped(&mut self) -> Option<Option<CheckedOut<R>>> {
-        if self.state.is_running() { None } else { self.pipes.take_next() }
+    /// Takes the next pipe that was open out of a stopped router's table. `None` when none is
+    /// left, or the router runs.
+    pub fn next_stopped(&mut self) -> Option<Detached<R>> {
+        if self.state.is_running() {
+            return None;
+        }
+        self.pipes.take_next(&mut self.stopped_from)
     }
 
     /// Where the router stands.
@@ -165,13 +185,12 @@ where
         self.pipes.counters
     }
 
-    /// Counts messages that its caller has handed to a receiver that was lent, and their
-    /// bytes: further ones of the same pipe, or one that the receiver had accepted to be
-    /// handled later when its pipe [ended](Polled::Ended).
-    #[inline]
-    pub fn count_routed(&mut self, messages: u64, bytes: u64) {
-        self.pipes.counters.routed += messages;
-        self.pipes.counters.bytes += bytes;
+    /// Sessions are not to use the receivers that they keep any more.
+    fn note_change(&mut self) {
+        #[cfg(feature = "alloc")]
+        {
+            self.changes = self.changes.wrapping_add(1);
+        }
     }
 
     fn running(&self) -> Result<(), WrongState<RouterState>> {

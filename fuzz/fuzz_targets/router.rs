@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -39,7 +39,8 @@ enum Step {
     },
     Poll {
         fellow: bool,
-        lose: bool,
+        /// The receiver of a message closes its own pipe.
+        closes: bool,
     },
 }
 
@@ -88,21 +89,23 @@ impl Inlet for Hostile {
     }
 }
 
-/// Admits one nonce, and takes a text.
+/// Authorizes one nonce, and takes a text.
+#[derive(Clone)]
 struct Receiver {
     nonce: Option<u128>,
     honest: bool,
+    connection: Rc<Cell<Option<ConnectionId>>>,
 }
 
 impl Authorize for Receiver {
     fn authorizes(&self, nonce: Nonce) -> bool {
-        assert!(!self.honest, "only who was not granted is asked");
+        assert!(!self.honest, "only workers whose pipes are not trusted are asked");
         self.nonce == Some(nonce.bits())
     }
 }
 
 impl Receive for Receiver {
-    fn accept(&mut self, payload: Payload<'_>) -> Result<Delivery, Undecodable> {
+    fn accept(&self, payload: Payload<'_>) -> Result<Delivery, Undecodable> {
         assert!(!self.honest, "a message from another worker");
         let _: String = payload.decode()?;
         Ok(Delivery::Immediate)
@@ -111,20 +114,22 @@ impl Receive for Receiver {
 
 fuzz_target!(|steps: Vec<Step>| {
     let mut router: Router<
-        _,
+        SharedInlet,
         Receiver,
-        GrowableStorage<LinkEntry<Hostile>>,
+        GrowableStorage<LinkEntry<SharedInlet>>,
         [Slot<PipeEntry<Receiver>>; 6],
     > = Router::new(GrowableStorage::new(), [const { Slot::VACANT }; 6]);
     router.start().expect("it is new");
     let mut attach = || {
         let arrivals = Rc::new(Arrivals::default());
         let inlet = Hostile { arrivals: Rc::clone(&arrivals), bytes: Vec::new() };
+        let inlet = SharedInlet::new(Box::new(inlet));
         (router.attach(inlet).expect("there is room"), arrivals)
     };
     let (links, honest) = ([attach(), attach()], attach());
-    let of_another = Receiver { nonce: None, honest: true };
+    let of_another = Receiver { nonce: None, honest: true, connection: Rc::default() };
     let kept = router.trusted_pipe(honest.0, of_another).expect("there is room");
+    let router = RefCell::new(router);
 
     // Receivers that were handed to the router, less those that came back.
     let mut out = 1usize;
@@ -134,47 +139,54 @@ fuzz_target!(|steps: Vec<Step>| {
                 links[usize::from(fellow)].1.items.borrow_mut().push_back(item);
             }
             Step::Pipe => {
-                let receiver = Receiver { nonce: Some(2), honest: false };
-                out += usize::from(router.pipe(None, receiver).is_ok());
+                let receiver = Receiver { nonce: Some(2), honest: false, connection: Rc::default() };
+                let pipe = router.borrow_mut().pipe(None, receiver.clone()).ok();
+                receiver.connection.set(pipe);
+                out += usize::from(pipe.is_some());
             }
             Step::Granted { fellow } => {
-                let receiver = Receiver { nonce: None, honest: false };
+                let receiver = Receiver { nonce: None, honest: false, connection: Rc::default() };
                 let link = links[usize::from(fellow)].0;
-                out += usize::from(router.trusted_pipe(link, receiver).is_ok());
+                let pipe = router.borrow_mut().trusted_pipe(link, receiver.clone()).ok();
+                receiver.connection.set(pipe);
+                out += usize::from(pipe.is_some());
             }
             Step::Close { pipe, generation } => {
                 let pipe = ConnectionId::from_parts((pipe % 8).into(), generation.into());
-                if pipe != kept
-                    && let Ok(lent) = router.close_pipe(pipe)
-                {
-                    out -= usize::from(lent.is_some());
+                if pipe != kept && router.borrow_mut().close_pipe(pipe).is_ok() {
+                    out -= 1;
                 }
             }
-            Step::Poll { fellow, lose } => match router.poll(links[usize::from(fellow)].0) {
-                Polled::Message(lent) if lose => {
-                    // Its handler panicked.
-                    let connection = lent.connection;
-                    drop(lent);
-                    out -= 1;
-                    if let Ok(lent) = router.close_pipe(connection) {
-                        assert!(lent.is_none());
+            Step::Poll { fellow, closes } => {
+                let link = links[usize::from(fellow)].0;
+                let Some(mut session) = Session::begin(&router, link) else { continue };
+                match session.poll() {
+                    SessionStep::Message(receiver) => {
+                        assert!(!receiver.honest);
+                        let closed = closes.then(|| receiver.connection.get()).flatten();
+                        if let Some(pipe) = closed
+                            && router.borrow_mut().close_pipe(pipe).is_ok()
+                        {
+                            out -= 1;
+                        }
                     }
+                    SessionStep::Ended(detached, _) => {
+                        assert!(!detached.receiver.honest);
+                        assert!(!router.borrow().has_pipe(detached.connection));
+                        out -= 1;
+                    }
+                    _ => {}
                 }
-                Polled::Message(lent) => assert!(router.restore(lent).is_none()),
-                Polled::Ended(lent, _) => {
-                    assert!(!lent.receiver.honest);
-                    assert!(!router.has_pipe(lent.connection));
-                    out -= 1;
-                }
-                _ => {}
-            },
+            }
         }
+        let router = router.borrow();
         assert!(router.has_pipe(kept) && router.has_link(honest.0));
         assert_eq!(router.open_pipes(), out);
     }
+    let mut router = router.into_inner();
     router.stop().expect("it runs");
-    while let Some(lent) = router.next_stopped() {
-        out -= usize::from(lent.is_some());
+    while router.next_stopped().is_some() {
+        out -= 1;
     }
     assert_eq!((out, router.open_pipes()), (0, 0));
 });

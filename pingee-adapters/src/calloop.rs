@@ -44,6 +44,14 @@
 //! On Unix the loop watches the doorbells of all links itself, as one descriptor: there is no
 //! monitor thread. Elsewhere it is pinged.
 
+//!
+//! # Nested loops
+//!
+//! calloop cannot run a loop from within its own callbacks. A handler that opens a modal dialog
+//! makes an `EventLoop` for it, and gives it a source of its own for the router, made by
+//! `RouterSource::again` beforehand: while the dialog is open all pipes but that of the
+//! handler are served.
+
 use std::fmt;
 use std::io;
 
@@ -104,6 +112,19 @@ impl fmt::Debug for CalloopBinding {
 pub struct RouterSource<C: 'static> {
     wakeup: Wakeup,
     router: Router<C>,
+}
+
+impl<C: 'static> RouterSource<C> {
+    /// Makes another source of the same router, for a loop that a handler runs while this one
+    /// waits. Unix: elsewhere, a loop is pinged, and there is one pingee.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no descriptors left.
+    #[cfg(all(unix, not(homing_fallback)))]
+    pub fn again(&self) -> io::Result<Self> {
+        Ok(Self { wakeup: self.wakeup.again()?, router: self.router.clone() })
+    }
 }
 
 impl<C: 'static> EventSource for RouterSource<C> {

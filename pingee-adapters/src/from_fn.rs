@@ -76,6 +76,22 @@ use homing_router::LoopBinding;
 /// | tokio, smol, any executor | [`task`](crate::task) | in the task | |
 /// | embassy, bare metal | `homing_core::wake::{TaskPingee, PollPingee}`, without this crate | in the task, in the main loop | |
 /// | your own | the crate `homing-conformance` proves it; see `docs/adapters.md` | | |
+///
+/// # Modal loops
+///
+/// A handler may open a modal dialog, a menu, or a drag, for which the toolkit runs a loop of
+/// its own within the handler. The pinger wakes that loop like any other, and a `dispatch` from
+/// within it serves all pipes but that of the handler, whose messages wait for its return. What
+/// has to be seen to is that `dispatch` can be reached:
+///
+/// | loop | within a modal loop |
+/// |---|---|
+/// | slint, tauri, Qt | queued functions run: nothing to do, if `dispatch` borrows the application's state only while it uses it |
+/// | winit | on Windows, moving and resizing a window runs a loop: see `homing::winit`. Native dialogs (`rfd`) block the handler, and the router with it: use their asynchronous form |
+/// | glib, GTK | `MainContext::iteration` and `Dialog::run` poll other sources, but no task that is being polled: dispatch from an idle source while the dialog is open |
+/// | calloop, mio, polling | the loop cannot be run from within: a dialog's own loop watches the [`DoorbellSet`](homing_router::DoorbellSet) as well, and dispatches |
+/// | tokio, smol | a handler that blocks on futures awaits `TaskDriver::due` among them, and dispatches |
+/// | eframe, iced, bevy | have no modal loops; a native dialog that blocks is run on another thread, which sends its result by a pipe |
 pub fn from_fn(wake: impl Fn() + Send + Sync + 'static) -> FnPinger {
     FnPinger(Arc::new(wake))
 }

@@ -137,15 +137,23 @@
 //! `smol::Async::new_nonblocking(fd)?`, whose `readable().await?` is all there is to wait
 //! for, and `smol::future::yield_now().await`.
 
+//!
+//! # Nested loops
+//!
+//! A handler that blocks on futures of its own, as a modal dialog in a terminal does, stops
+//! this task, but need not stop the router: as part of what it blocks on it waits for
+//! [`due`](TaskDriver::due) and dispatches, and all pipes but its own are served.
+
 use std::fmt;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use homing_core::RouterState;
 use homing_core::wake::TaskPingee;
-use homing_router::{Budget, Dispatched, LoopBinding, Router};
+use homing_core::{RouterState, WrongState};
+use homing_router::{Budget, Dispatched, LoopBinding, RouteError, Router};
 
 /// The budget of a router that a task drives.
 ///
@@ -204,6 +212,97 @@ impl TaskDriver {
             // What it leaves is due in the next turn.
             let _: Dispatched = router.dispatch(context);
         }
+    }
+}
+
+impl TaskDriver {
+    /// As [`run`](TaskDriver::run), until `condition` holds: the form of
+    /// [`Router::route_until`] that waits without blocking the thread. The condition is looked
+    /// at on entry, and after every dispatch. The router stays linked to its task.
+    ///
+    /// `timeout` is a timer of the runtime, such as `tokio::time::sleep(grace)`;
+    /// `std::future::pending()` is none. Any other future will do: one that is ready when the
+    /// user asks to quit, say.
+    ///
+    /// # Errors
+    ///
+    /// [`RouteError::TimedOut`] when `timeout` is ready first, after which it can be called
+    /// again. [`RouteError::WrongState`] when the router does not run, or is driven by hand.
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](TaskDriver::run).
+    pub async fn route_until<C: 'static>(
+        &self,
+        router: &Router<C>,
+        context: &mut C,
+        mut condition: impl FnMut(&mut C) -> bool,
+        timeout: impl Future<Output = ()>,
+    ) -> Result<(), RouteError> {
+        let mut timeout = pin!(timeout);
+        while !condition(context) {
+            let state = router.state();
+            if state != RouterState::Linked {
+                return Err(RouteError::WrongState(WrongState { state }));
+            }
+            let mut due = pin!(self.due(router));
+            let timed_out = poll_fn(|context| {
+                if due.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(false);
+                }
+                timeout.as_mut().poll(context).map(|()| true)
+            });
+            if timed_out.await {
+                return Err(RouteError::TimedOut);
+            }
+            // What it leaves is due in the next turn.
+            let _: Dispatched = router.dispatch(context);
+        }
+        Ok(())
+    }
+
+    /// Routes until no pipe is open any more, or `grace` is over: for a clean shutdown, before
+    /// [`Router::stop`].
+    ///
+    /// ```
+    /// # use homing_core::Event;
+    /// # use homing_pingee_adapters::task::TaskDriver;
+    /// # use homing_router::Router;
+    /// # use homing_transport_channel::Channel;
+    /// # use std::time::Duration;
+    /// # struct App { sum: u64 }
+    /// # let driver = TaskDriver::new();
+    /// # let router = Router::new(&driver);
+    /// # router.start()?;
+    /// # let link = router.link(Channel::new())?;
+    /// # let (mut sender, _) = link
+    /// #     .pipe(|app: &mut App, event: Event<u64>| app.sum += event.message().unwrap_or(0))?;
+    /// # std::thread::spawn(move || { sender.start().unwrap(); sender.send(42).unwrap(); sender.stop().unwrap() });
+    /// # let mut app = App { sum: 0 };
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// let grace = Duration::from_secs(5);
+    /// driver.drain(&router, &mut app, tokio::time::sleep(grace)).await?;
+    /// # assert_eq!(app.sum, 42);
+    /// router.stop(&mut app)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`route_until`](TaskDriver::route_until).
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](TaskDriver::run).
+    pub async fn drain<C: 'static>(
+        &self,
+        router: &Router<C>,
+        context: &mut C,
+        grace: impl Future<Output = ()>,
+    ) -> Result<(), RouteError> {
+        self.route_until(router, context, |_| router.open_pipes() == 0, grace).await
     }
 }
 

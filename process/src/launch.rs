@@ -95,6 +95,12 @@ impl Worker {
         self.exit.get().copied()
     }
 
+    /// Reaps the process if it has ended. How it did, as [`exit`](Worker::exit).
+    pub fn try_reap(&self) -> Option<Option<Exit>> {
+        self.note_exit();
+        self.exit()
+    }
+
     pub(crate) fn child(&self) -> Arc<SharedChild> {
         Arc::clone(&self.child)
     }

@@ -63,6 +63,11 @@ impl Meter {
         self.messages == 0 || (self.until_look == 0 && self.look())
     }
 
+    /// When the budget is spent, whatever the messages; `None` without a limit.
+    pub(crate) fn end(&self) -> Option<Instant> {
+        self.end
+    }
+
     #[cold]
     fn look(&mut self) -> bool {
         let Some(end) = self.end else {

@@ -1,16 +1,14 @@
-//! Taking messages off the links and handing them to their receivers.
-
-use std::cell::Cell;
+//! Taking messages off the links and telling their receivers.
 
 use homing_core::RouterState;
 
 use crate::budget::Meter;
+use crate::link_pass::{LinkPass, Next, Progress};
 use crate::router::{Inner, Router};
-use crate::turn::{After, Step, Turn};
 use crate::wake::Token;
 
-/// How many messages one link may hand over before the next has its turn.
-const TURN: u32 = 64;
+/// How many arrivals one link may bring before the next has its turn.
+const LINK_QUANTUM: u32 = 64;
 
 /// Whether a dispatch left something for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,56 +26,92 @@ impl<C: 'static> Router<C> {
     /// [`budget`](Router::budget) is spent. Event loops call it when they are woken for the
     /// router.
     ///
-    /// Links are served in turn. It does nothing when the router does not run, is driven by
-    /// hand ([`route_until`](Router::route_until)), or is dispatching already: a handler that
-    /// calls it is told that there is more.
+    /// Links are served in turn. Nothing is routed while the router does not run, or is driven
+    /// by hand ([`route_until`](Router::route_until)).
+    ///
+    /// # Within a handler
+    ///
+    /// A handler may run a nested event loop, as a modal dialog does, which dispatches: all
+    /// pipes are served but that of the handler. What arrives for it is stored, and handled
+    /// when the handler has returned. Should more than 1024 messages or 64 MiB be stored, its
+    /// link is not served any more until then.
     ///
     /// # Panics
     ///
-    /// A handler's panic passes through. The router can still be used, and the pipe of that
-    /// handler goes on.
+    /// A handler's panic passes through. The router can still be used, the pipe of that
+    /// handler goes on, and what was to be handled next is handled by the next dispatch.
     pub fn dispatch(&self, context: &mut C) -> Dispatched {
-        let state = self.inner.state.borrow();
-        let (manual, budget) = (state.core.state(), state.budget);
-        drop(state);
-        if manual != RouterState::Linked {
-            return Dispatched::Idle;
-        }
-        match Dispatching::enter(&self.inner) {
-            Some(dispatching) => dispatching.run(context, &mut Meter::new(budget)),
-            None => Dispatched::Again,
+        let state = self.inner.core.borrow().state();
+        let budget = self.inner.state.borrow().budget;
+        let dispatching = Dispatching::enter(&self.inner);
+        let mut meter = Meter::new(budget);
+        match state {
+            RouterState::Linked => dispatching.run(context, &mut meter),
+            RouterState::Stopped => dispatching.settle(context, &mut meter),
+            RouterState::Manual => Dispatched::Idle,
         }
     }
 
     /// Whether a [`dispatch`](Router::dispatch) is due: something came, or was left by the
     /// last one. An event loop that shares its doorbells among routers asks before it sleeps.
     pub fn is_due(&self) -> bool {
-        self.inner.wake.is_raised() && self.inner.state.borrow().core.state() == RouterState::Linked
+        match self.inner.core.borrow().state() {
+            RouterState::Linked => {
+                self.inner.wake.is_raised() || !self.inner.unsettled.borrow().is_empty()
+            }
+            RouterState::Stopped => !self.inner.unsettled.borrow().is_empty(),
+            RouterState::Manual => false,
+        }
     }
 }
 
-/// Ends with its drop, also when a handler panics.
+/// A dispatch on the stack. It ends with its drop, also when a handler panics.
 pub(crate) struct Dispatching<'a, C: 'static> {
-    pub(crate) inner: &'a Inner<C>,
-    /// Something came since it last waited a little for more.
-    pub(crate) busy: Cell<bool>,
+    inner: &'a Inner<C>,
+    /// The link that the dispatch further up the stack serves, where there is one.
+    outer: Option<Token>,
+    nested: bool,
 }
 
 impl<'a, C: 'static> Dispatching<'a, C> {
-    /// `None` when a dispatch is on the stack already.
-    pub(crate) fn enter(inner: &'a Inner<C>) -> Option<Self> {
-        // Not `then_some`: that would make one, and drop it, while a dispatch runs.
-        (!inner.dispatching.replace(true)).then(|| Self { inner, busy: Cell::new(false) })
+    pub(crate) fn enter(inner: &'a Inner<C>) -> Self {
+        let depth = inner.dispatches.get();
+        inner.dispatches.set(depth + 1);
+        let outer = inner.serving.take();
+        if let Some(token) = outer {
+            // Its other pipes are served by this dispatch.
+            inner.state.borrow_mut().run_queue.push_back(token);
+        }
+        Self { inner, outer, nested: depth > 0 }
     }
 
     pub(crate) fn run(&self, context: &mut C, meter: &mut Meter) -> Dispatched {
+        if let Dispatched::Again = self.settle(context, meter) {
+            return Dispatched::Again;
+        }
         while let Some(token) = self.next() {
-            match self.serve(token, context, meter) {
-                Served::Done => {}
-                Served::Spent => return Dispatched::Again,
+            if self.serve(token, context, meter) {
+                return Dispatched::Again;
+            }
+            if let Dispatched::Again = self.settle(context, meter) {
+                return Dispatched::Again;
             }
         }
+        self.inner.spin.note_sleep();
         Dispatched::Idle
+    }
+
+    /// Tells what receivers have stored: for a nested event loop, or by a panic.
+    fn settle(&self, context: &mut C, meter: &mut Meter) -> Dispatched {
+        loop {
+            let Some(receiver) = self.inner.unsettled.borrow_mut().pop_front() else {
+                return Dispatched::Idle;
+            };
+            self.inner.tell(&receiver, context, None);
+            if meter.spend() {
+                return Dispatched::Again;
+            }
+        }
     }
 
     /// The link whose turn is next. `None` when all are asleep: then the next ring wakes the
@@ -85,47 +119,45 @@ impl<'a, C: 'static> Dispatching<'a, C> {
     fn next(&self) -> Option<Token> {
         let mut state = self.inner.state.borrow_mut();
         while let Some(token) = self.inner.wake.next() {
-            state.line.push_back(token);
+            state.run_queue.push_back(token);
         }
-        state.line.pop_front().or_else(|| self.inner.wake.try_sleep())
+        state.run_queue.pop_front().or_else(|| self.inner.wake.try_sleep())
     }
 
-    /// Gives one link its turn.
-    fn serve(&self, token: Token, context: &mut C, meter: &mut Meter) -> Served {
-        let Some(mut turn) = Turn::begin(self, token) else { return Served::Done };
-        for _ in 0..TURN {
-            match turn.step(context) {
-                Step::Did => self.busy.set(true),
-                Step::Waits => {
-                    turn.end(context, After::OutOfLine);
-                    return Served::Done;
-                }
-                Step::Ended => {
-                    turn.end(context, After::Over);
-                    return Served::Done;
-                }
+    /// Gives one link its turn. Whether the budget is spent.
+    fn serve(&self, token: Token, context: &mut C, meter: &mut Meter) -> bool {
+        let Some(mut pass) = LinkPass::begin(self.inner, token) else {
+            return self.inner.reap(token, context) && meter.spend();
+        };
+        self.inner.serving.set(Some(token));
+        let mut left = LINK_QUANTUM;
+        let (next, spent) = loop {
+            match pass.step(context, meter, !self.nested) {
+                Progress::Made => self.inner.spin.note_arrival(),
+                Progress::Blocked => break (Next::Park, false),
+                Progress::Finished => break (Next::Remove, meter.spend()),
             }
+            left -= 1;
             if meter.spend() {
-                turn.end(context, After::Line);
-                return Served::Spent;
+                break (Next::Requeue, true);
             }
-        }
-        turn.end(context, After::Line);
-        Served::Done
+            if left == 0 {
+                break (Next::Requeue, false);
+            }
+        };
+        pass.end(context, next);
+        self.inner.serving.set(None);
+        spent
     }
 }
 
 impl<C: 'static> Drop for Dispatching<'_, C> {
     fn drop(&mut self) {
-        self.inner.dispatching.set(false);
+        self.inner.dispatches.set(self.inner.dispatches.get() - 1);
+        self.inner.serving.set(self.outer);
         if std::thread::panicking() {
-            // Flags are up, and nobody else will make the loop come for what is left.
+            // Flags are set, so nothing else makes the loop come for what is left.
             self.inner.wake.ping();
         }
     }
-}
-
-enum Served {
-    Done,
-    Spent,
 }

@@ -13,30 +13,44 @@
 
 #![forbid(unsafe_code)]
 
+mod activity;
+mod add_pipe;
+mod backpressure;
 mod budget;
 mod dispatch;
 mod error;
-mod gate;
+mod handler;
+mod interrupt;
 mod link;
+mod link_pass;
 mod loop_binding;
 mod mailbox;
 mod monitor;
+mod ping_target;
 mod pipe;
+mod process_inlet;
+mod reap;
 mod receiver;
 mod router;
-mod turn;
+mod spin;
+mod state;
+mod stop;
 mod until;
+mod waiting;
 mod wake;
-mod watch;
+mod weak;
 mod worker;
 
 pub use budget::Budget;
 pub use dispatch::Dispatched;
-pub use error::{LinkError, RouteError, SpawnError};
+pub use error::{LinkError, RouteError, SpawnError, StopError, TryRouteError};
 pub use homing_process::LinkWaker;
+pub use interrupt::RouteInterrupt;
 pub use link::Link;
 pub use loop_binding::{DoorbellSet, LoopBinding};
-pub use mailbox::Mailbox;
+pub use mailbox::{Capacity, Mailbox};
 pub use pipe::PipeId;
+pub use reap::Unreaped;
 pub use router::Router;
-pub use worker::{Process, Spawn, Worker};
+pub use weak::WeakRouter;
+pub use worker::{Process, SpawnBuilder, Worker};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use homing_core::{Event, LinkId, MakeSender, Overflow, PipeErrorKind};
 
-use crate::mailbox::{self, Mailbox};
+use crate::mailbox::{Capacity, Mailbox};
 use crate::pipe::PipeId;
 use crate::router::Router;
 
@@ -60,8 +60,8 @@ impl<C: 'static, R> Link<C, R> {
         Ok((self.factory.make_sender(ticket), pipe))
     }
 
-    /// Makes a pipe that ends in a mailbox for 1024 messages. When there is no room, senders
-    /// wait.
+    /// Makes a pipe that ends in a mailbox of the [default](Capacity) capacity. When there is
+    /// no room, senders wait.
     ///
     /// # Errors
     ///
@@ -71,11 +71,11 @@ impl<C: 'static, R> Link<C, R> {
         R: MakeSender<M> + 'static,
         M: 'static,
     {
-        self.mailbox_with(Overflow::Wait, mailbox::DEFAULT_CAPACITY)
+        self.mailbox_with(Overflow::Wait, Capacity::default())
     }
 
-    /// Makes a pipe that ends in a mailbox for `capacity` messages, at least one, and says
-    /// what is to be done when there is no room. A mailbox of
+    /// Makes a pipe that ends in a mailbox of this capacity, a number of messages or a
+    /// [`Capacity`], and says what is to be done when there is no room. A mailbox of
     /// [`LatestWins`](Overflow::LatestWins) holds one message in any case.
     ///
     /// # Errors
@@ -84,13 +84,14 @@ impl<C: 'static, R> Link<C, R> {
     pub fn mailbox_with<M>(
         &self,
         overflow: Overflow,
-        capacity: usize,
+        capacity: impl Into<Capacity>,
     ) -> Result<(R::Sender, Mailbox<M>), PipeErrorKind>
     where
         R: MakeSender<M> + 'static,
         M: 'static,
     {
-        let (ticket, mailbox) = self.router.add_mailbox::<M, R>(self.id, overflow, capacity)?;
+        let (ticket, mailbox) =
+            self.router.add_mailbox::<M, R>(self.id, overflow, capacity.into())?;
         Ok((self.factory.make_sender(ticket), mailbox))
     }
 
@@ -105,7 +106,7 @@ impl<C: 'static, R> Link<C, R> {
 
     /// Whether the link has not ended.
     pub fn is_open(&self) -> bool {
-        self.router.inner.state.borrow().core.has_link(self.id)
+        self.router.inner.core.borrow().has_link(self.id)
     }
 }
 

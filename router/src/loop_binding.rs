@@ -1,7 +1,6 @@
 //! How a router is joined to its event loop.
 
 use std::cell::RefCell;
-use std::fmt;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use homing_core::Pinger;
 use homing_process::{Doorbells, Waker};
 
 use crate::budget::Budget;
+use crate::waiting::Waiting;
 
 /// How a router is joined to its event loop. Event loops convert into it.
 ///
@@ -20,22 +20,8 @@ use crate::budget::Budget;
 /// is pinged, and the router starts a monitor thread once there is a doorbell to watch.
 #[derive(Debug)]
 pub struct LoopBinding {
-    pub(crate) kind: Kind,
+    pub(crate) waiting: Waiting,
     pub(crate) budget: Budget,
-}
-
-pub(crate) enum Kind {
-    Watched(DoorbellSet),
-    Pinged(Box<dyn Pinger + Send + Sync>),
-}
-
-impl fmt::Debug for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Kind::Watched(_) => "Watched",
-            Kind::Pinged(_) => "Pinged",
-        })
-    }
 }
 
 impl LoopBinding {
@@ -43,13 +29,13 @@ impl LoopBinding {
     /// [`Router::dispatch`](crate::Router::dispatch) after each wait, for each router that
     /// was joined to them.
     pub fn readiness(doorbells: &DoorbellSet) -> Self {
-        Self::new(Kind::Watched(doorbells.clone()))
+        Self::new(Waiting::Readiness(doorbells.clone()))
     }
 
     /// The event loop is pinged, and calls [`Router::dispatch`](crate::Router::dispatch) when
     /// it is.
     pub fn pinger(pinger: impl Pinger + Send + Sync + 'static) -> Self {
-        Self::new(Kind::Pinged(Box::new(pinger)))
+        Self::new(Waiting::pinger(Box::new(pinger)))
     }
 
     /// The budget with which the router begins, where the [default](Budget) does not suit the
@@ -59,8 +45,8 @@ impl LoopBinding {
         Self { budget, ..self }
     }
 
-    fn new(kind: Kind) -> Self {
-        Self { kind, budget: Budget::default() }
+    fn new(waiting: Waiting) -> Self {
+        Self { waiting, budget: Budget::default() }
     }
 }
 
@@ -103,8 +89,8 @@ impl DoorbellSet {
         waited
     }
 
-    /// As [`wait`](DoorbellSet::wait), for somebody who is not the event loop: the loop is
-    /// woken for what has come.
+    /// As [`wait`](DoorbellSet::wait), for a wait that is not the event loop's: the loop
+    /// is woken for what has come.
     pub(crate) fn wait_aside(&self, timeout: Option<Duration>) -> io::Result<()> {
         self.doorbells.borrow_mut().wait(timeout)
     }

@@ -9,16 +9,63 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use homing_core::{
-    Authorize, ConnectionId, Decode, Delivery, End, Event, Nonce, Overflow, Payload, Receive,
-    Undecodable,
+    ConnectionId, Decode, Delivery, End, Event, Nonce, Overflow, Payload, Undecodable,
 };
 
-use crate::gate::{Closed, Gate};
+use crate::backpressure::{Backpressure, BackpressureGuard};
 use crate::pipe::PipeId;
-use crate::receiver::Deliver;
+use crate::receiver::Receiver;
 
-/// How many messages wait in a mailbox unless a capacity is chosen.
-pub(crate) const DEFAULT_CAPACITY: usize = 1024;
+/// How much waits in a mailbox at most: in messages, and in bytes.
+///
+/// The default is 1024 messages and 64 MiB. A number converts into that many messages, and
+/// 64 MiB. A mailbox that is empty takes any message, so what waits exceeds the limit in bytes
+/// by one message at most.
+///
+/// A message from another process counts with its encoded length, or with the size of its
+/// type in memory, if that is more; one that moves as a value counts with the size of its
+/// type, whatever it refers to.
+///
+/// ```
+/// use homing_router::Capacity;
+///
+/// let frames = Capacity::messages(8).bytes(256 << 20);
+/// # let _ = frames;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    messages: usize,
+    bytes: usize,
+}
+
+impl Capacity {
+    /// At most so many messages, at least one, and 64 MiB.
+    pub const fn messages(messages: usize) -> Self {
+        Self { messages: if messages == 0 { 1 } else { messages }, bytes: 64 << 20 }
+    }
+
+    /// The same number of messages, and at most so many bytes.
+    #[must_use]
+    pub const fn bytes(self, bytes: usize) -> Self {
+        Self { bytes, ..self }
+    }
+
+    pub(crate) fn is_full(self, messages: usize, bytes: usize) -> bool {
+        messages >= self.messages || bytes >= self.bytes
+    }
+}
+
+impl Default for Capacity {
+    fn default() -> Self {
+        Self::messages(1024)
+    }
+}
+
+impl From<usize> for Capacity {
+    fn from(messages: usize) -> Self {
+        Self::messages(messages)
+    }
+}
 
 /// The foreground's end of a pipe, to be read with [`try_recv`](Mailbox::try_recv), or to be
 /// awaited as a [`Stream`](futures_core::Stream) of [`Event`]s.
@@ -33,13 +80,15 @@ pub(crate) const DEFAULT_CAPACITY: usize = 1024;
 pub struct Mailbox<M> {
     pipe: PipeId,
     shared: Rc<RefCell<Shared<M>>>,
-    router: Weak<dyn Forget>,
+    router: Weak<dyn ClosePipe>,
 }
 
 /// What both ends of a mailbox hold.
 struct Shared<M> {
-    waiting: VecDeque<M>,
-    capacity: usize,
+    waiting: VecDeque<(M, usize)>,
+    /// The bytes of what waits.
+    bytes: usize,
+    capacity: Capacity,
     overflow: Overflow,
     dropped: u64,
     end: Option<End>,
@@ -47,36 +96,38 @@ struct Shared<M> {
     over: bool,
     reader: Option<Waker>,
     /// Held while the mailbox is full and senders are to wait.
-    closed: Option<Closed>,
+    full: Option<BackpressureGuard>,
 }
 
 /// A router, as its mailboxes know it.
-pub(crate) trait Forget {
-    /// Closes a pipe whose receiver is gone: nobody needs to be told.
-    fn forget(&self, connection: ConnectionId);
+pub(crate) trait ClosePipe {
+    /// Closes a pipe whose mailbox was dropped.
+    fn close_pipe(&self, connection: ConnectionId);
 }
 
 impl<M> Mailbox<M> {
     /// Makes both ends, and has `add` put the one that is filled into the routing table.
     pub(crate) fn add<D, T, E>(
         overflow: Overflow,
-        capacity: usize,
-        router: Weak<dyn Forget>,
-        add: impl FnOnce(Slot<D, M>) -> Result<(T, PipeId), E>,
+        capacity: Capacity,
+        router: Weak<dyn ClosePipe>,
+        add: impl FnOnce(MailboxWriter<D, M>) -> Result<(T, PipeId), E>,
     ) -> Result<(T, Self), E> {
-        let capacity = if overflow == Overflow::LatestWins { 1 } else { capacity.max(1) };
+        let latest = Capacity { messages: 1, ..capacity };
+        let capacity = if overflow == Overflow::LatestWins { latest } else { capacity };
         let shared = Rc::new(RefCell::new(Shared {
             waiting: VecDeque::new(),
+            bytes: 0,
             capacity,
             overflow,
             dropped: 0,
             end: None,
             over: false,
             reader: None,
-            closed: None,
+            full: None,
         }));
         let (ticket, pipe) =
-            add(Slot { shared: Rc::clone(&shared), nonce: None, _codec: PhantomData })?;
+            add(MailboxWriter { shared: Rc::clone(&shared), nonce: None, _codec: PhantomData })?;
         Ok((ticket, Self { pipe, shared, router }))
     }
 
@@ -89,10 +140,9 @@ impl<M> Mailbox<M> {
     pub fn try_recv(&mut self) -> Option<Event<M>> {
         let mut shared = self.shared.borrow_mut();
         let event = shared.take();
-        let opened =
-            if shared.waiting.len() < shared.capacity { shared.closed.take() } else { None };
+        let opened = if shared.is_full() { None } else { shared.full.take() };
         drop(shared);
-        // Opening the gate puts the link in line again.
+        // Puts the link back into the run queue.
         drop(opened);
         event
     }
@@ -105,6 +155,11 @@ impl<M> Mailbox<M> {
     /// The number of messages that wait.
     pub fn len(&self) -> usize {
         self.shared.borrow().waiting.len()
+    }
+
+    /// The bytes of the messages that wait, as [`Capacity`] counts them.
+    pub fn bytes(&self) -> usize {
+        self.shared.borrow().bytes
     }
 
     /// Whether no message waits.
@@ -125,7 +180,7 @@ impl<M> Mailbox<M> {
 
 impl<M> Shared<M> {
     fn take(&mut self) -> Option<Event<M>> {
-        if let Some(message) = self.waiting.pop_front() {
+        if let Some(message) = self.pop() {
             return Some(Event::Message(message));
         }
         if self.over {
@@ -136,34 +191,53 @@ impl<M> Shared<M> {
         Some(Event::Ended(end))
     }
 
-    fn push(&mut self, message: M) {
-        if self.waiting.len() >= self.capacity {
-            match self.overflow {
-                Overflow::DropNewest => {
-                    self.dropped += 1;
-                    return;
-                }
-                Overflow::DropOldest | Overflow::LatestWins => {
-                    self.dropped += 1;
-                    self.waiting.pop_front();
-                }
-                // The gate was closed when the last place was taken.
-                _ => {}
+    fn pop(&mut self) -> Option<M> {
+        let (message, bytes) = self.waiting.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(bytes);
+        Some(message)
+    }
+
+    fn is_full(&self) -> bool {
+        self.capacity.is_full(self.waiting.len(), self.bytes)
+    }
+
+    /// Whether one more message of so many bytes is too much. An empty mailbox takes any.
+    fn is_too_much(&self, bytes: usize) -> bool {
+        let bytes = self.bytes.saturating_add(bytes);
+        !self.waiting.is_empty()
+            && (self.waiting.len() >= self.capacity.messages || bytes > self.capacity.bytes)
+    }
+
+    /// Stores a message, and returns those that are dropped for it.
+    fn push(&mut self, message: M, bytes: usize) -> Vec<M> {
+        let mut dropped = Vec::new();
+        if self.overflow == Overflow::DropNewest && self.is_too_much(bytes) {
+            self.dropped += 1;
+            dropped.push(message);
+            return dropped;
+        }
+        if matches!(self.overflow, Overflow::DropOldest | Overflow::LatestWins) {
+            while self.is_too_much(bytes) {
+                self.dropped += 1;
+                dropped.extend(self.pop());
             }
         }
-        self.waiting.push_back(message);
+        // Otherwise backpressure was closed when the last place was taken.
+        self.waiting.push_back((message, bytes));
+        self.bytes = self.bytes.saturating_add(bytes);
+        dropped
     }
 
     fn must_close(&self) -> bool {
-        !self.overflow.is_lossy() && self.waiting.len() >= self.capacity && self.closed.is_none()
+        !self.overflow.is_lossy() && self.is_full() && self.full.is_none()
     }
 }
 
 impl<M> futures_core::Stream for Mailbox<M> {
     type Item = Event<M>;
 
-    /// Yields messages, then the end, then nothing. Whoever polls must see to it that the
-    /// router is dispatched.
+    /// Yields messages, then the end, then nothing. The router has to be dispatched
+    /// for messages to come.
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event<M>>> {
         if let Some(event) = self.try_recv() {
             return Poll::Ready(Some(event));
@@ -186,10 +260,10 @@ impl<M> futures_core::stream::FusedStream for Mailbox<M> {
 impl<M> Drop for Mailbox<M> {
     fn drop(&mut self) {
         if let Some(router) = self.router.upgrade() {
-            router.forget(self.pipe.connection());
+            router.close_pipe(self.pipe.connection());
         }
-        let closed = self.shared.borrow_mut().closed.take();
-        drop(closed);
+        let full = self.shared.borrow_mut().full.take();
+        drop(full);
     }
 }
 
@@ -206,70 +280,57 @@ impl<M> fmt::Debug for Mailbox<M> {
 }
 
 /// The end of a mailbox that the router fills.
-pub(crate) struct Slot<D, M> {
+pub(crate) struct MailboxWriter<D, M> {
     nonce: Option<Nonce>,
     shared: Rc<RefCell<Shared<M>>>,
     _codec: PhantomData<fn(D)>,
 }
 
-impl<D, M> Slot<D, M> {
+impl<D, M> MailboxWriter<D, M> {
     /// Says by which nonce the pipe is claimed.
     pub(crate) fn claimed_by(self, nonce: Nonce) -> Self {
         Self { nonce: Some(nonce), ..self }
     }
 }
 
-impl<D: Decode<M>, M> Authorize for Slot<D, M> {
+impl<C, D: Decode<M>, M> Receiver<C> for MailboxWriter<D, M> {
     fn authorizes(&self, nonce: Nonce) -> bool {
         self.nonce == Some(nonce)
     }
-}
 
-impl<D: Decode<M>, M> Receive for Slot<D, M> {
-    fn accept(&mut self, payload: Payload<'_>) -> Result<Delivery, Undecodable> {
-        self.shared.borrow_mut().push(D::decode(payload)?);
+    fn on_message(&self, payload: Payload<'_>) -> Result<Delivery, Undecodable> {
+        let bytes = payload.len().max(size_of::<M>());
+        let message = D::decode(payload)?;
+        let dropped = self.shared.borrow_mut().push(message, bytes);
+        // They may be anything of the application's: nothing is borrowed.
+        drop(dropped);
         Ok(Delivery::Immediate)
     }
-}
 
-impl<C, D: Decode<M>, M> Deliver<C> for Slot<D, M> {
-    fn deliver(&mut self, _: &mut C, gate: &Gate) {
+    fn on_end(&self, end: End) {
         let mut shared = self.shared.borrow_mut();
-        if shared.must_close() {
-            shared.closed = Some(gate.close());
+        shared.end = Some(end);
+        // Nothing more comes: it need not hold up the link's other pipes.
+        let full = shared.full.take();
+        drop(shared);
+        drop(full);
+    }
+
+    fn flush(&self, _: &mut C, backpressure: Option<&Backpressure>) -> bool {
+        let mut shared = self.shared.borrow_mut();
+        if shared.end.is_none() && shared.must_close() {
+            shared.full = backpressure.map(Backpressure::close);
         }
         let reader = shared.reader.take();
         drop(shared);
         if let Some(reader) = reader {
             reader.wake();
         }
-    }
-
-    fn handle(
-        &mut self,
-        payload: &mut Payload<'_>,
-        context: &mut C,
-        gate: &Gate,
-    ) -> Result<(), Undecodable> {
-        self.accept(payload.reborrow())?;
-        self.deliver(context, gate);
-        Ok(())
-    }
-
-    fn holds(&self) -> bool {
         false
     }
 
-    fn end(self: Box<Self>, _: &mut C, end: End) {
-        let mut shared = self.shared.borrow_mut();
-        shared.end = Some(end);
-        let reader = shared.reader.take();
-        // Nothing more comes: it need not hold up the link's other pipes.
-        let closed = shared.closed.take();
-        drop(shared);
-        drop(closed);
-        if let Some(reader) = reader {
-            reader.wake();
-        }
+    fn has_pending(&self) -> bool {
+        // Everything is where the application finds it.
+        false
     }
 }

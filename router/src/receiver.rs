@@ -1,115 +1,76 @@
 //! What the routing table holds for each pipe.
 
-use std::marker::PhantomData;
+use std::rc::Rc;
 
-use homing_core::{
-    Authorize, Decode, Delivery, End, Event, Nonce, Overflow, Payload, Receive, Undecodable,
-};
+use homing_core::{Authorize, Delivery, End, Nonce, Payload, Receive, Undecodable};
 
-use crate::gate::Gate;
+use crate::backpressure::Backpressure;
 
 /// The foreground's end of a pipe, for a router whose handlers get a `C`.
-pub(crate) trait Deliver<C>: Receive {
-    /// Tells the receiver the message that it has accepted, if it still holds one.
-    fn deliver(&mut self, context: &mut C, gate: &Gate);
+///
+/// Messages and the end are stored first, and told by [`flush`](Receiver::flush): while they
+/// are told neither the router nor the link is borrowed, so that a handler may use both.
+pub(crate) trait Receiver<C> {
+    /// Whether a worker that knows this nonce may claim the pipe.
+    fn authorizes(&self, nonce: Nonce) -> bool;
 
-    /// Takes a message out of its payload and tells it at once.
+    /// Takes a message out of its payload, and stores it.
+    fn on_message(&self, payload: Payload<'_>) -> Result<Delivery, Undecodable>;
+
+    /// Stores how the pipe ended. No message follows. A pipe that the foreground has closed
+    /// drops the messages that it has stored.
+    fn on_end(&self, end: End);
+
+    /// Tells the oldest event that is stored, and says whether there are more.
     ///
-    /// Only for a receiver that is lent, and whose [`accept`](Receive::accept) says
-    /// [`Now`](Delivery::Immediate). The payload stays where it is until its bytes are read: to copy
-    /// it would take as long as to read them.
-    fn handle(
-        &mut self,
-        payload: &mut Payload<'_>,
-        context: &mut C,
-        gate: &Gate,
-    ) -> Result<(), Undecodable>;
+    /// While the handler of the receiver runs further up the stack nothing is told and false
+    /// is returned: the `flush` that runs it returns true. Should the receiver have stored too
+    /// much meanwhile, it closes `backpressure`.
+    #[must_use = "what is left has to be told later"]
+    fn flush(&self, context: &mut C, backpressure: Option<&Backpressure>) -> bool;
 
-    /// Whether it has accepted a message that it was not told yet.
-    fn holds(&self) -> bool;
-
-    /// Tells it how the pipe ended.
-    fn end(self: Box<Self>, context: &mut C, end: End);
+    /// Whether something is stored that was not told yet.
+    fn has_pending(&self) -> bool;
 }
 
-/// A receiver in the routing table.
-pub(crate) type Entry<C> = Box<dyn Deliver<C>>;
+/// A receiver in the routing table. Clones are handles of the same receiver.
+pub(crate) struct Entry<C>(Rc<dyn Receiver<C>>);
 
-impl<C> Authorize for Box<dyn Deliver<C>> {
+impl<C> Entry<C> {
+    pub(crate) fn new(receiver: impl Receiver<C> + 'static) -> Self {
+        Self(Rc::new(receiver))
+    }
+
+    pub(crate) fn on_end(&self, end: End) {
+        self.0.on_end(end);
+    }
+
+    #[inline]
+    #[must_use = "what is left has to be told later"]
+    pub(crate) fn flush(&self, context: &mut C, backpressure: Option<&Backpressure>) -> bool {
+        self.0.flush(context, backpressure)
+    }
+
+    pub(crate) fn has_pending(&self) -> bool {
+        self.0.has_pending()
+    }
+}
+
+impl<C> Clone for Entry<C> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<C> Authorize for Entry<C> {
     fn authorizes(&self, nonce: Nonce) -> bool {
-        (**self).authorizes(nonce)
+        self.0.authorizes(nonce)
     }
 }
 
-impl<C> Receive for Box<dyn Deliver<C>> {
+impl<C> Receive for Entry<C> {
     #[inline]
-    fn accept(&mut self, payload: Payload<'_>) -> Result<Delivery, Undecodable> {
-        (**self).accept(payload)
-    }
-}
-
-/// Calls a closure.
-pub(crate) struct Handler<D, M, F> {
-    nonce: Nonce,
-    latest_wins: bool,
-    held: Option<M>,
-    handle: F,
-    _codec: PhantomData<fn(D)>,
-}
-
-impl<D, M, F> Handler<D, M, F> {
-    pub(crate) fn new(nonce: Nonce, overflow: Overflow, handle: F) -> Self {
-        let latest_wins = overflow == Overflow::LatestWins;
-        Self { nonce, latest_wins, held: None, handle, _codec: PhantomData }
-    }
-}
-
-impl<D: Decode<M>, M, F> Authorize for Handler<D, M, F> {
-    fn authorizes(&self, nonce: Nonce) -> bool {
-        self.nonce == nonce
-    }
-}
-
-impl<D: Decode<M>, M, F> Receive for Handler<D, M, F> {
-    #[inline]
-    fn accept(&mut self, payload: Payload<'_>) -> Result<Delivery, Undecodable> {
-        let replaced = self.held.replace(D::decode(payload)?).is_some();
-        Ok(if self.latest_wins {
-            Delivery::Deferred { superseded: replaced.into() }
-        } else {
-            Delivery::Immediate
-        })
-    }
-}
-
-impl<C, D, M, F> Deliver<C> for Handler<D, M, F>
-where
-    D: Decode<M>,
-    F: FnMut(&mut C, Event<M>),
-{
-    #[inline]
-    fn deliver(&mut self, context: &mut C, _: &Gate) {
-        if let Some(message) = self.held.take() {
-            (self.handle)(context, Event::Message(message));
-        }
-    }
-
-    #[inline]
-    fn handle(
-        &mut self,
-        payload: &mut Payload<'_>,
-        context: &mut C,
-        _: &Gate,
-    ) -> Result<(), Undecodable> {
-        (self.handle)(context, Event::Message(D::decode(payload.reborrow())?));
-        Ok(())
-    }
-
-    fn holds(&self) -> bool {
-        self.held.is_some()
-    }
-
-    fn end(mut self: Box<Self>, context: &mut C, end: End) {
-        (self.handle)(context, Event::Ended(end));
+    fn accept(&self, payload: Payload<'_>) -> Result<Delivery, Undecodable> {
+        self.0.on_message(payload)
     }
 }

@@ -1,30 +1,37 @@
 //! Driving a router by hand.
 
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use crate::budget::{Budget, Meter};
 use crate::dispatch::{Dispatched, Dispatching};
-use crate::error::RouteError;
-use crate::router::Router;
+use crate::error::{RouteError, TryRouteError};
+use crate::interrupt::RouteInterrupt;
+use crate::router::{Inner, Router};
 
-/// How many arrivals are taken for queued already when a timeout has passed, at most.
-const MOST_QUEUED: u32 = 1 << 16;
+/// One step: the condition is looked at after each.
+const STEP: Budget = Budget { messages: 1, time: None };
 
 impl<C: 'static> Router<C> {
-    /// Routes on this thread, without the event loop, until `condition` holds. For a clean
-    /// shutdown: it is looked at on entry, and after each message.
+    /// Routes on this thread, without the event loop, until `condition` holds: for a clean
+    /// shutdown.
+    ///
+    /// The condition is looked at on entry, before every wait, and after everything that can
+    /// change it: a message, the end of a pipe or a link, the exit of a process. When it holds
+    /// on entry nothing is routed.
     ///
     /// The router is unlinked from its event loop for the rest of its run: a
-    /// [`dispatch`](Router::dispatch) does nothing any more, whoever was pinged for it.
+    /// [`dispatch`](Router::dispatch) does nothing any more.
     ///
-    /// When the condition holds on entry nothing is routed. When `timeout` has passed, what
-    /// is queued is still routed, with a timeout of zero too: until nothing waits, or 65 536
-    /// messages have come, so that workers that keep the queues full cannot prolong it.
+    /// When `timeout` has passed, also one of zero, what was queued by then is still routed,
+    /// as far as the router's [budget](Router::budget) for one dispatch goes: a worker that
+    /// keeps its queue full prolongs it no further.
     ///
     /// # Errors
     ///
-    /// [`RouteError::TimedOut`], after which it can be called again. Without a timeout,
-    /// [`RouteError::NobodyLeft`] or [`RouteError::MailboxFull`] rather than wait for ever.
+    /// [`RouteError::TimedOut`] and [`RouteError::Interrupted`], after which it can be called
+    /// again. Without a timeout, [`RouteError::NoLiveSenders`] or [`RouteError::MailboxFull`]
+    /// rather than wait without end.
     ///
     /// # Panics
     ///
@@ -35,53 +42,110 @@ impl<C: 'static> Router<C> {
         mut condition: impl FnMut(&mut C) -> bool,
         timeout: Option<Duration>,
     ) -> Result<(), RouteError> {
-        let dispatching = Dispatching::enter(&self.inner).ok_or(RouteError::Nested)?;
-        self.inner.state.borrow_mut().core.unlink().map_err(RouteError::WrongState)?;
-        self.inner.wake.set_linked(false);
+        let condition = |context: &mut C| Ok::<_, Infallible>(condition(context));
+        self.try_route_until(context, condition, timeout).map_err(|error| match error {
+            TryRouteError::Route(error) => error,
+            TryRouteError::Condition(never) => match never {},
+        })
+    }
+
+    /// As [`route_until`](Router::route_until), with a condition that can fail.
+    ///
+    /// # Errors
+    ///
+    /// As [`route_until`](Router::route_until); and [`TryRouteError::Condition`] with the
+    /// condition's error, at once. Then it can be called again.
+    ///
+    /// # Panics
+    ///
+    /// As [`dispatch`](Router::dispatch).
+    pub fn try_route_until<E>(
+        &self,
+        context: &mut C,
+        mut condition: impl FnMut(&mut C) -> Result<bool, E>,
+        timeout: Option<Duration>,
+    ) -> Result<(), TryRouteError<E>> {
+        if self.inner.dispatches.get() > 0 {
+            return Err(RouteError::Nested.into());
+        }
+        let dispatching = Dispatching::enter(&self.inner);
+        self.inner.core.borrow_mut().unlink().map_err(RouteError::WrongState)?;
+        self.inner.state.borrow().waiting.set_linked(false);
         let end = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut queued = MOST_QUEUED;
-        let mut swept = false;
+        while !condition(context).map_err(TryRouteError::Condition)? {
+            if self.inner.interrupt.take() {
+                return Err(RouteError::Interrupted.into());
+            }
+            if end.is_some_and(|end| Instant::now() >= end) {
+                return self.route_rest(&dispatching, context, condition);
+            }
+            if let Dispatched::Idle = dispatching.run(context, &mut Meter::new(STEP)) {
+                // What made nothing to be routed may have changed the condition.
+                if condition(context).map_err(TryRouteError::Condition)? {
+                    return Ok(());
+                }
+                self.inner.wait(end)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a handle that interrupts [`route_until`](Router::route_until) from any thread.
+    pub fn interrupter(&self) -> RouteInterrupt {
+        self.inner.interrupt.clone()
+    }
+
+    /// The time is over: routes what is queued, within the budget of one dispatch.
+    fn route_rest<E>(
+        &self,
+        dispatching: &Dispatching<'_, C>,
+        context: &mut C,
+        mut condition: impl FnMut(&mut C) -> Result<bool, E>,
+    ) -> Result<(), TryRouteError<E>> {
+        let mut rest = Meter::new(self.budget());
+        let mut drained = false;
         loop {
-            if condition(context) {
+            let routed = dispatching.run(context, &mut Meter::new(STEP)) == Dispatched::Again;
+            if routed {
+                drained = false;
+            }
+            if condition(context).map_err(TryRouteError::Condition)? {
                 return Ok(());
             }
-            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-            let one = Budget { messages: 1, time: None };
-            if let Dispatched::Again = dispatching.run(context, &mut Meter::new(one)) {
-                if left == Some(Duration::ZERO) {
-                    queued -= 1;
-                    swept = false;
-                    if queued == 0 {
-                        return Err(RouteError::TimedOut);
-                    }
-                }
-            } else if left != Some(Duration::ZERO) {
-                self.wait(left)?;
-            } else if swept {
-                return Err(RouteError::TimedOut);
-            } else {
+            if (routed && rest.spend()) || (!routed && drained) {
+                return Err(RouteError::TimedOut.into());
+            }
+            if !routed {
                 // What waits at the doorbells is queued as well.
-                self.inner.state.borrow().watch.drain_now().map_err(RouteError::Wait)?;
-                swept = true;
+                self.inner.state.borrow().waiting.drain_now().map_err(RouteError::Wait)?;
+                drained = true;
             }
         }
     }
+}
 
-    fn wait(&self, left: Option<Duration>) -> Result<(), RouteError> {
-        let mut state = self.inner.state.borrow_mut();
-        let running = state.core.state();
+impl<C: 'static> Inner<C> {
+    /// Waits until something comes, or the time is over.
+    fn wait(&self, end: Option<Instant>) -> Result<(), RouteError> {
+        let core = self.core.borrow();
+        let (running, has_live_pipe) = (core.state(), core.has_live_pipe());
+        drop(core);
         if !running.is_running() {
             let wrong = homing_core::WrongState { state: running };
             return Err(RouteError::WrongState(wrong));
         }
-        if left.is_none() {
-            if !state.core.can_hear() {
-                return Err(RouteError::NobodyLeft);
+        let state = self.state.borrow();
+        let Some(end) = end else {
+            let has_worker = || state.links.values().any(|link| link.worker.is_some());
+            if !has_live_pipe && !has_worker() {
+                return Err(RouteError::NoLiveSenders);
             }
-            if state.links.values().any(|attached| attached.gate.is_closed()) {
+            if state.links.values().any(|link| link.backpressure.is_closed()) {
                 return Err(RouteError::MailboxFull);
             }
-        }
-        state.watch.wait(left).map_err(RouteError::Wait)
+            return state.waiting.wait(None).map_err(RouteError::Wait);
+        };
+        let left = end.saturating_duration_since(Instant::now());
+        state.waiting.wait(Some(left)).map_err(RouteError::Wait)
     }
 }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_queue::SegQueue;
-use crossbeam_utils::sync::{Parker, Unparker};
 use homing_core::Pinger;
 use homing_core::wake::WakeFlag;
-use homing_process::{LinkWaker, Waker};
+use homing_process::LinkWaker;
 
 /// Names a link among the wakers of one router. Never used again.
 pub(crate) type Token = u64;
@@ -21,30 +20,15 @@ pub(crate) type Token = u64;
 pub(crate) struct Wake {
     ready: SegQueue<Token>,
     flag: WakeFlag,
-    target: Target,
-}
-
-enum Target {
-    /// The foreground waits for a set of doorbells; `attended` while its event loop does.
-    #[cfg_attr(not(unix), allow(dead_code, reason = "there, threads ring the doorbells"))]
-    Watched { waker: Waker, attended: Arc<AtomicBool> },
-    /// The event loop is pinged; the foreground itself waits for it with a parker when it
-    /// drives the router by hand.
-    Pinged { pinger: Box<dyn Pinger + Send + Sync>, linked: AtomicBool, unparker: Unparker },
+    /// Makes the event loop come.
+    pinger: Arc<dyn Pinger + Send + Sync>,
+    /// Set while the event loop waits for the doorbells, on the foreground's thread.
+    attended: Arc<AtomicBool>,
 }
 
 impl Wake {
-    pub(crate) fn watched(waker: Waker, attended: Arc<AtomicBool>) -> Self {
-        Self::new(Target::Watched { waker, attended })
-    }
-
-    pub(crate) fn pinged(pinger: Box<dyn Pinger + Send + Sync>, parker: &Parker) -> Self {
-        let (linked, unparker) = (AtomicBool::new(true), parker.unparker().clone());
-        Self::new(Target::Pinged { pinger, linked, unparker })
-    }
-
-    fn new(target: Target) -> Self {
-        Self { ready: SegQueue::new(), flag: WakeFlag::new(), target }
+    pub(crate) fn new(pinger: Arc<dyn Pinger + Send + Sync>, attended: Arc<AtomicBool>) -> Self {
+        Self { ready: SegQueue::new(), flag: WakeFlag::new(), pinger, attended }
     }
 
     /// Makes the event loop come, unless it was told to already.
@@ -57,32 +41,19 @@ impl Wake {
     /// Makes the event loop come.
     #[cold]
     pub(crate) fn ping(&self) {
-        match &self.target {
-            Target::Watched { waker, .. } => waker.wake(),
-            Target::Pinged { pinger, linked, unparker } => {
-                // It spares a loop that nobody listens to any more the ping, and publishes
-                // nothing.
-                if linked.load(Ordering::Relaxed) {
-                    pinger.ping();
-                }
-                unparker.unpark();
-            }
-        }
+        self.pinger.ping();
     }
 
     /// As [`raise`](Wake::raise), on the foreground's thread, by its doorbells: an event loop
     /// that waits for them dispatches next, and is not woken to do it.
     #[cfg(unix)]
     fn raise_local(&self) {
-        if self.flag.set() {
-            match &self.target {
-                Target::Watched { attended, .. } if attended.load(Ordering::Relaxed) => {}
-                _ => self.ping(),
-            }
+        if self.flag.set() && !self.attended.load(Ordering::Relaxed) {
+            self.ping();
         }
     }
 
-    /// Puts a link in line, and makes the event loop come.
+    /// Puts a link into the run queue, and makes the event loop come.
     fn enqueue(&self, token: Token) {
         self.ready.push(token);
         self.raise();
@@ -93,16 +64,9 @@ impl Wake {
         self.flag.is_set()
     }
 
-    /// Whether the event loop is pinged at all.
-    pub(crate) fn set_linked(&self, yes: bool) {
-        if let Target::Pinged { linked, .. } = &self.target {
-            linked.store(yes, Ordering::Relaxed);
-        }
-    }
-
     /// Makes the event loop come, whatever the flag said: a run of the router begins.
     pub(crate) fn restart(&self) {
-        // The dispatch that follows lowers it.
+        // The dispatch that follows clears it.
         let _ = self.flag.set();
         self.ping();
     }
@@ -117,12 +81,12 @@ impl Wake {
         self.ready.is_empty()
     }
 
-    /// Lowers the flag, and looks once more.
+    /// Clears the flag, and looks once more.
     pub(crate) fn try_sleep(&self) -> Option<Token> {
         self.flag.clear();
         let found = self.ready.pop();
         if found.is_some() {
-            // The foreground is awake; whoever raised it in between has pinged for nothing.
+            // The foreground is awake: a ping that was sent in between was not needed.
             let _ = self.flag.set();
         }
         found
@@ -163,13 +127,13 @@ impl LinkSignal {
         self.token
     }
 
-    /// Puts the link in line although its flag is set: it had been taken out of line.
+    /// Puts the link into the run queue although its flag is set: it had been parked.
     pub(crate) fn requeue(&self) {
         self.wake.enqueue(self.token);
     }
 }
 
-/// Puts a link in line. Pinged when the link's flag was clear.
+/// Puts a link into the run queue. Pinged when the link's flag was clear.
 struct Enqueue {
     token: Token,
     wake: Arc<Wake>,

@@ -1,12 +1,12 @@
 //! Worker processes of a router.
 
 use std::cell::OnceCell;
+use std::fmt;
 use std::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use std::rc::Rc;
 
 use homing_core::{
-    Arrival, Authorization, Event, Exit, Inlet, LinkEnd, LinkId, Lost, MakeSender, Overflow,
-    PipeErrorKind, Postcard, Ticket,
+    Authorization, Event, Exit, LinkId, MakeSender, Overflow, PipeErrorKind, Postcard, Ticket,
 };
 use homing_process::{Prepared, ProcessTransport, Worker as Child};
 use serde::Serialize;
@@ -14,9 +14,11 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{LinkError, SpawnError};
 use crate::link::Link;
-use crate::mailbox::{self, Mailbox};
+use crate::mailbox::{Capacity, Mailbox};
 use crate::pipe::PipeId;
+use crate::process_inlet::ProcessInlet;
 use crate::router::Router;
+use crate::state::OnExit;
 
 /// A worker process, and the link from it.
 ///
@@ -81,14 +83,28 @@ impl<C: 'static> Link<C, Process> {
 }
 
 impl<C: 'static> Router<C> {
+    /// The workers of this router whose processes have not ended, as far as that is known, in
+    /// no particular order.
+    pub fn workers(&self) -> impl Iterator<Item = Worker<C>> + use<C> {
+        let state = self.inner.state.borrow();
+        let workers: Vec<_> = state
+            .links
+            .values()
+            .filter_map(|link| Some((link.id, link.worker.clone()?)))
+            .filter(|(_, worker)| worker.exit().is_none())
+            .collect();
+        let router = self.clone();
+        workers.into_iter().map(move |(id, worker)| Link::new(router.clone(), id, Process(worker)))
+    }
+
     /// Prepares `command` as a worker process whose messages come by `transport`. The
-    /// process is started with its first pipe, see [`Spawn`].
+    /// process is started with its first pipe, see [`SpawnBuilder`].
     ///
     /// The worker finds its link, and the ticket of the first pipe, in what it inherits;
     /// nothing is named in the file system. It is reaped by this router.
     #[must_use = "a worker is started with its first pipe"]
-    pub fn spawn<T: ProcessTransport>(&self, transport: T, command: Command) -> Spawn<C, T> {
-        Spawn { router: self.clone(), transport, command }
+    pub fn spawn<T: ProcessTransport>(&self, transport: T, command: Command) -> SpawnBuilder<C, T> {
+        SpawnBuilder { router: self.clone(), transport, command, on_exit: None }
     }
 }
 
@@ -104,15 +120,31 @@ impl<C: 'static> Router<C> {
 ///     .pipe(|app: &mut Vec<u32>, event: Event<u32>| app.extend(event.message()))?;
 /// # Ok(()) }
 /// ```
-#[derive(Debug)]
 #[must_use = "a worker is started with its first pipe"]
-pub struct Spawn<C: 'static, T> {
+pub struct SpawnBuilder<C: 'static, T> {
     router: Router<C>,
     transport: T,
     command: Command,
+    on_exit: Option<OnExit<C>>,
 }
 
-impl<C: 'static, T: ProcessTransport> Spawn<C, T> {
+impl<C: 'static, T: fmt::Debug> fmt::Debug for SpawnBuilder<C, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpawnBuilder")
+            .field("transport", &self.transport)
+            .field("command", &self.command)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
+    /// Has `on_exit` told when the process has ended, and how, `None` where the system cannot
+    /// say: once, after the ends of all its pipes. A router that stops tells it, too; one that
+    /// is dropped while it runs does not.
+    pub fn on_exit(self, on_exit: impl FnOnce(&mut C, Option<Exit>) + 'static) -> Self {
+        Self { on_exit: Some(Box::new(on_exit)), ..self }
+    }
+
     /// Starts the process with a first pipe whose events are handed to `handler`. When there
     /// is no room, the worker waits.
     ///
@@ -128,11 +160,11 @@ impl<C: 'static, T: ProcessTransport> Spawn<C, T> {
         self.pipe_with(Overflow::Wait, handler)
     }
 
-    /// As [`pipe`](Spawn::pipe), and says what is to be done when there is no room.
+    /// As [`pipe`](SpawnBuilder::pipe), and says what is to be done when there is no room.
     ///
     /// # Errors
     ///
-    /// As [`pipe`](Spawn::pipe).
+    /// As [`pipe`](SpawnBuilder::pipe).
     pub fn pipe_with<M, F>(
         self,
         overflow: Overflow,
@@ -145,32 +177,34 @@ impl<C: 'static, T: ProcessTransport> Spawn<C, T> {
         self.start(|router, link| router.add_handler::<M, Process, F>(link, overflow, handler))
     }
 
-    /// Starts the process with a first pipe that ends in a mailbox for 1024 messages.
+    /// Starts the process with a first pipe that ends in a mailbox of the
+    /// [default](Capacity) capacity.
     ///
     /// # Errors
     ///
-    /// As [`pipe`](Spawn::pipe).
+    /// As [`pipe`](SpawnBuilder::pipe).
     pub fn mailbox<M>(self) -> Result<(Worker<C>, Mailbox<M>), SpawnError>
     where
         M: Serialize + DeserializeOwned + 'static,
     {
-        self.mailbox_with(Overflow::Wait, mailbox::DEFAULT_CAPACITY)
+        self.mailbox_with(Overflow::Wait, Capacity::default())
     }
 
-    /// Starts the process with a first pipe that ends in a mailbox for `capacity` messages,
+    /// Starts the process with a first pipe that ends in a mailbox of this capacity,
     /// and says what is to be done when there is no room.
     ///
     /// # Errors
     ///
-    /// As [`pipe`](Spawn::pipe).
+    /// As [`pipe`](SpawnBuilder::pipe).
     pub fn mailbox_with<M>(
         self,
         overflow: Overflow,
-        capacity: usize,
+        capacity: impl Into<Capacity>,
     ) -> Result<(Worker<C>, Mailbox<M>), SpawnError>
     where
         M: Serialize + DeserializeOwned + 'static,
     {
+        let capacity = capacity.into();
         self.start(|router, link| router.add_mailbox::<M, Process>(link, overflow, capacity))
     }
 
@@ -179,59 +213,32 @@ impl<C: 'static, T: ProcessTransport> Spawn<C, T> {
         first: impl FnOnce(&Router<C>, LinkId) -> Result<(Ticket<M>, P), PipeErrorKind>,
     ) -> Result<(Worker<C>, P), SpawnError> {
         let inner = &self.router.inner;
-        let signal = inner.state.borrow_mut().new_signal(&inner.wake)?;
+        let signal = inner.new_signal()?;
         let Prepared { transport, inlet, doorbell, handles, limit, .. } =
             self.transport.prepare(signal.waker().clone()).map_err(LinkError::Transport)?;
         let child = Rc::new(OnceCell::new());
-        let inlet = ProcessInlet { inlet, child: Rc::clone(&child), over: None };
-        let id = inner.state.borrow_mut().attach(Box::new(inlet), &signal)?;
+        let id = inner.attach(Box::new(ProcessInlet::new(inlet, Rc::clone(&child))), &signal)?;
+        let program = self.command.get_program().to_owned();
         let started = first(&self.router, id).map_err(SpawnError::Pipe).and_then(|(ticket, p)| {
             let worker = Child::spawn(self.command, transport, handles, limit, &ticket)
                 .map_err(SpawnError::Process)?;
             let _ = child.set(worker.clone());
-            let mut state = inner.state.borrow_mut();
-            match state.watch_link(&signal, doorbell, Some(worker.clone())) {
-                Ok(()) => Ok((worker, p)),
-                Err(error) => {
-                    worker.end();
-                    Err(LinkError::Watch(error).into())
-                }
+            if let Err(error) = inner.watch_link(&signal, doorbell, Some(worker.clone())) {
+                worker.end();
+                return Err(LinkError::Watch(error).into());
             }
+            log::info!("worker {} started over link {id}: {}", worker.id(), program.display());
+            Ok((worker, p))
         });
         match started {
-            Ok((worker, p)) => Ok((Link::new(self.router, id, Process(worker)), p)),
+            Ok((worker, p)) => {
+                inner.set_on_exit(signal.token(), self.on_exit);
+                Ok((Link::new(self.router, id, Process(worker)), p))
+            }
             Err(error) => {
-                let receivers = inner.state.borrow_mut().forget_link(signal.token());
-                drop(receivers);
+                inner.forget_link(signal.token());
                 Err(error)
             }
-        }
-    }
-}
-
-/// What comes from a worker process, and then how the process ended.
-struct ProcessInlet {
-    inlet: Box<dyn Inlet>,
-    child: Rc<OnceCell<Child>>,
-    /// How the link ended: nothing comes over it any more.
-    over: Option<Lost>,
-}
-
-impl Inlet for ProcessInlet {
-    #[inline]
-    fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
-        if self.over.is_none() {
-            match self.inlet.poll() {
-                Err(LinkEnd::Gone(lost)) => self.over = Some(lost),
-                other => return other,
-            }
-        }
-        let lost = self.over.clone().unwrap_or_default();
-        // The link closes a moment before the process has ended; its end rings.
-        match self.child.get().map(Child::exit) {
-            Some(None) => Ok(None),
-            Some(Some(exit)) => Err(LinkEnd::Gone(lost.with_exit(exit))),
-            None => Err(LinkEnd::Gone(lost)),
         }
     }
 }

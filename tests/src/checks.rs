@@ -80,7 +80,7 @@ macro_rules! __transport_checks {
                 b11_a_handler_stops_the_router
                 b11_a_handler_stops_at_the_end
                 b11_a_handler_that_panics_leaves_the_router_usable
-                b11_a_handler_cannot_dispatch
+                b11_a_handler_that_dispatches_is_not_called_again
                 b12_routes_until_the_condition_holds
                 b12_unlinks_for_good
                 b12_a_timeout_of_zero_routes_what_is_queued

@@ -83,10 +83,10 @@ struct Led(u8);
 
 impl Authorize for Led {}
 
-impl Receive for Led {
-    fn accept(&mut self, payload: Payload<'_>) -> Result<Delivery, Undecodable> {
+impl Led {
+    fn show(&mut self, payload: Payload<'_>) -> Result<(), Undecodable> {
         self.0 = payload.decode()?;
-        Ok(Delivery::Immediate)
+        Ok(())
     }
 }
 
@@ -107,15 +107,13 @@ fn run() -> Result<(), i32> {
     sender.start().map_err(|_| 5)?;
     sender.send(7).map_err(|_| 6)?;
     expect(7, sender.try_send(8).is_err_and(|error| error.is_full()))?;
-    match router.poll(link) {
-        Polled::Message(lent) if lent.receiver.0 == 7 => {
-            expect(8, router.restore(lent).is_none())?;
-        }
-        _ => return Err(9),
-    }
+    expect(8, matches!(router.poll_with(link, Led::show), Polled::Handled))?;
     drop(sender);
-    expect(10, matches!(router.poll(link), Polled::Ended(CheckedOut { .. }, End::Dropped)))?;
-    expect(11, matches!(router.poll(link), Polled::Empty))?;
+    match router.poll_with(link, Led::show) {
+        Polled::Ended(detached, End::Dropped) => expect(9, detached.receiver.0 == 7)?,
+        _ => return Err(10),
+    }
+    expect(11, matches!(router.poll_with(link, Led::show), Polled::Empty))?;
     router.stop().map_err(|_| 12)?;
     expect(13, router.next_stopped().is_none() && router.counters().routed == 1)
 }

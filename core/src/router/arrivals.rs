@@ -1,13 +1,13 @@
-//! What arrives: whom it concerns, and whether it may have come over its link.
+//! What arrives: which pipe it concerns, and whether it may have come over its link.
 
 use super::links::LinkEntry;
-use super::pipes::{Owner, Phase, PipeEntry, Pipes};
+use super::pipes::{Detached, Owner, Phase, PipeEntry, Pipes};
 use super::{Polled, Router};
 use crate::event::{End, ProtocolError};
 use crate::id::{ConnectionId, LinkId, Nonce};
 use crate::inlet::{Arrival, Inlet, LinkEnd, Payload, Undecodable};
 use crate::log::{debug, warning};
-use crate::receiver::{Authorize, Delivery, Receive};
+use crate::receiver::Authorize;
 use crate::table::{KeyStatus, Storage};
 
 /// How often one link may make the router warn of late starts, so that no worker can fill
@@ -22,10 +22,11 @@ where
     PS: Storage<PipeEntry<R>>,
 {
     /// Takes one arrival off `link`, and says what is to be done about it. A message is
-    /// handed to `handle` at once, with its receiver in its place in the table.
+    /// passed to `handle`, with its receiver in its place in the routing table.
     ///
-    /// It does a bounded amount of work, and calls nobody but `handle`, once at most. It
-    /// never returns [`Polled::Message`] or [`Polled::Deferred`].
+    /// One call does a bounded amount of work, and calls `handle` once at most. `handle`
+    /// cannot use the router; a program whose reaction to a message does keeps what `handle`
+    /// has found, and reacts when `poll_with` has returned.
     ///
     /// For a message that is none of the receiver's type, `handle` returns [`Undecodable`]:
     /// the link is cut off then.
@@ -35,58 +36,69 @@ where
         link: LinkId,
         handle: impl FnOnce(&mut R, Payload<'_>) -> Result<(), Undecodable>,
     ) -> Polled<R> {
-        self.poll_by(link, |receiver, payload| handle(receiver, payload).map(|()| None))
-    }
-
-    #[inline]
-    fn poll_by(
-        &mut self,
-        link: LinkId,
-        accept: impl FnOnce(&mut R, Payload<'_>) -> Result<Option<Delivery>, Undecodable>,
-    ) -> Polled<R> {
         if !self.state.is_running() {
             return Polled::Empty;
         }
         let Some(LinkEntry { inlet: Some(inlet), .. }) = self.links.get_mut(link.0) else {
             return self.next_end(link);
         };
-        let sorted = match inlet.poll() {
+        let routed = match inlet.poll() {
             Ok(None) => return Polled::Empty,
-            Ok(Some(arrival)) => self.pipes.sort(link, arrival, accept),
+            Ok(Some(Arrival::Message { connection, payload })) => {
+                self.pipes.message(link, connection, payload, handle)
+            }
+            Ok(Some(arrival)) => self.pipes.control(link, &arrival),
             Err(end) => Err(ArrivalFault::Ended(end)),
         };
-        sorted.unwrap_or_else(|amiss| self.amiss(link, amiss))
+        // The inlet of a link that ends here is dropped.
+        routed.unwrap_or_else(|fault| self.fault(link, fault).0)
     }
+}
 
-    /// Not the usual case.
+impl<I, R, LS, PS> Router<I, R, LS, PS>
+where
+    R: Authorize,
+    LS: Storage<LinkEntry<I>>,
+    PS: Storage<PipeEntry<R>>,
+{
+    /// Slow path: the end of a link, a violation of the protocol, or the start of a pipe. The
+    /// inlet of a link that ends here comes back.
     #[cold]
-    fn amiss(&mut self, link: LinkId, amiss: ArrivalFault) -> Polled<R> {
-        match amiss {
+    pub(super) fn fault(&mut self, link: LinkId, fault: ArrivalFault) -> (Polled<R>, Option<I>) {
+        match fault {
             ArrivalFault::Ended(end) => {
                 if let LinkEnd::Refused(_) = end {
                     self.count_refused(link);
                 }
-                self.end_link(link, end);
-                self.next_end(link)
+                let inlet = self.end_link(link, end);
+                (self.next_end(link), inlet)
             }
             ArrivalFault::Refused(violation) => {
                 self.count_refused(link);
-                self.end_link(link, LinkEnd::Refused(violation));
-                Polled::Handled
+                let inlet = self.end_link(link, LinkEnd::Refused(violation));
+                (Polled::Handled, inlet)
+            }
+            ArrivalFault::Claimed(connection) => {
+                self.add_member(link, connection);
+                (Polled::Handled, None)
             }
             ArrivalFault::LateStart(connection) => {
-                if let Some(entry) = self.links.get_mut(link.0)
-                    && entry.warnings < WARNINGS_PER_LINK
-                {
-                    entry.warnings += 1;
-                    warning!(
-                        "pipe #{}.{} was closed before it was started: its messages are discarded",
-                        connection.index(),
-                        connection.generation()
-                    );
-                }
-                Polled::Handled
+                self.warn_of_late_start(link, connection);
+                (Polled::Handled, None)
             }
+        }
+    }
+
+    fn warn_of_late_start(&mut self, link: LinkId, connection: ConnectionId) {
+        if let Some(entry) = self.links.get_mut(link.0)
+            && entry.warnings < WARNINGS_PER_LINK
+        {
+            entry.warnings += 1;
+            warning!(
+                "pipe #{}.{} was closed before it was started: its messages are discarded",
+                connection.index(),
+                connection.generation()
+            );
         }
     }
 
@@ -95,166 +107,107 @@ where
         warning!("link #{}.{} cut off", link.index(), link.generation());
     }
 
-    /// Tells the next pipe of an ended link, and removes the link after the last.
+    /// Removes the next pipe of an ended link, and the link itself after the last.
     #[cold]
-    fn next_end(&mut self, link: LinkId) -> Polled<R> {
-        let Some(LinkEntry { ending: Some((end, from)), .. }) = self.links.get_mut(link.0) else {
+    pub(super) fn next_end(&mut self, link: LinkId) -> Polled<R> {
+        let Some(LinkEntry { ending: Some((end, position)), members, .. }) =
+            self.links.get_mut(link.0)
+        else {
             return Polled::Empty;
         };
-        while let Some((key, entry)) = self.pipes.table.next_from(*from) {
-            *from = key.index + 1;
-            if entry.owner != Owner::of(link) {
-                continue;
+        let end = end.clone();
+        let owner = Owner::of(link);
+        while let Some(key) = members.next(position, owner, &mut self.pipes.table) {
+            if let Some(detached) = self.pipes.take_ended(key) {
+                return Polled::Ended(detached, end.clone().end());
             }
-            if entry.is_closed() {
-                self.pipes.table.remove(key);
-                continue;
-            }
-            return ended(self.pipes.take_ended(key), end.clone().end());
         }
-        match self.links.remove(link.0).and_then(|entry| entry.ending) {
-            Some((end, _)) => Polled::LinkEnded(end),
-            None => Polled::Empty,
-        }
+        self.links.remove(link.0);
+        Polled::LinkEnded(end)
     }
 }
 
-impl<I, R, LS, PS> Router<I, R, LS, PS>
-where
-    I: Inlet,
-    R: Receive,
-    LS: Storage<LinkEntry<I>>,
-    PS: Storage<PipeEntry<R>>,
-{
-    /// Takes one arrival off `link`, and says what is to be done about it.
-    ///
-    /// It does a bounded amount of work, and calls no receiver but for
-    /// [`accept`](Receive::accept).
-    #[inline]
-    pub fn poll(&mut self, link: LinkId) -> Polled<R> {
-        self.poll_by(link, |receiver, payload| receiver.accept(payload).map(Some))
-    }
-
-    /// Says what is to be done about what the inlet of `link` has returned, for a caller to
-    /// whom it [is lent](Router::take_inlet). After an end, or when the link
-    /// [is ending](Router::is_ending), the inlet is not to be polled again.
-    #[inline]
-    pub fn route(
-        &mut self,
-        link: LinkId,
-        arrival: Result<Option<Arrival<'_>>, LinkEnd>,
-    ) -> Polled<R> {
-        // Its place may be another link's by now.
-        if !self.state.is_running() || !self.has_link(link) {
-            return Polled::Empty;
-        }
-        let sorted = match arrival {
-            Ok(None) => return Polled::Empty,
-            // It would not be told of the end.
-            Ok(Some(Arrival::Started { .. })) if self.is_ending(link) => return Polled::Handled,
-            Ok(Some(arrival)) => {
-                let accept =
-                    |receiver: &mut R, payload: Payload<'_>| receiver.accept(payload).map(Some);
-                self.pipes.sort(link, arrival, accept)
-            }
-            Err(end) => Err(ArrivalFault::Ended(end)),
-        };
-        sorted.unwrap_or_else(|amiss| self.amiss(link, amiss))
-    }
-}
-
-/// What an arrival can come to beside something [`Polled`].
-enum ArrivalFault {
+/// What an arrival can lead to that takes more than the routing table.
+pub(super) enum ArrivalFault {
     /// The link has ended.
     Ended(LinkEnd),
     /// No honest worker sends this.
     Refused(ProtocolError),
+    /// The link owns this pipe from now on.
+    Claimed(ConnectionId),
     /// A worker started a pipe that had been closed.
     LateStart(ConnectionId),
 }
 
-type Routed<R> = Result<Polled<R>, ArrivalFault>;
-
-fn ended<R>(lent: Option<super::CheckedOut<R>>, end: End) -> Polled<R> {
-    lent.map_or(Polled::Handled, |lent| Polled::Ended(lent, end))
-}
+pub(super) type Routed<R> = Result<Polled<R>, ArrivalFault>;
 
 impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
-    #[inline]
-    fn sort(
-        &mut self,
-        link: LinkId,
-        arrival: Arrival<'_>,
-        accept: impl FnOnce(&mut R, Payload<'_>) -> Result<Option<Delivery>, Undecodable>,
-    ) -> Routed<R>
-    where
-        R: Authorize,
-    {
-        match arrival {
-            Arrival::Message { connection, payload } => {
-                self.message(link, connection, payload, accept)
-            }
-            Arrival::Partial => Ok(Polled::Handled),
-            Arrival::Started { connection, nonce } => self.started(link, connection, nonce),
-            Arrival::Stopped { connection, end } => self.stopped(link, connection, end),
-            Arrival::Missed { connection, count } => self.missed(link, connection, count),
-        }
-    }
-
     #[inline]
     fn message(
         &mut self,
         link: LinkId,
         connection: ConnectionId,
         payload: Payload<'_>,
-        accept: impl FnOnce(&mut R, Payload<'_>) -> Result<Option<Delivery>, Undecodable>,
+        handle: impl FnOnce(&mut R, Payload<'_>) -> Result<(), Undecodable>,
     ) -> Routed<R> {
-        let Some(PipeEntry { owner, phase: Phase::Open, receiver }) =
-            self.table.get_mut(connection.0)
-        else {
-            return self.stray(link, connection);
+        let Some(receiver) = self.receiver_of(link, connection) else {
+            return self.unroutable(link, connection).map(|()| Polled::Handled);
         };
-        if *owner != Owner::of(link) {
-            return self.stray(link, connection);
-        }
-        // It is lent only while a handler runs, and no handler routes.
-        let Some(open) = receiver else { return Ok(Polled::Handled) };
-        self.counters.bytes += payload.len() as u64;
-        match accept(open, payload) {
-            Ok(None) => {
+        let bytes = payload.len() as u64;
+        let handled = handle(receiver, payload);
+        self.counters.bytes += bytes;
+        match handled {
+            Ok(()) => {
                 self.counters.routed += 1;
                 Ok(Polled::Handled)
-            }
-            Ok(Some(Delivery::Immediate)) => {
-                self.counters.routed += 1;
-                let lent =
-                    receiver.take().map(|receiver| super::CheckedOut { connection, receiver });
-                Ok(lent.map_or(Polled::Handled, Polled::Message))
-            }
-            Ok(Some(Delivery::Deferred { superseded })) => {
-                self.counters.superseded += superseded;
-                Ok(Polled::Deferred(connection))
             }
             Err(undecodable) => Err(ArrivalFault::Refused(ProtocolError::Undecodable(undecodable))),
         }
     }
 
-    /// A message for a pipe that is not open on this link.
-    #[cold]
-    fn stray(&mut self, link: LinkId, connection: ConnectionId) -> Routed<R> {
-        match self.table.standing(connection.0) {
-            KeyStatus::Unknown => Err(ArrivalFault::Refused(ProtocolError::NotYours)),
-            KeyStatus::Gone => {
-                // Nobody's pipe: there is nobody to deceive. Most likely it was closed
-                // before the worker started it.
-                self.counters.discarded_closed += 1;
-                Ok(Polled::Handled)
+    /// The receiver of a message that came over `link`. `None` when its pipe is not open on
+    /// this link: see [`unroutable`](Self::unroutable).
+    #[inline]
+    pub(super) fn receiver_of(&mut self, link: LinkId, connection: ConnectionId) -> Option<&mut R> {
+        match self.table.get_mut(connection.0) {
+            Some(PipeEntry { owner, phase: Phase::Open, receiver })
+                if *owner == Owner::of(link) =>
+            {
+                receiver.as_mut()
             }
+            _ => None,
+        }
+    }
+
+    /// Everything that arrives but messages.
+    pub(super) fn control(&mut self, link: LinkId, arrival: &Arrival<'_>) -> Routed<R>
+    where
+        R: Authorize,
+    {
+        match arrival {
+            Arrival::Message { .. } | Arrival::Partial => Ok(Polled::Handled),
+            Arrival::Started { connection, nonce } => self.started(link, *connection, *nonce),
+            Arrival::Stopped { connection, end } => self.stopped(link, *connection, end.clone()),
+            Arrival::Missed { connection, count } => self.missed(link, *connection, *count),
+        }
+    }
+
+    /// A message for a pipe that is not open on this link: discarded, or a violation.
+    #[cold]
+    pub(super) fn unroutable(
+        &mut self,
+        link: LinkId,
+        connection: ConnectionId,
+    ) -> Result<(), ArrivalFault> {
+        match self.table.standing(connection.0) {
+            KeyStatus::Unknown => return Err(ArrivalFault::Refused(ProtocolError::NotYours)),
+            // The pipe no longer exists, so no receiver is affected: count and discard. Most
+            // likely it was closed before the worker started it.
+            KeyStatus::Gone => {}
             KeyStatus::Present => match self.table.get_mut(connection.0) {
                 Some(PipeEntry { owner, phase: Phase::Closed { warned }, .. })
                     if *owner == Owner::of(link) =>
                 {
-                    self.counters.discarded_closed += 1;
                     if !core::mem::replace(warned, true) {
                         warning!(
                             "discarding messages of closed pipe #{}.{}",
@@ -262,11 +215,12 @@ impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
                             connection.generation()
                         );
                     }
-                    Ok(Polled::Handled)
                 }
-                _ => Err(ArrivalFault::Refused(ProtocolError::NotYours)),
+                _ => return Err(ArrivalFault::Refused(ProtocolError::NotYours)),
             },
         }
+        self.counters.discarded_closed += 1;
+        Ok(())
     }
 
     fn started(&mut self, link: LinkId, connection: ConnectionId, nonce: Nonce) -> Routed<R>
@@ -275,15 +229,17 @@ impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
     {
         let standing = self.table.standing(connection.0);
         match self.table.get_mut(connection.0) {
-            Some(entry) if entry.phase == Phase::Waiting => {
+            Some(entry) if entry.phase == Phase::Waiting && entry.owner != Owner::GONE => {
                 match &entry.receiver {
                     Some(receiver) if receiver.authorizes(nonce) => {}
                     _ => return Err(ArrivalFault::Refused(ProtocolError::NotYours)),
                 }
-                entry.owner = Owner::of(link);
                 entry.phase = Phase::Open;
                 debug!("pipe #{}.{} started", connection.index(), connection.generation());
-                Ok(Polled::Handled)
+                if core::mem::replace(&mut entry.owner, Owner::of(link)) == Owner::of(link) {
+                    return Ok(Polled::Handled);
+                }
+                Err(ArrivalFault::Claimed(connection))
             }
             Some(entry) if entry.owner == Owner::of(link) => {
                 Err(ArrivalFault::Refused(ProtocolError::OutOfTurn))
@@ -297,12 +253,8 @@ impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
         let key = connection.0;
         match self.table.get(key) {
             Some(entry) if entry.owner == Owner::of(link) && entry.phase != Phase::Waiting => {
-                if entry.is_closed() {
-                    self.table.remove(key);
-                    Ok(Polled::Handled)
-                } else {
-                    Ok(ended(self.take_ended(key), end))
-                }
+                let detached = self.take_ended(key);
+                Ok(detached.map_or(Polled::Handled, |detached| Polled::Ended(detached, end)))
             }
             None if self.table.standing(key) == KeyStatus::Gone => Ok(Polled::Handled),
             _ => Err(ArrivalFault::Refused(ProtocolError::NotYours)),
@@ -312,7 +264,7 @@ impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
     fn missed(&mut self, link: LinkId, connection: ConnectionId, count: u64) -> Routed<R> {
         let missed = match self.table.get(connection.0) {
             Some(entry) => entry.owner == Owner::of(link) && entry.phase != Phase::Waiting,
-            // Nobody's pipe, as in `stray`.
+            // The pipe no longer exists, as in `unroutable`.
             None => self.table.standing(connection.0) == KeyStatus::Gone,
         };
         if !missed {
@@ -320,5 +272,15 @@ impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
         }
         self.counters.missed = self.counters.missed.saturating_add(count);
         Ok(Polled::Handled)
+    }
+
+    /// Takes a pipe out of the table that has ended. `None` when it had been closed before.
+    pub(super) fn take_ended(&mut self, key: crate::table::Key) -> Option<Detached<R>> {
+        let entry = self.table.remove(key)?;
+        if !entry.is_closed() {
+            self.open -= 1;
+            debug!("pipe #{}.{} ended", key.index, key.generation);
+        }
+        Some(Detached { connection: ConnectionId(key), receiver: entry.receiver? })
     }
 }

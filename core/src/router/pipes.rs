@@ -1,12 +1,12 @@
 //! The router's pipes: the routing table, and what the foreground does to it.
 
+use super::Router;
 use super::links::LinkEntry;
-use super::{CheckedOut, Router};
 use crate::counters::Counters;
 use crate::error::{ClosePipeError, PipeError, PipeErrorKind};
 use crate::id::{ConnectionId, LinkId};
 use crate::log::debug;
-use crate::table::{Key, Storage, Table};
+use crate::table::{Storage, Table};
 
 /// One pipe in the routing table.
 ///
@@ -15,11 +15,20 @@ use crate::table::{Key, Storage, Table};
 pub struct PipeEntry<R> {
     pub(super) owner: Owner,
     pub(super) phase: Phase,
-    /// `None` while it is lent, and for good once the pipe was closed.
+    /// `None` once the pipe was closed.
     pub(super) receiver: Option<R>,
 }
 
-/// The link that a pipe belongs to: which claimed it, or over which it is expected.
+/// A receiver that was taken out of the routing table, because its pipe ended or was closed.
+#[derive(Debug)]
+pub struct Detached<R> {
+    /// Its pipe.
+    pub connection: ConnectionId,
+    /// The receiver.
+    pub receiver: R,
+}
+
+/// The link that a pipe belongs to: the one that claimed it, or over which it is expected.
 ///
 /// The link's place in its table is enough: all pipes of a link are told of its end, and out
 /// of the table, before its place is free.
@@ -29,7 +38,7 @@ pub(super) struct Owner(u32);
 impl Owner {
     /// Any link may claim it.
     pub(super) const ANY: Self = Self(u32::MAX);
-    /// None: the router was stopped since.
+    /// No link can claim it: the router was stopped since.
     pub(super) const GONE: Self = Self(u32::MAX - 1);
 
     pub(super) fn of(link: LinkId) -> Self {
@@ -80,33 +89,26 @@ impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
         }
     }
 
-    /// After all links are gone.
+    /// The router was stopped: no link owns any of them, and none is open.
     pub(super) fn disown(&mut self) {
+        self.open = 0;
         let mut from = 0;
         while let Some((key, entry)) = self.table.next_from(from) {
-            if entry.owner != Owner::ANY {
-                entry.owner = Owner::GONE;
-            }
+            entry.owner = Owner::GONE;
             from = key.index + 1;
         }
     }
 
-    /// Takes the next pipe out of the table, whatever it is.
-    pub(super) fn take_next(&mut self) -> Option<Option<CheckedOut<R>>> {
-        let (key, _) = self.table.next_from(0)?;
-        let entry = self.table.remove(key)?;
-        if !entry.is_closed() {
-            self.open -= 1;
+    /// Takes the next pipe out of the table of a stopped router, from the index `from` on,
+    /// which moves behind it. Pipes that were closed before are passed over.
+    pub(super) fn take_next(&mut self, from: &mut u32) -> Option<Detached<R>> {
+        while let Some((key, _)) = self.table.next_from(*from) {
+            *from = key.index + 1;
+            if let Some(receiver) = self.table.remove(key).and_then(|entry| entry.receiver) {
+                return Some(Detached { connection: ConnectionId(key), receiver });
+            }
         }
-        Some(entry.receiver.map(|receiver| CheckedOut { connection: ConnectionId(key), receiver }))
-    }
-
-    /// Takes a pipe out of the table that has ended.
-    pub(super) fn take_ended(&mut self, key: Key) -> Option<CheckedOut<R>> {
-        self.open -= 1;
-        debug!("pipe #{}.{} ended", key.index, key.generation);
-        let receiver = self.table.remove(key)?.receiver?;
-        Some(CheckedOut { connection: ConnectionId(key), receiver })
+        None
     }
 }
 
@@ -136,7 +138,7 @@ where
         self.insert_pipe(expected, Phase::Waiting, receiver)
     }
 
-    /// Adds a pipe that may be used on `link` at once, by whoever holds its sender.
+    /// Adds a pipe that may be used on `link` at once, without being claimed.
     ///
     /// # Errors
     ///
@@ -173,21 +175,26 @@ where
         pipes.open += 1;
         pipes.counters.most_pipes = pipes.counters.most_pipes.max(pipes.open);
         debug!("pipe #{}.{} made", key.index, key.generation);
+        if let Some(link) = link {
+            self.add_member(link, ConnectionId(key));
+        }
         Ok(ConnectionId(key))
     }
 
+    /// A link owns a pipe from now on.
+    pub(super) fn add_member(&mut self, link: LinkId, connection: ConnectionId) {
+        if let Some(entry) = self.links.get_mut(link.0) {
+            entry.members.add(connection.0, Owner::of(link), &self.pipes.table);
+        }
+    }
+
     /// Closes a pipe from the foreground's side. What arrives for it later is discarded.
-    ///
-    /// Returns the receiver, to be told [`End::Closed`](crate::End::Closed); `None` when it is lent, in which
-    /// case [`restore`](Router::restore) will return it for that.
+    /// Returns its receiver, to be told [`End::Closed`](crate::End::Closed).
     ///
     /// # Errors
     ///
     /// When the router does not run, or the pipe has ended or was closed before.
-    pub fn close_pipe(
-        &mut self,
-        connection: ConnectionId,
-    ) -> Result<Option<CheckedOut<R>>, ClosePipeError> {
+    pub fn close_pipe(&mut self, connection: ConnectionId) -> Result<Detached<R>, ClosePipeError> {
         if !self.state.is_running() {
             return Err(ClosePipeError::NotRunning);
         }
@@ -196,66 +203,36 @@ where
             return Err(ClosePipeError::NoSuchPipe);
         };
         let receiver = match entry.phase {
-            Phase::Closed { .. } => return Err(ClosePipeError::NoSuchPipe),
+            _ if entry.owner == Owner::GONE => None,
+            Phase::Closed { .. } => None,
             Phase::Open => {
                 entry.phase = Phase::Closed { warned: false };
                 entry.receiver.take()
             }
-            // Nobody has claimed it, so no message can be on its way: the place is free. A
+            // No worker has claimed it, so no message can be on its way: the place is free. A
             // late start finds it gone.
             Phase::Waiting => table.remove(connection.0).and_then(|entry| entry.receiver),
         };
+        let receiver = receiver.ok_or(ClosePipeError::NoSuchPipe)?;
         self.pipes.open -= 1;
+        self.note_change();
         debug!("pipe #{}.{} closed", connection.index(), connection.generation());
-        Ok(receiver.map(|receiver| CheckedOut { connection, receiver }))
+        Ok(Detached { connection, receiver })
     }
 
     /// Whether the pipe has neither ended nor been closed.
     pub fn has_pipe(&self, connection: ConnectionId) -> bool {
-        self.pipes.table.get(connection.0).is_some_and(|entry| !entry.is_closed())
+        self.pipes
+            .table
+            .get(connection.0)
+            .is_some_and(|entry| !entry.is_closed() && entry.owner != Owner::GONE)
     }
 
-    /// Whether any pipe that has not ended could still get a message: its link is there, or
-    /// it is unclaimed and some link is there.
-    pub fn can_hear(&mut self) -> bool {
-        let mut from = 0;
-        while let Some((key, entry)) = self.pipes.table.next_from(from) {
-            // A pipe whose link has ended is not in the table.
-            let hears =
-                entry.owner != Owner::GONE && (entry.owner != Owner::ANY || self.links.len() > 0);
-            if hears && !entry.is_closed() {
-                return true;
-            }
-            from = key.index + 1;
-        }
-        false
-    }
-
-    /// Lends out a receiver that accepted a message to be handled
-    /// [`Later`](crate::Delivery::Later). `None` when its pipe has been closed since.
-    pub fn lend(&mut self, connection: ConnectionId) -> Option<CheckedOut<R>> {
-        let entry = self.pipes.table.get_mut(connection.0)?;
-        let receiver = entry.receiver.take()?;
-        self.pipes.counters.routed += 1;
-        Some(CheckedOut { connection, receiver })
-    }
-
-    /// Takes back a receiver. It is returned when its pipe was closed while it was lent, to
-    /// be told [`End::Closed`](crate::End::Closed).
-    #[inline]
-    pub fn restore(&mut self, lent: CheckedOut<R>) -> Option<CheckedOut<R>> {
-        match self.pipes.table.get_mut(lent.connection.0) {
-            Some(PipeEntry { phase: Phase::Open | Phase::Waiting, receiver, .. }) => {
-                *receiver = Some(lent.receiver);
-                None
-            }
-            _ => Some(lent),
-        }
-    }
-
-    /// Changes a receiver in its place.
-    pub fn receiver_mut(&mut self, connection: ConnectionId) -> Option<&mut R> {
-        self.pipes.table.get_mut(connection.0)?.receiver.as_mut()
+    /// Whether any open pipe could still get a message: there is one, and a link that could
+    /// bring it.
+    pub fn has_live_pipe(&self) -> bool {
+        // A pipe whose link has ended is not open.
+        self.pipes.open > 0 && self.links.len() > 0
     }
 }
 

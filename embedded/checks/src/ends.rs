@@ -57,11 +57,9 @@ pub(crate) fn stop() -> Result<(), Failed> {
     done(rig.router.stop())?;
     ensure!(!rig.drain());
     let mut told = 0;
-    while let Some(lent) = rig.router.next_stopped() {
-        if let Some(lent) = lent {
-            ensure!(lent.connection == if lent.receiver == To(0) { a } else { b });
-            told += 1;
-        }
+    while let Some(stopped) = rig.router.next_stopped() {
+        ensure!(stopped.connection == if stopped.receiver == To(0) { a } else { b });
+        told += 1;
     }
     ensure!(told == 2 && rig.heard.is_empty());
     ensure!(rig.router.open_pipes() == 0 && rig.router.links() == 0);

@@ -39,7 +39,7 @@ pub const ALL: &[Check] = &[
     ("order is kept on each pipe", pipes::order),
     ("a pipe is closed once, and late messages are discarded", pipes::closing),
     ("a name is never used again", pipes::generations),
-    ("a receiver that is lent can be closed", pipes::lent),
+    ("a message can make the program close its pipe", pipes::reacting),
     ("another router's names are refused", pipes::foreign),
     ("a link speaks only for its own pipes", pipes::not_yours),
     ("a full link gives the message back", room::full),

@@ -1,11 +1,8 @@
 //! Pipes: how they are told apart, and closed.
 
 use homing_core::wake::PollPingee;
-use homing_core::{
-    Authorize, ClosePipeError, ConnectionId, Delivery, End, FixedRouter, Overflow, Payload, Polled,
-    ProtocolError, Receive, Router, Undecodable,
-};
-use homing_transport_static::{ValueInlet, ValueLink};
+use homing_core::{ClosePipeError, ConnectionId, End, Overflow, Polled, ProtocolError};
+use homing_transport_static::ValueLink;
 
 use crate::Failed;
 use crate::rig::{Rig, Told, done};
@@ -41,8 +38,8 @@ pub(crate) fn closing() -> Result<(), Failed> {
     rig.drain();
 
     done(sender.send(2))?;
-    let lent = done(rig.router.close_pipe(closed))?;
-    ensure!(lent.is_some_and(|lent| lent.receiver.0 == 0 && lent.connection == closed));
+    let detached = done(rig.router.close_pipe(closed))?;
+    ensure!(detached.receiver.0 == 0 && detached.connection == closed);
     ensure!(rig.router.close_pipe(closed).err() == Some(ClosePipeError::NoSuchPipe));
     ensure!(!rig.router.has_pipe(closed) && rig.router.open_pipes() == 1);
 
@@ -77,44 +74,25 @@ pub(crate) fn generations() -> Result<(), Failed> {
     Ok(())
 }
 
-/// A receiver that keeps its message until it is lent out.
-struct Keeper(Option<u32>);
-
-impl Authorize for Keeper {}
-
-impl Receive for Keeper {
-    fn accept(&mut self, payload: Payload<'_>) -> Result<Delivery, Undecodable> {
-        self.0 = Some(payload.take()?);
-        Ok(Delivery::Immediate)
-    }
-}
-
-pub(crate) fn lent() -> Result<(), Failed> {
+/// A program that closes a pipe because of a message reacts when the poll has returned.
+pub(crate) fn reacting() -> Result<(), Failed> {
     static LINK: ValueLink<u32, 8> = ValueLink::new();
-    static BELL: PollPingee = PollPingee::new();
-    let (factory, inlet) = done(LINK.split(&BELL))?;
-    let mut router: FixedRouter<ValueInlet<u32>, Keeper, 1, 1> = Router::fixed();
-    done(router.start())?;
-    let link = done(router.attach(inlet))?;
-    let pipe = done(router.trusted_pipe(link, Keeper(None)))?;
-    let mut sender = done(factory.sender::<u32>(pipe, Overflow::GiveBack))?;
-    done(sender.start())?;
+    let mut rig = Rig::new(&LINK)?;
+    let (pipe, mut sender) = rig.started(0)?;
     done(sender.send(1))?;
     done(sender.send(2))?;
 
-    let Polled::Message(mut lent) = router.poll(link) else {
-        return Err(Failed { what: "the receiver is lent", line: line!() });
-    };
-    ensure!(lent.receiver.0.take() == Some(1));
-    ensure!(router.restore(lent).is_none());
+    let mut got = None;
+    let polled = rig.router.poll_with(rig.link, |_, payload| {
+        got = Some(payload.take::<u32>()?);
+        Ok(())
+    });
+    ensure!(matches!(polled, Polled::Handled) && got == Some(1));
+    ensure!(done(rig.router.close_pipe(pipe))?.connection == pipe);
+    ensure!(rig.router.open_pipes() == 0);
 
-    let Polled::Message(lent) = router.poll(link) else {
-        return Err(Failed { what: "the receiver is lent again", line: line!() });
-    };
-    // Its handler closes its own pipe.
-    ensure!(done(router.close_pipe(pipe))?.is_none());
-    ensure!(router.restore(lent).is_some());
-    ensure!(router.open_pipes() == 0);
+    rig.drain();
+    ensure!(rig.heard.is_empty() && rig.router.counters().discarded_closed == 1);
     Ok(())
 }
 

@@ -32,7 +32,7 @@ pub(crate) fn router() -> Result<(), Failed> {
     let Err(AttachError::NotRunning(inlet)) = router.attach(inlet) else {
         return Err(Failed { what: "the router does not run", line: line!() });
     };
-    ensure!(matches!(router.next_stopped(), Some(Some(lent)) if lent.connection == pipe));
+    ensure!(matches!(router.next_stopped(), Some(stopped) if stopped.connection == pipe));
 
     // It can be started again, with other links.
     ensure!(router.start() == Ok(()));

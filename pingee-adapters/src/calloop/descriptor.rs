@@ -16,7 +16,15 @@ pub(super) struct Wakeup {
 
 impl Wakeup {
     pub(super) fn new() -> io::Result<Self> {
-        let doorbells = DoorbellSet::new()?;
+        Self::of(DoorbellSet::new()?)
+    }
+
+    /// Another of the same doorbells.
+    pub(super) fn again(&self) -> io::Result<Self> {
+        Self::of(self.doorbells.clone())
+    }
+
+    fn of(doorbells: DoorbellSet) -> io::Result<Self> {
         let descriptor = doorbells.with_fd(|fd| fd.try_clone_to_owned())?;
         Ok(Self { doorbells, source: Generic::new(descriptor, Interest::READ, Mode::Level) })
     }

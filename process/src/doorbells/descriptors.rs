@@ -226,6 +226,8 @@ impl Doorbells {
             deregister(&self.poll, watch.fd());
             worker.note_exit();
             watched.process = Process::Gone;
+            // Also when nothing is pumped any more: the exit is news by itself.
+            watched.pinger.ping();
         }
     }
 

@@ -80,7 +80,7 @@ pub fn b12_routing_by_hand_ends_with_the_last_worker<R: ProcessRig, H: EventLoop
     let mut foreground = Foreground::<H>::started();
     let (_worker, _) = spawn::<R, H>(&foreground, program.command("exit 3"), 0);
     let error = foreground.router.route_until(&mut foreground.app, |_| false, None).unwrap_err();
-    assert!(matches!(error, RouteError::NobodyLeft), "{error:?}");
+    assert!(matches!(error, RouteError::NoLiveSenders), "{error:?}");
     assert_eq!(foreground.app.count(0), 10);
     assert_eq!(foreground.app.end(0), Some(End::Lost(Exit::Code(3).into())));
 }

@@ -192,15 +192,17 @@ pub fn b11_a_handler_that_panics_leaves_the_router_usable<T: TransportRig, H: Ev
     foreground.until("a message after all", |app| app.count(1) == 5);
 }
 
-/// B11: a handler that dispatches, or routes by hand, is told that the router is at it
-/// already.
-pub fn b11_a_handler_cannot_dispatch<T: TransportRig, H: EventLoopRig>() {
+/// B11: a handler that dispatches is not told its own next message before it returns, and has
+/// no reason to dispatch again; one that routes by hand is told that the router is routing.
+pub fn b11_a_handler_that_dispatches_is_not_called_again<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
     let router = foreground.router.clone();
     let (mut sender, _) = link
         .pipe(move |app: &mut App, event: Event<u64>| {
-            assert_eq!(router.dispatch(app), Dispatched::Again);
+            let told = app.count(0);
+            assert_eq!(router.dispatch(app), Dispatched::Idle);
+            assert_eq!(app.count(0), told);
             let nested = router.route_until(app, |_| true, Some(deadline()));
             assert!(matches!(nested, Err(RouteError::Nested)));
             app.record(0, &event);

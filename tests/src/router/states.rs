@@ -13,7 +13,10 @@ pub fn b08_a_router_that_does_not_run_says_so<T: TransportRig, H: EventLoopRig>(
     let mut foreground = Foreground::<H>::stopped();
     let stopped = RouterState::Stopped;
     assert_eq!(foreground.router.state(), stopped);
-    assert_eq!(foreground.router.stop(&mut foreground.app), Err(WrongState { state: stopped }));
+    assert_eq!(
+        foreground.router.stop(&mut foreground.app),
+        Err(WrongState { state: stopped }.into())
+    );
     refuses_links::<T, H>(&mut foreground);
 
     foreground.router.start().unwrap();
@@ -22,7 +25,10 @@ pub fn b08_a_router_that_does_not_run_says_so<T: TransportRig, H: EventLoopRig>(
     let (_sender, pipe) = record::<T>(&link, 0);
     foreground.router.stop(&mut foreground.app).unwrap();
     assert_eq!(foreground.router.state(), stopped);
-    assert_eq!(foreground.router.stop(&mut foreground.app), Err(WrongState { state: stopped }));
+    assert_eq!(
+        foreground.router.stop(&mut foreground.app),
+        Err(WrongState { state: stopped }.into())
+    );
     refuses_links::<T, H>(&mut foreground);
     let refused = link.pipe(|_: &mut App, _: homing_core::Event<u64>| {});
     assert_eq!(refused.err(), Some(PipeErrorKind::NotRunning));

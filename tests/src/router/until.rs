@@ -125,13 +125,13 @@ pub fn b12_a_flood_cannot_defeat_the_timeout<T: TransportRig, H: EventLoopRig>()
 pub fn b12_nobody_left_is_an_error<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let error = route(&mut foreground, |_| false, None).unwrap_err();
-    assert!(matches!(error, RouteError::NobodyLeft), "{error:?}");
+    assert!(matches!(error, RouteError::NoLiveSenders), "{error:?}");
     let link = foreground.link::<T>();
     let mut sender = open::<T>(&link, 0);
     sender.send(1).unwrap();
     sender.stop().unwrap();
     let error = route(&mut foreground, |_| false, None).unwrap_err();
-    assert!(matches!(error, RouteError::NobodyLeft), "{error:?}");
+    assert!(matches!(error, RouteError::NoLiveSenders), "{error:?}");
     assert_eq!(foreground.app.messages(0), [1]);
     assert_eq!(foreground.app.end(0), Some(End::Finished));
 }

@@ -263,8 +263,8 @@ fn main() -> ! {
     defmt::assert!(router.has_pipe(unused));
     defmt::assert_eq!(router.stop(), Ok(()));
     match router.next_stopped() {
-        Some(Some(lent)) => defmt::assert_eq!(lent.connection, unused),
-        _ => defmt::panic!("the pipe was open"),
+        Some(stopped) => defmt::assert_eq!(stopped.connection, unused),
+        None => defmt::panic!("the pipe was open"),
     }
     defmt::assert!(router.next_stopped().is_none());
     let mut late: Sender<Press> = defmt::unwrap!(second.sender(unused, Overflow::GiveBack));

@@ -1,0 +1,270 @@
+//! One link's turn, for a router whose receivers use the router while they are told.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use core::cell::{Cell, RefCell};
+use core::fmt;
+
+use super::arrivals::ArrivalFault;
+use super::links::LinkEntry;
+use super::pipes::{Detached, PipeEntry};
+use super::{Polled, Router};
+use crate::event::{End, ProtocolError};
+use crate::id::{ConnectionId, LinkId};
+use crate::inlet::{Arrival, Inlet, LinkEnd};
+use crate::receiver::{Delivery, Receive};
+use crate::table::Storage;
+
+/// A router that stands in a cell, on the foreground's thread.
+type Shared<R, LS, PS> = RefCell<Router<SharedInlet, R, LS, PS>>;
+
+/// The foreground's end of a link, in the table of a router that is polled by [`Session`]s.
+///
+/// It owns the inlet: when it is dropped, so is the inlet, although sessions of the link may
+/// still be on the stack.
+pub struct SharedInlet(Rc<InletCell>);
+
+struct InletCell {
+    /// Borrowed while it is polled, and while what it returned is decoded.
+    inlet: RefCell<Option<Box<dyn Inlet>>>,
+    /// The link has ended while its inlet was borrowed.
+    closed: Cell<bool>,
+}
+
+impl SharedInlet {
+    /// Shares an inlet.
+    pub fn new(inlet: Box<dyn Inlet>) -> Self {
+        Self(Rc::new(InletCell { inlet: RefCell::new(Some(inlet)), closed: Cell::new(false) }))
+    }
+}
+
+impl Drop for SharedInlet {
+    fn drop(&mut self) {
+        self.0.closed.set(true);
+        self.0.close();
+    }
+}
+
+impl InletCell {
+    /// Drops the inlet, unless it is being polled: then its session does, when it is done.
+    fn close(&self) {
+        let inlet = self.inlet.try_borrow_mut().ok().and_then(|mut inlet| inlet.take());
+        // What waits in it is dropped with it, and may use the router: nothing is borrowed.
+        drop(inlet);
+    }
+}
+
+impl fmt::Debug for SharedInlet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedInlet").field("closed", &self.0.closed).finish_non_exhaustive()
+    }
+}
+
+/// What one [`Session::poll`] came to.
+#[derive(Debug)]
+#[must_use = "receivers are to be told"]
+pub enum SessionStep<'s, R> {
+    /// The link has nothing now.
+    Empty,
+    /// Something arrived that is dealt with.
+    Handled,
+    /// The receiver has accepted a message, which it is to handle now.
+    Message(&'s R),
+    /// The receiver has accepted a message, which it is to handle when the link is drained.
+    Deferred(&'s R),
+    /// A pipe has ended: its receiver is to be told so, and dropped.
+    Ended(Detached<R>, End),
+    /// The link has ended, the ends of all its pipes have been returned, and it is not in the
+    /// table any more.
+    LinkEnded(LinkEnd),
+}
+
+/// One link's turn: the link's inlet and, while message follows message on the same pipe, the
+/// receiver of that pipe. Neither is looked up for each message.
+///
+/// The router is borrowed within [`poll`](Session::poll) only, and not while a message is
+/// decoded. Between two polls receivers may use the router as they like: make and close
+/// pipes, stop it, and begin sessions of any link, this one too.
+#[derive(Debug)]
+pub struct Session<'r, R, LS, PS>
+where
+    LS: Storage<LinkEntry<SharedInlet>>,
+    PS: Storage<PipeEntry<R>>,
+{
+    router: &'r Shared<R, LS, PS>,
+    link: LinkId,
+    inlet: Rc<InletCell>,
+    cache: Option<Cached<R>>,
+    /// Messages that receivers have accepted, and their bytes, to be counted when it ends.
+    routed: u64,
+    bytes: u64,
+}
+
+impl fmt::Debug for InletCell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InletCell")
+    }
+}
+
+/// The receiver of the last message.
+#[derive(Debug)]
+struct Cached<R> {
+    connection: ConnectionId,
+    receiver: R,
+    /// [`Router::changes`] when the receiver was looked up: another value means that it may
+    /// not be the pipe's any more.
+    changes: u64,
+}
+
+/// What is left of an arrival once the inlet is not borrowed any more.
+enum Taken<R> {
+    /// The inlet has nothing, or is being polled further up the stack.
+    Nothing,
+    /// The link has ended before.
+    Closed,
+    /// The cached receiver has accepted a message.
+    Accepted(Delivery),
+    /// The router has dealt with it.
+    Routed(Polled<R>),
+}
+
+impl<'r, R, LS, PS> Session<'r, R, LS, PS>
+where
+    R: Receive,
+    LS: Storage<LinkEntry<SharedInlet>>,
+    PS: Storage<PipeEntry<R>>,
+{
+    /// Begins a turn of `link`. `None` when there is no such link.
+    ///
+    /// # Panics
+    ///
+    /// When the router is borrowed. The same holds for [`poll`](Session::poll).
+    pub fn begin(router: &'r Shared<R, LS, PS>, link: LinkId) -> Option<Self> {
+        let inlet = match &router.borrow().links.get(link.0)?.inlet {
+            Some(inlet) => Rc::clone(&inlet.0),
+            None => Rc::new(InletCell { inlet: RefCell::new(None), closed: Cell::new(true) }),
+        };
+        Some(Self { router, link, inlet, cache: None, routed: 0, bytes: 0 })
+    }
+
+    /// Takes one arrival off the link, and says what is to be done about it.
+    ///
+    /// One call does a bounded amount of work, and runs code of receivers in
+    /// [`Receive::accept`] only.
+    #[inline]
+    pub fn poll(&mut self) -> SessionStep<'_, R> {
+        match self.take() {
+            Ok(Taken::Accepted(Delivery::Immediate)) => {
+                self.routed += 1;
+                self.cache
+                    .as_ref()
+                    .map_or(SessionStep::Handled, |cached| SessionStep::Message(&cached.receiver))
+            }
+            Ok(Taken::Nothing) => SessionStep::Empty,
+            taken => self.poll_slow(taken),
+        }
+    }
+
+    /// Polls the inlet, and has a message decoded while the inlet is borrowed.
+    #[inline]
+    fn take(&mut self) -> Result<Taken<R>, ArrivalFault> {
+        // A decoder of this link's messages that dispatches finds the inlet borrowed. The
+        // session that borrowed it goes on when the decoder has returned.
+        let Ok(mut inlet) = self.inlet.inlet.try_borrow_mut() else { return Ok(Taken::Nothing) };
+        let Some(inlet) = inlet.as_mut() else { return Ok(Taken::Closed) };
+        match inlet.poll() {
+            Ok(Some(Arrival::Message { connection, payload })) => {
+                if !self.cache.as_ref().is_some_and(|cached| cached.serves(connection, self.router))
+                {
+                    self.cache = None;
+                    let mut router = self.router.borrow_mut();
+                    let changes = router.changes;
+                    let Some(receiver) = router.pipes.receiver_of(self.link, connection) else {
+                        router.pipes.unroutable(self.link, connection)?;
+                        return Ok(Taken::Routed(Polled::Handled));
+                    };
+                    let receiver = receiver.clone();
+                    self.cache = Some(Cached { connection, receiver, changes });
+                }
+                let Some(cached) = &self.cache else { return Ok(Taken::Nothing) };
+                self.bytes += payload.len() as u64;
+                match cached.receiver.accept(payload) {
+                    Ok(delivery) => Ok(Taken::Accepted(delivery)),
+                    Err(undecodable) => {
+                        Err(ArrivalFault::Refused(ProtocolError::Undecodable(undecodable)))
+                    }
+                }
+            }
+            Ok(None) => Ok(Taken::Nothing),
+            Ok(Some(arrival)) => {
+                let mut router = self.router.borrow_mut();
+                let polled = router.pipes.control(self.link, &arrival)?;
+                if let Polled::Ended(..) = polled {
+                    router.note_change();
+                }
+                Ok(Taken::Routed(polled))
+            }
+            Err(end) => Err(ArrivalFault::Ended(end)),
+        }
+    }
+
+    #[cold]
+    fn poll_slow(&mut self, taken: Result<Taken<R>, ArrivalFault>) -> SessionStep<'_, R> {
+        if self.inlet.closed.get() {
+            // The link ended while its inlet was borrowed.
+            self.inlet.close();
+        }
+        let polled = match taken {
+            Ok(Taken::Accepted(Delivery::Deferred { superseded })) => {
+                let counters = &mut self.router.borrow_mut().pipes.counters;
+                counters.superseded += superseded;
+                // A message that is replaced had been counted, and never gets there.
+                self.routed += u64::from(superseded == 0);
+                return self.cache.as_ref().map_or(SessionStep::Handled, |cached| {
+                    SessionStep::Deferred(&cached.receiver)
+                });
+            }
+            Ok(Taken::Accepted(Delivery::Immediate)) => Polled::Handled,
+            Ok(Taken::Nothing) => Polled::Empty,
+            Ok(Taken::Closed) => self.router.borrow_mut().next_end(self.link),
+            Ok(Taken::Routed(polled)) => polled,
+            Err(fault) => {
+                let (polled, inlet) = self.router.borrow_mut().fault(self.link, fault);
+                // The router is not borrowed any more: what waits in it may use the router.
+                drop(inlet);
+                polled
+            }
+        };
+        match polled {
+            Polled::Empty => SessionStep::Empty,
+            Polled::Handled => SessionStep::Handled,
+            Polled::Ended(detached, end) => {
+                self.cache = None;
+                SessionStep::Ended(detached, end)
+            }
+            Polled::LinkEnded(end) => SessionStep::LinkEnded(end),
+        }
+    }
+}
+
+impl<R> Cached<R> {
+    /// Whether it still is the receiver of this pipe.
+    #[inline]
+    fn serves<LS, PS>(&self, connection: ConnectionId, router: &Shared<R, LS, PS>) -> bool {
+        self.connection == connection && self.changes == router.borrow().changes
+    }
+}
+
+impl<R, LS, PS> Drop for Session<'_, R, LS, PS>
+where
+    LS: Storage<LinkEntry<SharedInlet>>,
+    PS: Storage<PipeEntry<R>>,
+{
+    fn drop(&mut self) {
+        // Only a panic within the router itself can leave it borrowed.
+        if let Ok(mut router) = self.router.try_borrow_mut() {
+            router.pipes.counters.routed += self.routed;
+            router.pipes.counters.bytes += self.bytes;
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Adding pipes to a router's links.
+
+use std::rc::Rc;
+
+use homing_core::{
+    Authorization, Event, LinkId, MakeSender, Nonce, Overflow, PipeErrorKind, Ticket,
+};
+
+use crate::handler::Handler;
+use crate::mailbox::{Capacity, ClosePipe, Mailbox, MailboxWriter};
+use crate::pipe::PipeId;
+use crate::receiver::Entry;
+use crate::router::Router;
+
+impl<C: 'static> Router<C> {
+    /// Adds a pipe that ends in a handler.
+    pub(crate) fn add_handler<M, R, F>(
+        &self,
+        link: LinkId,
+        overflow: Overflow,
+        handler: F,
+    ) -> Result<(Ticket<M>, PipeId), PipeErrorKind>
+    where
+        R: MakeSender<M> + 'static,
+        M: 'static,
+        F: FnMut(&mut C, Event<M>) + 'static,
+    {
+        self.add_pipe::<M, R>(link, overflow, |nonce| {
+            Entry::new(Handler::<R::Codec, M, F>::new(nonce, overflow, handler))
+        })
+    }
+
+    /// Adds a pipe that ends in a mailbox.
+    pub(crate) fn add_mailbox<M, R>(
+        &self,
+        link: LinkId,
+        overflow: Overflow,
+        capacity: Capacity,
+    ) -> Result<(Ticket<M>, Mailbox<M>), PipeErrorKind>
+    where
+        R: MakeSender<M> + 'static,
+        M: 'static,
+    {
+        let router = Rc::downgrade(&(Rc::clone(&self.inner) as Rc<dyn ClosePipe>));
+        Mailbox::add(overflow, capacity, router, |writer: MailboxWriter<R::Codec, M>| {
+            let receiver = |nonce| Entry::new(writer.claimed_by(nonce));
+            self.add_pipe::<M, R>(link, overflow, receiver)
+        })
+    }
+
+    /// Adds a pipe to a link: its receiver is made with the nonce of its ticket.
+    fn add_pipe<M, R: MakeSender<M>>(
+        &self,
+        link: LinkId,
+        overflow: Overflow,
+        receiver: impl FnOnce(Nonce) -> Entry<C>,
+    ) -> Result<(Ticket<M>, PipeId), PipeErrorKind> {
+        let nonce = match R::AUTHORIZATION {
+            // It is never asked for.
+            Authorization::Trusted => Nonce::new(0),
+            Authorization::Nonce => random_nonce()?,
+        };
+        let receiver = receiver(nonce);
+        let mut core = self.inner.core.borrow_mut();
+        let connection = match R::AUTHORIZATION {
+            Authorization::Trusted => core.trusted_pipe(link, receiver),
+            Authorization::Nonce => core.pipe(Some(link), receiver),
+        };
+        // A receiver that comes back may own anything of the application's.
+        drop(core);
+        let connection = connection.map_err(|error| error.kind())?;
+        let ticket = Ticket::new(connection, nonce).with_overflow(overflow);
+        Ok((ticket, PipeId::new(connection, self.inner.id)))
+    }
+}
+
+/// A nonce that cannot be guessed: it is all that a worker needs to claim a pipe.
+fn random_nonce() -> Result<Nonce, PipeErrorKind> {
+    let mut bytes = [0; 16];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => Ok(Nonce::from_bytes(bytes)),
+        Err(error) => {
+            log::error!("a pipe was not made: the system gave no random bytes: {error}");
+            Err(PipeErrorKind::NoRandomBytes)
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! What arrives from a worker process.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use homing_core::{Arrival, Inlet, LinkEnd, Lost};
+use homing_process::Worker as Child;
+
+/// What comes from a worker process, and then how the process ended.
+pub(crate) struct ProcessInlet {
+    inlet: Box<dyn Inlet>,
+    child: Rc<OnceCell<Child>>,
+    /// How the link ended: nothing comes over it any more.
+    over: Option<Lost>,
+}
+
+impl ProcessInlet {
+    /// `child` is set once the process has been started.
+    pub(crate) fn new(inlet: Box<dyn Inlet>, child: Rc<OnceCell<Child>>) -> Self {
+        Self { inlet, child, over: None }
+    }
+}
+
+impl Inlet for ProcessInlet {
+    #[inline]
+    fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
+        if self.over.is_none() {
+            match self.inlet.poll() {
+                Err(LinkEnd::Gone(lost)) => self.over = Some(lost),
+                other => return other,
+            }
+        }
+        let lost = self.over.clone().unwrap_or_default();
+        // The link closes a moment before the process has ended; its end rings.
+        match self.child.get().map(Child::exit) {
+            Some(None) => Ok(None),
+            Some(Some(exit)) => Err(LinkEnd::Gone(lost.with_exit(exit))),
+            None => Err(LinkEnd::Gone(lost)),
+        }
+    }
+}

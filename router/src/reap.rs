@@ -1,0 +1,84 @@
+//! Killing and reaping the worker processes of a router that stops.
+
+use std::fmt;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use homing_process::Worker;
+
+use crate::state::Ended;
+
+/// How long processes that were killed are waited for, all together.
+const REAP_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The longest time between two looks at the processes that have not ended.
+const MAX_PAUSE: Duration = Duration::from_millis(5);
+
+/// A worker process that could not be killed, or has not ended after it was.
+///
+/// One that has changed its user cannot be killed, and one that a debugger holds or that is
+/// within a call of the system may end late. It is not waited for; should it end before this
+/// process, the system reaps it with this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unreaped {
+    /// The process id.
+    pub process_id: u32,
+    /// Why it could not be killed. `None` when it was, and has not ended in time.
+    pub error: Option<String>,
+}
+
+impl fmt::Display for Unreaped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.error {
+            Some(error) => write!(f, "worker {} could not be killed: {error}", self.process_id),
+            None => write!(f, "worker {} was killed, and has not ended yet", self.process_id),
+        }
+    }
+}
+
+/// Kills all `workers`, does what is to be done `meanwhile`, and then reaps those that it
+/// could kill. Returns the others.
+pub(crate) fn kill_then_reap(workers: Vec<Worker>, meanwhile: impl FnOnce()) -> Vec<Unreaped> {
+    let mut unreaped = Vec::new();
+    let mut killed = Vec::new();
+    for worker in workers {
+        if worker.exit().is_some() {
+            continue;
+        }
+        match worker.kill() {
+            Ok(()) => killed.push(worker),
+            Err(error) => {
+                unreaped.push(Unreaped { process_id: worker.id(), error: Some(error.to_string()) })
+            }
+        }
+    }
+    meanwhile();
+    let late = reap(killed, Instant::now() + REAP_DEADLINE);
+    unreaped
+        .extend(late.into_iter().map(|worker| Unreaped { process_id: worker.id(), error: None }));
+    for worker in &unreaped {
+        log::error!("{worker}");
+    }
+    unreaped
+}
+
+/// Reaps processes that were killed, until the deadline. Returns those that are left.
+fn reap(mut workers: Vec<Worker>, deadline: Instant) -> Vec<Worker> {
+    let mut pause = Duration::from_micros(100);
+    loop {
+        workers.retain(|worker| match worker.try_reap() {
+            Some(exit) => {
+                log::info!("worker {} has ended ({})", worker.id(), Ended(exit));
+                false
+            }
+            None => true,
+        });
+        let now = Instant::now();
+        if workers.is_empty() || now >= deadline {
+            return workers;
+        }
+        thread::sleep(pause.min(deadline - now));
+        pause = (pause * 2).min(MAX_PAUSE);
+    }
+}

@@ -1,0 +1,206 @@
+//! What the router keeps beside the routing table: its links, and which of them are ready.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+
+use homing_core::{
+    ConnectionId, End, Exit, Inlet, LinkEnd, LinkId, SessionStep, SharedInlet, WrongState,
+};
+use homing_process::Doorbell;
+
+use crate::backpressure::Backpressure;
+use crate::budget::Budget;
+use crate::error::LinkError;
+use crate::router::{Inner, LinkSession};
+use crate::waiting::{Waiting, Watched};
+use crate::wake::{LinkSignal, Token};
+
+pub(crate) struct State<C: 'static> {
+    pub(crate) links: HashMap<Token, LinkState<C>>,
+    /// Links that may have something, in the order of their turns.
+    pub(crate) run_queue: VecDeque<Token>,
+    pub(crate) waiting: Waiting,
+    pub(crate) budget: Budget,
+    next_token: Token,
+}
+
+/// What the router keeps for a link beside its inlet.
+pub(crate) struct LinkState<C: 'static> {
+    pub(crate) id: LinkId,
+    /// The link has ended, and its worker process still runs.
+    pub(crate) has_ended: bool,
+    pub(crate) signal: LinkSignal,
+    pub(crate) backpressure: Backpressure,
+    pub(crate) watched: Option<Watched>,
+    pub(crate) worker: Option<homing_process::Worker>,
+    pub(crate) on_exit: Option<OnExit<C>>,
+}
+
+/// Told how a worker process has ended.
+pub(crate) type OnExit<C> = Box<dyn FnOnce(&mut C, Option<Exit>)>;
+
+impl<C: 'static> State<C> {
+    pub(crate) fn new(waiting: Waiting, budget: Budget) -> Self {
+        Self { links: HashMap::new(), run_queue: VecDeque::new(), waiting, budget, next_token: 0 }
+    }
+}
+
+impl<C: 'static> LinkState<C> {
+    /// Whether there is no worker process that still runs.
+    fn has_exited(&self) -> bool {
+        self.worker.as_ref().is_none_or(|worker| worker.exit().is_some())
+    }
+}
+
+impl<C: 'static> Inner<C> {
+    /// What the router is woken with by a link that is about to be made.
+    pub(crate) fn new_signal<E>(&self) -> Result<LinkSignal, LinkError<E>> {
+        let state = self.core.borrow().state();
+        if !state.is_running() {
+            return Err(LinkError::WrongState(WrongState { state }));
+        }
+        let mut state = self.state.borrow_mut();
+        let token = state.next_token;
+        state.next_token += 1;
+        Ok(LinkSignal::new(token, Arc::clone(&self.wake)))
+    }
+
+    pub(crate) fn attach<E>(
+        &self,
+        inlet: Box<dyn Inlet>,
+        signal: &LinkSignal,
+    ) -> Result<LinkId, LinkError<E>> {
+        let attached = self.core.borrow_mut().attach(SharedInlet::new(inlet));
+        let id = attached.map_err(|_| LinkError::TooMany)?;
+        let link = LinkState {
+            id,
+            has_ended: false,
+            signal: signal.clone(),
+            backpressure: Backpressure::new(signal.clone()),
+            watched: None,
+            worker: None,
+            on_exit: None,
+        };
+        self.state.borrow_mut().links.insert(signal.token(), link);
+        Ok(id)
+    }
+
+    pub(crate) fn watch_link(
+        &self,
+        signal: &LinkSignal,
+        doorbell: Doorbell,
+        worker: Option<homing_process::Worker>,
+    ) -> io::Result<()> {
+        let mut state = self.state.borrow_mut();
+        let watched = state.waiting.add(doorbell, worker.clone(), signal)?;
+        if let Some(link) = state.links.get_mut(&signal.token()) {
+            link.watched = watched;
+            link.worker = worker;
+        }
+        Ok(())
+    }
+
+    /// Removes a link that was made for nothing, with the pipe it may have. Its receiver is
+    /// told nothing.
+    pub(crate) fn forget_link(&self, token: Token) {
+        let Some(link) = self.state.borrow_mut().links.remove(&token) else { return };
+        // Nothing is borrowed while they are dropped: they may own anything of the
+        // application's.
+        let inlet = self.core.borrow_mut().end_link(link.id, LinkEnd::gone());
+        drop(inlet);
+        if let Some(mut session) = LinkSession::begin(&self.core, link.id) {
+            while let SessionStep::Ended(..) = session.poll() {}
+        }
+    }
+
+    /// Has `on_exit` told how the worker process of a link has ended.
+    pub(crate) fn set_on_exit(&self, token: Token, on_exit: Option<OnExit<C>>) {
+        if let Some(link) = self.state.borrow_mut().links.get_mut(&token) {
+            link.on_exit = on_exit;
+        }
+    }
+
+    /// A link has ended, and all its pipes have been told.
+    pub(crate) fn remove_link(&self, token: Token, context: &mut C) {
+        let mut borrowed = self.state.borrow_mut();
+        let state = &mut *borrowed;
+        let Some(link) = state.links.get_mut(&token) else { return };
+        link.has_ended = true;
+        // Cleared before the look at the process: an exit that comes after it pings.
+        link.signal.flag().clear();
+        if let Some(watched) = link.watched.take() {
+            state.waiting.unwatch(watched);
+        }
+        drop(borrowed);
+        self.reap(token, context);
+    }
+
+    /// Removes what is left of a link that has ended, once its worker process has exited.
+    /// Whether it had.
+    pub(crate) fn reap(&self, token: Token, context: &mut C) -> bool {
+        let mut state = self.state.borrow_mut();
+        let Some(link) = state.links.get(&token) else { return false };
+        link.signal.flag().clear();
+        if !link.has_ended || !link.has_exited() {
+            return false;
+        }
+        let link = state.links.remove(&token);
+        drop(state);
+        if let Some(LinkState { worker: Some(worker), on_exit, .. }) = link {
+            let exit = worker.exit().flatten();
+            log::info!("worker {} has ended ({})", worker.id(), Ended(exit));
+            if let Some(on_exit) = on_exit {
+                on_exit(context, exit);
+            }
+        }
+        true
+    }
+
+    pub(crate) fn log_end(&self, token: Token, connection: ConnectionId, end: &End) {
+        if log::log_enabled!(log::Level::Debug) {
+            let state = self.state.borrow();
+            let link = state.links.get(&token);
+            log::debug!("pipe {connection} over {} ended: {end}", Source(link));
+        }
+    }
+
+    pub(crate) fn log_link_end(&self, token: Token, end: &LinkEnd) {
+        let state = self.state.borrow();
+        let source = Source(state.links.get(&token));
+        match end {
+            LinkEnd::Refused(violation) => log::warn!("{source} was cut off: {violation}"),
+            _ => log::debug!("{source} ended"),
+        }
+    }
+}
+
+/// A link, for log records.
+struct Source<'a, C: 'static>(Option<&'a LinkState<C>>);
+
+impl<C: 'static> std::fmt::Display for Source<'_, C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            None => f.write_str("a link"),
+            Some(link) => {
+                write!(f, "link {}", link.id)?;
+                match &link.worker {
+                    Some(worker) => write!(f, " of worker {}", worker.id()),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+/// How a process has ended, for log records.
+pub(crate) struct Ended(pub(crate) Option<Exit>);
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(exit) => exit.fmt(f),
+            None => f.write_str("how is not known"),
+        }
+    }
+}
