@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | links within this process | [`Transport`], [`Inlet`], [`MakeSender`], [`Outlet`] | [`homing_core::inlet`] |
 //! | links from worker processes: the foreground's side | [`ProcessTransport`], [`Inlet`], and [`ReadyPump`] or [`BlockingPump`] where the [readers](DescriptorReader) do not suit | [`worker::register`](crate::worker::register) |
-//! | the same: the worker's side | [`AdoptedLink`], [`EncodedOutlet`] | the same |
+//! | the same: the worker's side | [`AdoptedLink`], [`EncodedOutlet`]; or [`FrameSink`] alone, with [`MuxLink`] | the same |
 //! | links from chips | [`Outlet`] on the chip; [`Inlet`] and [`Transport`] in the foreground | the crate `homing-transport-serial` |
 //!
 //! Messages that travel as bytes are encoded by [`encode`], and put into frames of the
@@ -13,6 +13,9 @@
 //!
 //! [`homing_core::inlet`]: https://docs.rs/homing-core/latest/homing_core/inlet/
 
+mod mux_link;
+
+pub use self::mux_link::MuxLink;
 pub use homing_core::wake::WakeFlag;
 pub use homing_core::{
     Arrival, Authorization, Blocking, ByValue, CloseReason, ConnectionId, Decode, Disconnected,

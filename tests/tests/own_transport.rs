@@ -5,6 +5,10 @@
 
 use std::sync::Once;
 
+use homing::transport::{
+    AdoptedLink as _, Arrival, Blocking, ConnectionId, Inlet as _, MuxConfig, MuxHandle, MuxLink,
+    Nonce, encode,
+};
 use homing::worker::{self, InheritError, WorkerOutlet};
 use homing::{Sender, Ticket};
 use homing_conformance::ProcessRig;
@@ -15,6 +19,10 @@ use self::datagrams::{DatagramLink, Datagrams};
 
 #[path = "../../examples/own_transport/datagrams.rs"]
 mod datagrams;
+
+/// The sink that the multiplexer's documentation has.
+#[path = "../../mux/tests/memory/sink.rs"]
+mod memory;
 
 /// The rig.
 pub struct Own;
@@ -67,5 +75,30 @@ fn a_name_is_registered_once() {
     for name in ["one of a test", "pipe", "shm"] {
         let error = worker::register(name, DatagramLink::adopt).unwrap_err();
         assert_eq!(error.to_string(), format!("a transport named {name:?} is registered already"));
+    }
+}
+
+/// A sink that is registered in a worker is given encoded messages, and writes the same frames
+/// as one in the foreground's process, in one piece or in fragments.
+#[test]
+fn a_link_over_a_sink_takes_encoded_messages() {
+    let (sink, mut inlet) = memory::memory_link(1 << 20, 1 << 20);
+    let link = MuxLink(MuxHandle::new(sink, MuxConfig::new()));
+    let mut outlet = link.outlet(Ticket::new(ConnectionId::from_parts(0, 0), Nonce::new(0)));
+    outlet.open().unwrap();
+    for len in [0, 1, 300, 200_000] {
+        let message = vec![7u8; len];
+        let mut encoded = Vec::new();
+        encode::append(&message, usize::MAX, &mut encoded).unwrap();
+        assert_eq!(outlet.put(&encoded, Blocking::Never), Ok(0));
+        loop {
+            match inlet.poll().unwrap() {
+                Some(Arrival::Message { payload, .. }) => {
+                    break assert!(payload.decode() == Ok(message));
+                }
+                Some(_) => {}
+                None => panic!("a message of {len} bytes did not arrive"),
+            }
+        }
     }
 }
