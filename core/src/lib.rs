@@ -16,7 +16,7 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `alloc` | tables that grow; [`Reassembler`] and [`encode`] for links of bytes |
+//! | `alloc` | tables that grow |
 //! | `log` | warnings and debug records through `log` |
 //! | `defmt` | the same through `defmt`, and `defmt::Format` for the public types |
 //! | `task` | a pingee over the wakers of tasks, [`wake::TaskPingee`] |

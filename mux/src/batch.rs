@@ -26,14 +26,22 @@ pub(crate) fn send<M: Serialize, S: FrameSink>(
     // What comes back when the batch that it closes cannot be handed over.
     let mut last = None;
     for message in messages {
-        let sent = match template.encode(&message, mux.limit, S::ALIGN, batch.room(SHORT)) {
+        let sent = match template.encode::<M, S>(&message, mux.limit, batch.room(SHORT)) {
             Ok(Encoded::Short(short)) => {
                 batch.add(short.len());
-                Ok(())
+                if batch.filled < enough {
+                    last = Some(message);
+                    continue;
+                }
+                batch.write()
             }
             Ok(Encoded::Long(long)) if long.frame().len() <= enough / 4 => {
                 batch.add_long(&long);
-                Ok(())
+                if batch.filled < enough {
+                    last = Some(message);
+                    continue;
+                }
+                batch.write()
             }
             Ok(Encoded::Long(long)) => batch.write_before_long(connection, &long),
             Err(kind) => {
@@ -41,11 +49,10 @@ pub(crate) fn send<M: Serialize, S: FrameSink>(
                 return Err(SendError::new(message, kind));
             }
         };
-        let sent = if batch.filled >= enough { sent.and_then(|()| batch.write()) } else { sent };
         if let Err(Disconnected) = sent {
             return Err(SendError::new(message, SendErrorKind::Disconnected));
         }
-        last = (batch.messages > 0).then_some(message);
+        last = None;
     }
     match (batch.write(), last) {
         (Err(Disconnected), Some(last)) => Err(SendError::new(last, SendErrorKind::Disconnected)),

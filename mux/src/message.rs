@@ -8,6 +8,7 @@ use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 
 use crate::frame::{self, Header, MAX_BODY, MAX_HEADER, MAX_MESSAGE_HEADER, MAX_PREFIX};
+use crate::sink::FrameSink;
 
 /// One frame of a message in fragments, from `at` on: its header, and a body of at most
 /// `max` bytes.
@@ -64,13 +65,11 @@ impl MessageTemplate {
     }
 
     /// Encodes a message as a frame: in `room`, a [`ShortFrameBuf`] or more, if it is short.
-    /// Frames begin at multiples of `align`.
     #[inline]
-    pub(crate) fn encode<M: Serialize>(
+    pub(crate) fn encode<M: Serialize, S: FrameSink>(
         &self,
         message: &M,
         limit: usize,
-        align: usize,
         room: &mut [u8],
     ) -> Result<Encoded, SendErrorKind> {
         // The whole template at once; the body goes over its zeroes.
@@ -89,14 +88,15 @@ impl MessageTemplate {
         if let Some(prefix) = room.first_mut() {
             *prefix = (end - 1) as u8;
         }
-        if align > 1 {
+        if S::ALIGN > 1 {
+            // Zeroes up to where the next may begin.
             let rest = room.get_mut(end..).unwrap_or(&mut []);
             match rest.first_chunk_mut::<8>() {
-                Some(next) if align <= 8 => *next = [0; 8],
-                _ => rest.iter_mut().take(align).for_each(|byte| *byte = 0),
+                Some(next) => *next = [0; 8],
+                None => rest.fill(0),
             }
         }
-        Ok(Encoded::Short(ShortFrame { body, end, padded: end.next_multiple_of(align) }))
+        Ok(Encoded::Short(ShortFrame { body, end, padded: end.next_multiple_of(S::ALIGN) }))
     }
 }
 

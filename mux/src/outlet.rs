@@ -152,7 +152,7 @@ impl<S: FrameSink> MuxOutlet<S> {
         blocking: Blocking,
     ) -> Result<u64, SendErrorKind> {
         let limit = self.mux.limit;
-        let put = match self.template.encode(message, limit, S::ALIGN, &mut self.short)? {
+        let put = match self.template.encode::<M, S>(message, limit, &mut self.short)? {
             Encoded::Short(short) => {
                 // No sink has a bound as small as a short frame.
                 if self.dropped == 0 {

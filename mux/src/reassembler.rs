@@ -258,7 +258,7 @@ mod tests {
         let part = Header::Fragment { connection: a() };
         let nothing = |_: &mut [u8]| panic!("nothing is to be read");
         let mut reassembler = Reassembler::new(8);
-        assert!(reassembler.push_fragment(first(4), 2, nothing).is_err(), "no hello");
+        assert!(reassembler.push_fragment(first(4), 2, nothing).is_err(), "no preface");
         feed(&mut reassembler, &mut Vec::new(), Header::PREFACE, &[]).unwrap();
         let message = Header::Message { connection: a() };
         assert!(reassembler.push_fragment(message, 2, nothing).is_err(), "no part");
@@ -290,7 +290,7 @@ mod tests {
         let abort = Header::Reset { connection: a() };
         let stop = Header::Stop { connection: a(), reason: 0 };
         let cases: &[(&str, &[(Header, &[u8])])] = &[
-            ("no hello", &[(Header::Message { connection: a() }, &[1])]),
+            ("no preface", &[(Header::Message { connection: a() }, &[1])]),
             ("two hellos", &[(Header::PREFACE, &[]), (Header::PREFACE, &[])]),
             ("a part of nothing", &[(Header::PREFACE, &[]), (part, &[1])]),
             ("an abort of nothing", &[(Header::PREFACE, &[]), (abort, &[])]),

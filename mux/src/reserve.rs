@@ -67,21 +67,25 @@ impl ReserveTarget {
     }
 }
 
-/// A mux, whatever its sink.
+/// A mux, whatever its sink. What has an argument `waits` waits for space if that is true, and
+/// else says whether there was some.
 trait FragmentSender: Send + Sync {
     fn limit(&self) -> usize;
     fn may_block(&self) -> bool;
-    /// The longest body of one frame that is sent waiting, or at once and as a whole.
     fn max_body(&self, waits: bool) -> usize;
-    fn reserve(self: Arc<Self>, len: usize) -> Result<(), Disconnected>;
-    /// Not past messages of the pipe that are queued.
-    fn try_reserve(&self, connection: ConnectionId, len: usize) -> Result<bool, Disconnected>;
+    fn reserve(
+        self: Arc<Self>,
+        connection: ConnectionId,
+        len: usize,
+        waits: bool,
+    ) -> Result<bool, Disconnected>;
     fn release(&self, len: usize);
-    fn send(&self, header: Header, body: &[u8]) -> Result<(), Disconnected>;
-    fn try_send(
+    /// `begun` is the pipe if fragments of the message were sent.
+    fn send(
         &self,
         header: Header,
         body: &[u8],
+        waits: bool,
         begun: Option<ConnectionId>,
     ) -> Result<bool, Disconnected>;
     fn abort(&self, connection: ConnectionId);
@@ -100,11 +104,16 @@ impl<S: FrameSink> FragmentSender for Mux<S> {
         if waits { self.max_body } else { self.max_atomic_body }
     }
 
-    fn reserve(self: Arc<Self>, len: usize) -> Result<(), Disconnected> {
-        self.reserve_budget(len)
-    }
-
-    fn try_reserve(&self, connection: ConnectionId, len: usize) -> Result<bool, Disconnected> {
+    fn reserve(
+        self: Arc<Self>,
+        connection: ConnectionId,
+        len: usize,
+        waits: bool,
+    ) -> Result<bool, Disconnected> {
+        if waits {
+            return self.reserve_budget(len).map(|()| true);
+        }
+        // Not past messages of the pipe that are queued.
         let may = self.with(|scheduler, _| Ok(!scheduler.is_queued(connection)))?;
         Ok(may && self.try_reserve_budget(len)?)
     }
@@ -113,19 +122,19 @@ impl<S: FrameSink> FragmentSender for Mux<S> {
         self.release_budget(len);
     }
 
-    fn send(&self, header: Header, body: &[u8]) -> Result<(), Disconnected> {
-        let mut buffer = PrefixedHeader::new();
-        let header = header.encode_prefixed(body.len(), &mut buffer);
-        Mux::send(self, header, body).map_err(|_| Disconnected)
-    }
-
-    fn try_send(
+    fn send(
         &self,
         header: Header,
         body: &[u8],
+        waits: bool,
         begun: Option<ConnectionId>,
     ) -> Result<bool, Disconnected> {
-        self.try_frame(header, body, begun)
+        if !waits {
+            return self.try_frame(header, body, begun);
+        }
+        let mut buffer = PrefixedHeader::new();
+        let header = header.encode_prefixed(body.len(), &mut buffer);
+        Mux::send(self, header, body).map(|()| true).map_err(|_| Disconnected)
     }
 
     fn abort(&self, connection: ConnectionId) {
@@ -164,11 +173,7 @@ impl<M: RawBytes, O: Outlet<M>> ReservingSender<M, O> {
             return Err(SendErrorKind::TooLarge { len: total, max });
         }
         let waits = target.may_wait && target.mux.may_block();
-        let reserved = match waits {
-            true => Arc::clone(&target.mux).reserve(total).map(|()| true),
-            false => target.mux.try_reserve(target.connection, total),
-        };
-        match reserved {
+        match Arc::clone(&target.mux).reserve(target.connection, total, waits) {
             Ok(true) => {}
             Ok(false) => return Err(SendErrorKind::Full),
             Err(Disconnected) => return Err(SendErrorKind::Disconnected),
@@ -329,10 +334,7 @@ impl Reservation<'_> {
 
     fn put_frame(&self, header: Header, body: &[u8]) -> Result<bool, Disconnected> {
         let ReserveTarget { mux, connection, .. } = self.target;
-        match self.waits {
-            true => mux.send(header, body).map(|()| true),
-            false => mux.try_send(header, body, self.begun.then_some(*connection)),
-        }
+        mux.send(header, body, self.waits, self.begun.then_some(*connection))
     }
 
     fn max_body(&self) -> usize {

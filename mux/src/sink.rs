@@ -13,7 +13,7 @@
 //! ```
 #![doc = include_str!("../tests/memory/sink.rs")]
 //! #
-//! # use homing_core::{Arrival, ConnectionId, Inlet, Nonce, Ticket};
+//! # use homing_core::{ConnectionId, Nonce, Ticket};
 //! # use homing_mux::{MuxConfig, MuxHandle};
 //! # let (sink, mut inlet) = memory_link(1 << 20, 1 << 20);
 //! # let handle = MuxHandle::new(sink, MuxConfig::new());

@@ -1,13 +1,26 @@
 //! The examples in `WIRE.md` are what the code writes and reads.
 
-use homing_core::{CloseReason, ConnectionId, Nonce, Panic, Text};
+use homing_core::{CloseReason, ConnectionId, Disconnected, Nonce, Panic, Text};
 use serde::Serialize;
 
 use crate::frame::{
     Header, MAX_BODY, MAX_CLOSE_TEXT, MAX_FRAME, MAX_HEADER, MAX_MESSAGE_HEADER, parse, split,
 };
 use crate::message::{Encoded, MessageTemplate, SHORT};
-use crate::{MAX_PARTIAL, close_reason};
+use crate::{FrameSink, MAX_PARTIAL, Written, close_reason};
+
+/// A sink of which only the alignment is of interest.
+struct Examples;
+
+impl FrameSink for Examples {
+    fn try_write(&self, _: &[u8], _: &[u8]) -> Result<Written, Disconnected> {
+        Ok(Written::WouldBlock)
+    }
+
+    fn wait_writable(&self, _: usize) -> Result<(), Disconnected> {
+        Ok(())
+    }
+}
 
 const PAGE: &str = include_str!("../../WIRE.md");
 
@@ -18,7 +31,10 @@ fn connection() -> ConnectionId {
 /// As an outlet writes it.
 fn message<M: Serialize>(message: M) -> Vec<u8> {
     let mut room = [0; SHORT];
-    match MessageTemplate::new(connection()).encode(&message, 1000, 1, &mut room).unwrap() {
+    match MessageTemplate::new(connection())
+        .encode::<M, Examples>(&message, 1000, &mut room)
+        .unwrap()
+    {
         Encoded::Short(short) => short.frame(&room).to_vec(),
         Encoded::Long(long) => long.frame().to_vec(),
     }

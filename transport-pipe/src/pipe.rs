@@ -10,9 +10,6 @@ use crate::inlet::PipeInlet;
 use crate::sink::{self, PipeFactory};
 use crate::sys;
 
-/// The transport's name, by which a worker process finds the code for its end.
-pub const NAME: &str = "pipe";
-
 /// What the foreground buffers of each link unless another figure is chosen.
 const DEFAULT_BUFFER: usize = 1024 * 1024;
 
@@ -68,7 +65,17 @@ impl Default for Pipe {
     }
 }
 
-/// Links within this process. They ring no bell: the doorbell is what rings.
+/// The transport's name, by which a worker process finds the code for its end.
+pub const NAME: &str = "pipe";
+
+impl ProcessTransport for Pipe {
+    fn prepare(&mut self, _waker: LinkWaker) -> io::Result<Prepared> {
+        let (inlet, doorbell, writer) = self.make()?;
+        Ok(Prepared::new(NAME, inlet, doorbell, vec![writer], self.mux.limit))
+    }
+}
+
+/// Links within this process. They do not ping: the doorbell is what wakes.
 impl<P: Pinger> Transport<P> for Pipe {
     type Factory = PipeFactory;
     type Inlet = PipeInlet;
@@ -80,12 +87,5 @@ impl<P: Pinger> Transport<P> for Pipe {
         let here = self.mux.clone().never_blocks_here();
         let factory = PipeFactory::new(sink::connect(writer, here)?);
         Ok(NewLink { factory, inlet, doorbell })
-    }
-}
-
-impl ProcessTransport for Pipe {
-    fn prepare(&mut self, _waker: LinkWaker) -> io::Result<Prepared> {
-        let (inlet, doorbell, writer) = self.make()?;
-        Ok(Prepared::new(NAME, inlet, doorbell, vec![writer], self.mux.limit))
     }
 }

@@ -8,50 +8,8 @@
 //! them and the memory. Nothing is named, neither in the file system nor in /dev/shm: a
 //! worker process inherits its end.
 //!
-//! Applications get it through the crate `homing`. On its own it is used as any transport:
-//!
-//! ```
-//! # #[cfg(target_os = "linux")]
-//! # fn main() -> Result<(), std::io::Error> {
-//! use homing_core::*;
-//! use homing_process::Doorbells;
-//! use homing_transport_shm::{Sender, Shm};
-//!
-//! struct Bell; // would wake the event loop
-//! impl Pinger for Bell {
-//!     fn ping(&self) {}
-//! }
-//!
-//! let NewLink { factory, mut inlet, doorbell } = Shm::new().link(Bell)?;
-//! let mut doorbells = Doorbells::new()?;
-//! doorbells.add(doorbell, None, std::sync::Arc::new(Bell))?;
-//!
-//! // A router would name the pipe.
-//! let ticket = Ticket::new(ConnectionId::from_parts(0, 0), Nonce::new(0));
-//! let mut sender: Sender<String> = factory.make_sender(ticket);
-//! let worker = std::thread::spawn(move || {
-//!     sender.start()?;
-//!     sender.send("done".to_string()).map_err(|_| Disconnected)?;
-//!     Ok::<(), SenderError>(()) // dropped, the sender stops
-//! });
-//!
-//! loop {
-//!     match inlet.poll() {
-//!         Ok(Some(Arrival::Message { payload, .. })) => {
-//!             assert_eq!(payload.decode(), Ok("done".to_string()));
-//!         }
-//!         Ok(Some(Arrival::Stopped { end, .. })) => break assert_eq!(end, End::Finished),
-//!         Ok(Some(_)) => {}
-//!         Ok(None) => doorbells.wait(None)?,
-//!         Err(end) => panic!("{end:?}"),
-//!     }
-//! }
-//! # worker.join().unwrap().unwrap();
-//! # Ok(())
-//! # }
-//! # #[cfg(not(target_os = "linux"))]
-//! # fn main() {}
-//! ```
+//! Applications get it through the crate `homing`. On its own it is used as any transport; the
+//! documentation of `homing-transport-pipe` shows how.
 //!
 //! # How a link is built
 //!

@@ -41,11 +41,11 @@ const FRAGMENT_SPINS: u32 = 32;
 
 /// The foreground's end of a link.
 ///
-/// It copies a run of frames at once out of the shared memory, and reads them where nobody
-/// else can write. Each [`poll`](Inlet::poll) takes one frame, and copies at most one run.
+/// It copies a run of frames at once out of the shared memory, and reads them where no other
+/// process can write. Each [`poll`](Inlet::poll) takes one frame, and copies at most one run.
 ///
 /// Until a `poll` has returned `None`, the worker takes the foreground for awake and does
-/// not ring. So whoever polls goes on until then, however much later.
+/// not ring. So a caller that polls goes on until then, however much later.
 ///
 /// When it is dropped, senders are told that the foreground is gone.
 pub struct ShmInlet {
@@ -300,7 +300,7 @@ impl Inlet for ShmInlet {
             }
             found = self.find()?;
         }
-        // Whoever puts a frame in bits makes each of them a turn of its own.
+        // A worker that publishes a frame bit by bit makes each of them a turn of its own.
         let Some(place) = found else { return Ok(Some(Arrival::Partial)) };
         if let Some((connection, body)) = self.header_cache.find(&self.run, &place) {
             let payload = Payload::Bytes(self.run.get(body).unwrap_or(&[]));
@@ -316,7 +316,7 @@ impl Inlet for ShmInlet {
 
 impl Drop for ShmInlet {
     fn drop(&mut self) {
-        // In this order: whoever is woken by the second finds the first.
+        // In this order: a sender that is woken by the second finds the first.
         self.region.close();
         self.wakes.close();
     }

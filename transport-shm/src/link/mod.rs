@@ -116,12 +116,12 @@ impl Default for Shm {
     }
 }
 
-/// Links within this process. They ring no bell: the doorbell is what rings.
+/// Links within this process. They do not ping: the doorbell is what wakes.
 impl<P: Pinger> Transport<P> for Shm {
-    type Factory = ShmFactory;
-    type Inlet = ShmInlet;
-    type Doorbell = Doorbell;
     type Error = io::Error;
+    type Doorbell = Doorbell;
+    type Inlet = ShmInlet;
+    type Factory = ShmFactory;
 
     fn link(&mut self, _bell: P) -> io::Result<NewLink<ShmFactory, ShmInlet, Doorbell>> {
         let Made { inlet, doorbell, region, socket, .. } = self.make()?;

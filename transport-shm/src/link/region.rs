@@ -81,7 +81,7 @@ impl Region {
         rustix::fs::fcntl_add_seals(&fd, SEALS)?;
         let region = Self::map(&fd, size, ring)?;
         region.word(AT_SIZE).store(ring as u64, Ordering::Relaxed);
-        // Whoever is given the descriptor is given it after this.
+        // The other side is given the descriptor after this.
         region.word(AT_MAGIC).store(MAGIC, Ordering::Release);
         Ok((region, fd))
     }

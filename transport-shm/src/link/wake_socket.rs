@@ -101,7 +101,7 @@ impl WakeSocket {
         }
     }
 
-    /// Says that this side is gone, whoever may still hold the descriptor.
+    /// Says that this side is gone, whatever process may still hold the descriptor.
     pub(crate) fn close(&self) {
         // It fails only when the other side is gone.
         let _ = shutdown(&self.0, Shutdown::Both);
@@ -126,7 +126,7 @@ impl WakeReceiver {
     }
 
     /// How the worker's end has come to its end, if it has. What was put before is in the
-    /// ring for whoever looks after this.
+    /// ring for a reader that looks after this.
     #[inline]
     pub(crate) fn end(&self) -> Option<LinkEnd> {
         // Acquire pairs with the Release of `finish`: what the worker has published before

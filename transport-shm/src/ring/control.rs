@@ -9,32 +9,32 @@
 //! | *head* | how many the foreground has ever taken | [`WRITER_WAITING`] |
 //!
 //! So to publish an index *is* to look at what the other side has said, in one
-//! read-modify-write. Each word has one modification order, and whoever comes second in it
-//! sees what the other did before. There is no second location whose order against the
+//! read-modify-write. Each word has one modification order, and the side that comes second in
+//! it sees what the other did before. There is no second location whose order against the
 //! first would have to be argued about, and no fence.
 //!
 //! # The doorbell
 //!
-//! The low two flags of the tail are its three states: *idle* (neither), *about to ring*
-//! ([`NOTIFYING`] alone) and *rung* ([`NOTIFIED`]).
+//! The low two flags of the tail are its three states: *idle* (neither), *notifying*
+//! ([`NOTIFYING`] alone) and *notified* ([`NOTIFIED`]).
 //!
 //! ```text
 //! worker:      payload; publish(tail)
-//!              not rung → mark_notifying; ring the bell; mark_notified
+//!              not notified → mark_notifying; ring; mark_notified
 //! foreground:  ring empty → sleep(tail): idle, and the index at that moment
 //!              something there after all → mark_awake(tail), and go on
 //! ```
 //!
-//! Whoever finds *about to ring* rings too: the thread that set it may have been stopped
-//! before it rang. While the state is *rung* nobody makes a system call. `mark_notified` changes
-//! nothing when the foreground has gone to sleep since.
+//! A thread that finds *notifying* rings too: the thread that set it may have been stopped
+//! before it rang. While the state is *notified* no thread makes a system call.
+//! `mark_notified` changes nothing when the foreground has gone to sleep since.
 //!
-//! # Waiting for room
+//! # Waiting for space
 //!
 //! ```text
-//! worker:      no room → announce_wait(head): the flag, and the index at that moment
-//!              still no room → wait at the socket
-//! foreground:  copy payload out; publish_head(head) → somebody waits → wake it
+//! worker:      no space → announce_wait(head): the flag, and the index at that moment
+//!              still no space → wait at the socket
+//! foreground:  copy payload out; publish_head(head) → the worker waits → wake it
 //! ```
 
 use homing_core::Disconnected;
@@ -46,9 +46,9 @@ pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
 /// What indices are multiples of.
 pub(crate) const ALIGN: usize = 8;
 
-/// Some thread of the worker's is about to ring.
+/// A thread of the worker is about to ring.
 pub(crate) const NOTIFYING: u64 = 1;
-/// The bell was rung, or the foreground is awake: it looks again before it sleeps.
+/// The worker has rung, or the foreground is awake: it looks again before it sleeps.
 pub(crate) const NOTIFIED: u64 = 2;
 /// The foreground takes nothing any more.
 pub(crate) const CLOSED: u64 = 4;
@@ -85,13 +85,13 @@ pub(crate) trait ControlWords {
     /// Worker: publishes `len` more bytes, which are in place.
     #[inline]
     fn publish(&self, len: u64) -> Snapshot {
-        // Release: the payload is in place for whoever sees the index: `load_tail`, `sleep`.
+        // Release: the payload is in place for a reader that sees the index: `load_tail`, `sleep`.
         // Acquire orders nothing here: that it is a read-modify-write is what matters.
         Snapshot(self.tail().fetch_add(len, Ordering::AcqRel))
     }
 
-    /// Worker: found the bell not rung. Says what it is about to do, and what was there
-    /// before.
+    /// Worker: found the state not notified. Says that it is about to ring, and what was
+    /// there before.
     fn mark_notifying(&self) -> Snapshot {
         Snapshot(self.tail().fetch_or(NOTIFYING, Ordering::AcqRel))
     }
@@ -100,7 +100,7 @@ pub(crate) trait ControlWords {
     /// since: then the state is idle, and stays so.
     fn mark_notified(&self) {
         // Relaxed to look: the exchange says whether it was right. AcqRel as every change of
-        // the word: what was published before stays visible to whoever reads this value.
+        // the word: what was published before stays visible to a thread that reads this value.
         let mut seen = self.tail().load(Ordering::Relaxed);
         while seen & NOTIFYING != 0 {
             let rung = seen & !NOTIFYING | NOTIFIED;
@@ -118,14 +118,14 @@ pub(crate) trait ControlWords {
         Snapshot(self.tail().load(Ordering::Acquire))
     }
 
-    /// Foreground: found the ring empty. From now on whoever publishes rings. What was
+    /// Foreground: found the ring empty. From now on a worker that publishes rings. What was
     /// published before is in what comes back.
     fn sleep(&self) -> Snapshot {
         // Acquire as in `load_tail`. A load and a store would lose what comes in between.
         Snapshot(self.tail().fetch_and(!(NOTIFYING | NOTIFIED), Ordering::AcqRel))
     }
 
-    /// Foreground: takes something, and will look again. Nobody needs to ring.
+    /// Foreground: takes something, and will look again. The worker need not ring.
     fn mark_awake(&self) {
         self.tail().fetch_or(NOTIFIED, Ordering::AcqRel);
     }
@@ -159,7 +159,7 @@ pub(crate) trait ControlWords {
         Snapshot(self.head().swap(index, Ordering::AcqRel)).has(WRITER_WAITING)
     }
 
-    /// Worker: rings after something was published, unless somebody has, or the foreground
+    /// Worker: rings after something was published, unless another thread has, or the foreground
     /// has woken by itself.
     fn notify(&self, ring: impl FnOnce() -> Result<(), Disconnected>) -> Result<(), Disconnected> {
         let seen = self.mark_notifying();

@@ -133,7 +133,7 @@ pub(crate) struct Consumer {
 pub(crate) enum Poll {
     /// There is something to take.
     Ready,
-    /// There is nothing; whoever puts something rings.
+    /// There is nothing; a worker that puts something rings.
     Empty,
 }
 
@@ -158,7 +158,7 @@ impl Consumer {
             }
             return Ok(Poll::Ready);
         }
-        // It may sleep already: then whoever has published since rings, or has rung.
+        // It may sleep already: then a worker that has published since rings, or has rung.
         if seen.has(NOTIFYING | NOTIFIED) {
             let seen = memory.sleep();
             if self.accept(seen, memory.len())? {

@@ -62,7 +62,7 @@ struct Model<V> {
     head: AtomicU64,
     /// The words, and beside each what tells loom of accesses to it.
     ring: Vec<(AtomicU64, UnsafeCell<()>)>,
-    bell: Bytes,
+    socket: Bytes,
     room: Bytes,
     variant: PhantomData<V>,
 }
@@ -168,7 +168,7 @@ impl<V: Variant> Model<V> {
             tail: AtomicU64::new(0),
             head: AtomicU64::new(0),
             ring: (0..words).map(|_| (AtomicU64::new(0), UnsafeCell::new(()))).collect(),
-            bell: Bytes::new(),
+            socket: Bytes::new(),
             room: Bytes::new(),
             variant: PhantomData,
         }
@@ -195,7 +195,7 @@ impl<V: Variant> Model<V> {
     fn ring_after(&self, seen: Snapshot) {
         if !seen.has(NOTIFIED) {
             let rung = || {
-                self.bell.ring();
+                self.socket.ring();
                 Ok(())
             };
             self.notify(rung).unwrap();
@@ -209,7 +209,7 @@ impl<V: Variant> Model<V> {
         let mut into = vec![0; run * 8];
         while number < words {
             if consumer.available() == 0 && consumer.poll(self).unwrap() == Poll::Empty {
-                self.bell.wait();
+                self.socket.wait();
                 continue;
             }
             let (len, wake) = consumer.take(self, &mut into);
@@ -283,7 +283,7 @@ fn stopped<V: Variant>(stopped: Stopped, run: usize) {
             if !seen.has(NOTIFIED) && !matches!(stopped, Stopped::Published) {
                 in_worker.mark_notifying();
                 if matches!(stopped, Stopped::HasRung) {
-                    in_worker.bell.ring();
+                    in_worker.socket.ring();
                 }
             }
             in_worker.produce(&producer, &[1], 1);
@@ -294,7 +294,7 @@ fn stopped<V: Variant>(stopped: Stopped, run: usize) {
 }
 
 #[test]
-fn whoever_finds_another_stopped_rings() {
+fn a_thread_that_finds_another_stopped_rings() {
     for at in [Stopped::Published, Stopped::AboutToRing, Stopped::HasRung] {
         for run in [1, 2, 8] {
             stopped::<Correct>(at, run);

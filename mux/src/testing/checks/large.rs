@@ -61,7 +61,7 @@ pub fn small_messages_pass_a_large_one<R: SinkRig>() {
     let mut large = sender::<Vec<u8>, R::Sink>(&factory, 0, Overflow::Wait);
     let mut small = sender::<u8, R::Sink>(&factory, 1, Overflow::Wait);
     let worker = thread::spawn(move || large.send(vec![1; 8 << 20]).unwrap());
-    // Nobody reads but this loop, so the large message cannot come to its end before one of
+    // Only this loop reads, so the large message cannot come to its end before one of
     // the attempts to send a small one in between has had room.
     let mut passed = false;
     loop {
