@@ -97,7 +97,7 @@ impl Reader {
     /// # Errors
     ///
     /// The link's end.
-    pub fn next(&mut self) -> Result<Got, LinkEnd> {
+    pub fn recv(&mut self) -> Result<Got, LinkEnd> {
         let deadline = Instant::now() + HANG;
         loop {
             if let Some(got) = self.poll()? {
@@ -112,7 +112,7 @@ impl Reader {
     pub fn until_stopped(&mut self, pipe: u32) -> Vec<Got> {
         let mut all = Vec::new();
         loop {
-            all.push(self.next().unwrap());
+            all.push(self.recv().unwrap());
             if let Some(Got::Stopped(ended, _)) = all.last()
                 && *ended == pipe
             {
@@ -125,7 +125,7 @@ impl Reader {
     pub fn until_end(&mut self) -> (Vec<Got>, LinkEnd) {
         let mut all = Vec::new();
         loop {
-            match self.next() {
+            match self.recv() {
                 Ok(got) => all.push(got),
                 Err(end) => return (all, end),
             }

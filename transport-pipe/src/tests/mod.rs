@@ -118,9 +118,9 @@ fn a_worker_without_a_reader_stops_at_the_buffer() {
         }
         assert!(sender.send(vec![0; len]).unwrap_err().is_full());
         // And all of it is there.
-        foreground.next().unwrap();
+        foreground.recv().unwrap();
         for _ in 0..bytes / len {
-            assert!(matches!(foreground.next(), Ok(Got::Message(0, _))));
+            assert!(matches!(foreground.recv(), Ok(Got::Message(0, _))));
         }
         sender.send(vec![0; len]).unwrap();
     }

@@ -81,8 +81,8 @@ pub fn a_pump_that_goes_without_a_word_has_broken_the_link<R: SinkRig>() {
     let _sender = sender::<u8, R::Sink>(&factory, 0, Overflow::Wait);
     foreground.pump();
     foreground.unwatch();
-    assert_eq!(foreground.next(), Ok(Got::started(0)));
-    assert_eq!(foreground.next(), Err(LinkEnd::Refused(homing_core::ProtocolError::Broken)));
+    assert_eq!(foreground.recv(), Ok(Got::started(0)));
+    assert_eq!(foreground.recv(), Err(LinkEnd::Refused(homing_core::ProtocolError::Broken)));
 }
 
 pub fn a_foreground_that_goes_at_any_moment_blocks_no_sender<R: SinkRig>() {
@@ -113,7 +113,7 @@ pub fn a_foreground_that_goes_at_any_moment_blocks_no_sender<R: SinkRig>() {
             })
             .collect();
         for _ in 0..round * 10 {
-            foreground.next().unwrap();
+            foreground.recv().unwrap();
         }
         foreground.hang_up();
         workers.into_iter().for_each(|worker| worker.join().unwrap());

@@ -104,10 +104,10 @@ pub fn half_a_frame_is_never_delivered<R: SinkRig>() {
             worker(&frame::<R::Sink>(Header::PREFACE, &[]));
             worker(&whole);
             worker(&whole[..cut]);
-            assert_eq!(foreground.next(), Ok(Got::Message(0, vec![7; 300])));
+            assert_eq!(foreground.recv(), Ok(Got::Message(0, vec![7; 300])));
             if gone {
                 drop(worker);
-                assert_eq!(foreground.next(), Err(LinkEnd::gone()));
+                assert_eq!(foreground.recv(), Err(LinkEnd::gone()));
             } else {
                 // Silence holds nothing up.
                 foreground.pump();

@@ -37,12 +37,12 @@ pub fn any_size_up_to_the_limit_arrives<R: SinkRig>() {
             }
         }
     });
-    foreground.next().unwrap();
+    foreground.recv().unwrap();
     for len in sizes().filter(|len| *len <= limit) {
-        let got = foreground.next().unwrap();
+        let got = foreground.recv().unwrap();
         assert!(got == Got::message(0, &message(len)), "{len}");
     }
-    assert_eq!(foreground.next(), Ok(Got::Stopped(0, End::Dropped)));
+    assert_eq!(foreground.recv(), Ok(Got::Stopped(0, End::Dropped)));
     worker.join().unwrap();
 }
 

@@ -13,14 +13,14 @@ pub fn a_pipe_is_claimed_sends_in_order_and_ends<R: SinkRig>() {
         }
         assert_eq!(sender.counters().sent, 50_000);
     });
-    assert_eq!(foreground.next(), Ok(Got::started(3)));
+    assert_eq!(foreground.recv(), Ok(Got::started(3)));
     for n in 0..50_000u32 {
-        assert_eq!(foreground.next(), Ok(Got::message(3, &n)));
+        assert_eq!(foreground.recv(), Ok(Got::message(3, &n)));
     }
-    assert_eq!(foreground.next(), Ok(Got::Stopped(3, End::Finished)));
+    assert_eq!(foreground.recv(), Ok(Got::Stopped(3, End::Finished)));
     worker.join().unwrap();
     drop(factory);
-    assert_eq!(foreground.next(), Err(LinkEnd::gone()));
+    assert_eq!(foreground.recv(), Err(LinkEnd::gone()));
 }
 
 pub fn threads_that_share_a_link_tear_nothing<R: SinkRig>() {
@@ -60,17 +60,17 @@ pub fn threads_that_share_a_link_tear_nothing<R: SinkRig>() {
 pub fn every_way_out_is_told<R: SinkRig>() {
     let (factory, mut foreground) = R::link(DEFAULT_LIMIT);
     drop(initial::<u8, R::Sink>(&factory, 1, Overflow::Wait));
-    assert_eq!(foreground.next(), Ok(Got::started(1)));
-    assert_eq!(foreground.next(), Ok(Got::Stopped(1, End::Lost(homing_core::Lost::default()))));
+    assert_eq!(foreground.recv(), Ok(Got::started(1)));
+    assert_eq!(foreground.recv(), Ok(Got::Stopped(1, End::Lost(homing_core::Lost::default()))));
     let open = sender::<u8, R::Sink>(&factory, 2, Overflow::Wait);
     let panicked = thread::spawn(move || {
         let _open = open;
         std::panic::resume_unwind(Box::new("a worker's"));
     });
     assert!(panicked.join().is_err());
-    assert_eq!(foreground.next(), Ok(Got::started(2)));
+    assert_eq!(foreground.recv(), Ok(Got::started(2)));
     assert_eq!(
-        foreground.next(),
+        foreground.recv(),
         Ok(Got::Stopped(2, End::Panicked(homing_core::Panic::default())))
     );
 }

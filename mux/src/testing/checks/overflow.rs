@@ -35,7 +35,7 @@ pub fn give_back_gives_back<R: SinkRig>() {
     let error = sender.send(5).unwrap_err();
     assert!(error.is_full());
     assert_eq!(error.into_message(), 5);
-    let mut got = vec![foreground.next().unwrap()];
+    let mut got = vec![foreground.recv().unwrap()];
     sender.send(6).unwrap();
     drop(sender);
     got.extend(foreground.until_stopped(0));
@@ -53,7 +53,7 @@ pub fn drop_newest_drops_and_reports<R: SinkRig>() {
         sender.send(n).unwrap();
     }
     assert_eq!((sender.counters().sent, sender.counters().dropped), (11, 10));
-    let mut got = vec![foreground.next().unwrap()];
+    let mut got = vec![foreground.recv().unwrap()];
     sender.send(2).unwrap();
     sender.send(3).unwrap();
     drop(full);
@@ -109,7 +109,7 @@ pub fn drop_oldest_keeps_the_newest_messages<R: SinkRig>() {
     // Without any further call.
     let mut got = Vec::new();
     while got.last() != Some(&Got::message(0, &199u32)) {
-        got.push(foreground.next().unwrap());
+        got.push(foreground.recv().unwrap());
     }
     let mut expected = vec![Got::started(0), Got::message(0, &1000u32), Got::Missed(0, 136)];
     expected.extend((136..200u32).map(|n| Got::message(0, &n)));
@@ -133,7 +133,7 @@ pub fn latest_wins_delivers_the_newest_without_any_further_call<R: SinkRig>() {
         assert!(dropped == 99 || dropped == 98 && len > 8, "{len}: {dropped}");
         let mut got = Vec::new();
         while got.last() != Some(&Got::message(0, &vec![99u8; len])) {
-            got.push(foreground.next().unwrap());
+            got.push(foreground.recv().unwrap());
         }
         let got = of(0, got);
         assert!(got.contains(&Got::Missed(0, dropped)), "{len}");

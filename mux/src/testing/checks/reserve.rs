@@ -47,19 +47,19 @@ pub fn what_arrives_is_an_ordinary_message<R: SinkRig>() {
             }
         }
     });
-    assert_eq!(foreground.next(), Ok(Got::started(0)));
+    assert_eq!(foreground.recv(), Ok(Got::started(0)));
     for len in lens {
         for piece in pieces {
             if piece == 1 && len > 5000 {
                 continue;
             }
             for _ in 0..2 {
-                let got = foreground.next().unwrap();
+                let got = foreground.recv().unwrap();
                 assert!(got == Got::message(0, &content(len)), "{len} {piece}");
             }
         }
     }
-    assert_eq!(foreground.next(), Ok(Got::Stopped(0, End::Finished)));
+    assert_eq!(foreground.recv(), Ok(Got::Stopped(0, End::Finished)));
     worker.join().unwrap();
 }
 
@@ -98,12 +98,12 @@ pub fn nothing_waits_where_nothing_may<R: SinkRig>() {
         // Refused at once, or with its first bytes.
         let again = sender.reserve(40_000).and_then(|mut message| message.write(&content(40_000)));
         assert_eq!(again, Err(SendErrorKind::Full));
-        assert_eq!(foreground.next(), Ok(Got::started(0)));
+        assert_eq!(foreground.recv(), Ok(Got::started(0)));
         while foreground.poll().unwrap().is_some() {}
         let mut message = sender.reserve(40_000).unwrap();
         message.write(&content(40_000)).unwrap();
         message.commit().unwrap();
-        assert!(foreground.next() == Ok(Got::message(0, &content(40_000))));
+        assert!(foreground.recv() == Ok(Got::message(0, &content(40_000))));
     }
 }
 
