@@ -52,7 +52,7 @@ pub use homing_core::{
     ProtocolError, RouterState, SendError, SendErrorKind, Sender, SenderCounters, SenderError,
     SenderState, Text, Ticket, Transport, Undecodable, WrongState,
 };
-pub use homing_process::ProcessTransport;
+pub use homing_process::{ProcessTransport, SpawnOptions, StartError};
 pub use homing_router::{
     Budget, Capacity, Dispatched, DoorbellSet, Link, LinkError, LinkWaker, LoopBinding, Mailbox,
     PipeId, Process, RouteError, RouteInterrupt, Router, SpawnBuilder, SpawnError, StopError,

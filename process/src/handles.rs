@@ -1,31 +1,34 @@
-//! Handing handles to a child process, and adopting them there. One of the two modules of
-//! Homing that have `unsafe` code.
+//! Handing handles to a child process, and adopting them there. One of the modules with
+//! `unsafe` code.
 
 use std::io;
-use std::process::Command;
 
 use crate::OwnedHandle;
 
-/// Lets `command` inherit `handles`, and names each as [`adopt`] expects it. What comes
-/// back beside the names is to be dropped after the command has been started.
+/// Names `handles` as [`adopt`] expects it.
 #[cfg(unix)]
-pub(crate) fn inherit(
-    command: &mut Command,
-    handles: Vec<OwnedHandle>,
-) -> io::Result<(Vec<String>, Vec<OwnedHandle>)> {
+pub(crate) fn names<'a>(
+    handles: impl IntoIterator<Item = &'a OwnedHandle>,
+) -> io::Result<Vec<String>> {
     use std::os::fd::AsRawFd as _;
 
-    use command_fds::CommandFdExt as _;
+    let name = |handle: &OwnedHandle| {
+        let identity = identity(handle)?;
+        Ok(format!("{}:{identity}", handle.as_raw_fd()))
+    };
+    handles.into_iter().map(name).collect()
+}
 
-    let names = handles
-        .iter()
-        .map(|handle| {
-            let identity = identity(handle)?;
-            Ok(format!("{}:{identity}", handle.as_raw_fd()))
-        })
-        .collect::<io::Result<_>>()?;
-    command.preserved_fds(handles);
-    Ok((names, Vec::new()))
+/// Moves a handle to a number above those of the standard descriptors, which a worker's
+/// runtime may replace. It has such a number when the foreground has closed one of these.
+#[cfg(unix)]
+pub(crate) fn above_standard(handle: OwnedHandle) -> io::Result<OwnedHandle> {
+    use std::os::fd::AsRawFd as _;
+
+    if handle.as_raw_fd() >= 3 {
+        return Ok(handle);
+    }
+    Ok(rustix::io::fcntl_dupfd_cloexec(&handle, 3)?)
 }
 
 /// What tells a descriptor from any other that may have got its number since.
@@ -69,16 +72,13 @@ pub(crate) fn adopt(names: &[String]) -> io::Result<Vec<OwnedHandle>> {
     Ok(handles.collect())
 }
 
-/// Lets `command` inherit `handles`, and names each as [`adopt`] expects it. What comes
-/// back beside the names is to be dropped after the command has been started.
+/// Lets children inherit `handles`, and names each as [`adopt`] expects it. What comes back
+/// beside the names is to be dropped after the child has been started.
 ///
 /// Windows marks a handle, not a process: until then, any other child that is started
 /// inherits them as well.
 #[cfg(windows)]
-pub(crate) fn inherit(
-    _command: &mut Command,
-    handles: Vec<OwnedHandle>,
-) -> io::Result<(Vec<String>, Vec<OwnedHandle>)> {
+pub(crate) fn inherit(handles: Vec<OwnedHandle>) -> io::Result<(Vec<String>, Vec<OwnedHandle>)> {
     use std::os::windows::io::AsRawHandle as _;
 
     use windows_sys::Win32::Foundation::{HANDLE_FLAG_INHERIT, SetHandleInformation};

@@ -12,7 +12,7 @@ use std::os::fd::AsRawFd as _;
 use std::process::{Command, Stdio};
 
 use homing_core::Exit;
-use homing_process::{InheritError, Inherited, OwnedHandle, Worker};
+use homing_process::{ChildProcess, InheritError, Inherited, OwnedHandle};
 
 const ROLE: &str = "HOMING_TEST_ROLE";
 
@@ -43,7 +43,7 @@ fn worker() {
             assert_eq!(Inherited::take().unwrap_err(), InheritError::NotAWorker);
         }
         "misled" => {
-            assert_eq!(Inherited::take().unwrap_err(), InheritError::Malformed);
+            assert_eq!(Inherited::take().unwrap_err(), InheritError::NotAWorker);
         }
         other => panic!("no such role: {other}"),
     }
@@ -66,12 +66,12 @@ fn through_shell(role: &str, script: &str) -> Command {
     command
 }
 
-fn spawn(command: Command, handles: Vec<OwnedHandle>) -> Worker {
+fn spawn(command: Command, handles: Vec<OwnedHandle>) -> ChildProcess {
     common::spawn(command, handles).unwrap()
 }
 
 /// Waits for a worker that is expected to end by itself.
-fn exit_of(worker: &Worker) -> Option<Exit> {
+fn exit_of(worker: &ChildProcess) -> Option<Exit> {
     struct Silent;
     impl homing_core::Pinger for Silent {
         fn ping(&self) {}
@@ -103,8 +103,12 @@ fn handles_are_adopted_in_their_order() {
 #[test]
 fn another_file_in_the_place_of_a_handle_is_refused() {
     // Another identity, and numbers of which one is not open and two are never handed over.
-    for edit in ["s/:[0-9]*;77/:1;77/", "s/;[0-9]*:/;900:/", "s/;[0-9]*:/;1:/", "s/;[0-9]*:/;-1:/"]
-    {
+    for edit in [
+        "s/:[0-9]*;test/:1;test/",
+        "s/;[0-9]*:\\([0-9:]*\\);test/;900:\\1;test/",
+        "s/;[0-9]*:\\([0-9:]*\\);test/;1:\\1;test/",
+        "s/;[0-9]*:\\([0-9:]*\\);test/;-1:\\1;test/",
+    ] {
         let (_reader, writer) = os_pipe::pipe().unwrap();
         let script = format!(
             "HOMING_LINK=$(echo \"$HOMING_LINK\" | sed '{edit}'); exec \"$WORKER\" --exact worker"

@@ -3,6 +3,7 @@
 use std::{fmt, io};
 
 use homing_core::{PipeErrorKind, RouterState, WrongState};
+use homing_process::StartError;
 
 use crate::reap::Unreaped;
 
@@ -50,7 +51,7 @@ pub enum SpawnError {
     /// Its first pipe was not made.
     Pipe(PipeErrorKind),
     /// The process could not be started.
-    Process(io::Error),
+    Process(StartError),
 }
 
 impl fmt::Display for SpawnError {
@@ -59,7 +60,7 @@ impl fmt::Display for SpawnError {
             SpawnError::Link(LinkError::WrongState(wrong)) => wrong.fmt(f),
             SpawnError::Link(_) => f.write_str("the worker has no link"),
             SpawnError::Pipe(refused) => refused.fmt(f),
-            SpawnError::Process(_) => f.write_str("the worker process could not be started"),
+            SpawnError::Process(error) => error.fmt(f),
         }
     }
 }
@@ -68,7 +69,7 @@ impl std::error::Error for SpawnError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             SpawnError::Link(error) => Some(error),
-            SpawnError::Process(error) => Some(error),
+            SpawnError::Process(error) => std::error::Error::source(error),
             SpawnError::Pipe(_) => None,
         }
     }

@@ -3,20 +3,20 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use homing_core::{Arrival, Inlet, LinkEnd, Lost};
-use homing_process::Worker as Child;
+use homing_core::{Arrival, Inlet, LinkEnd, Lost, Text};
+use homing_process::ChildProcess;
 
 /// What comes from a worker process, and then how the process ended.
 pub(crate) struct ProcessInlet {
     inlet: Box<dyn Inlet>,
-    child: Rc<OnceCell<Child>>,
+    child: Rc<OnceCell<ChildProcess>>,
     /// How the link ended: nothing comes over it any more.
     over: Option<Lost>,
 }
 
 impl ProcessInlet {
     /// `child` is set once the process has been started.
-    pub(crate) fn new(inlet: Box<dyn Inlet>, child: Rc<OnceCell<Child>>) -> Self {
+    pub(crate) fn new(inlet: Box<dyn Inlet>, child: Rc<OnceCell<ChildProcess>>) -> Self {
         Self { inlet, child, over: None }
     }
 }
@@ -32,10 +32,13 @@ impl Inlet for ProcessInlet {
         }
         let lost = self.over.clone().unwrap_or_default();
         // The link closes a moment before the process has ended; its end rings.
-        match self.child.get().map(Child::exit) {
-            Some(None) => Ok(None),
-            Some(Some(exit)) => Err(LinkEnd::Gone(lost.with_exit(exit))),
-            None => Err(LinkEnd::Gone(lost)),
+        let Some(child) = self.child.get() else { return Err(LinkEnd::Gone(lost)) };
+        match child.exit() {
+            Some(exit) => {
+                let stderr = Text::new(child.stderr_tail().join("\n"));
+                Err(LinkEnd::Gone(lost.with_exit(exit).with_stderr(stderr)))
+            }
+            None => Ok(None),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use homing_process::Worker;
+use homing_process::ChildProcess;
 
 use crate::state::Ended;
 
@@ -39,7 +39,10 @@ impl fmt::Display for Unreaped {
 
 /// Kills all `workers`, does what is to be done `meanwhile`, and then reaps those that it
 /// could kill. Returns the others.
-pub(crate) fn kill_then_reap(workers: Vec<Worker>, meanwhile: impl FnOnce()) -> Vec<Unreaped> {
+pub(crate) fn kill_then_reap(
+    workers: Vec<ChildProcess>,
+    meanwhile: impl FnOnce(),
+) -> Vec<Unreaped> {
     let mut unreaped = Vec::new();
     let mut killed = Vec::new();
     for worker in workers {
@@ -64,7 +67,7 @@ pub(crate) fn kill_then_reap(workers: Vec<Worker>, meanwhile: impl FnOnce()) -> 
 }
 
 /// Reaps processes that were killed, until the deadline. Returns those that are left.
-fn reap(mut workers: Vec<Worker>, deadline: Instant) -> Vec<Worker> {
+fn reap(mut workers: Vec<ChildProcess>, deadline: Instant) -> Vec<ChildProcess> {
     let mut pause = Duration::from_micros(100);
     loop {
         workers.retain(|worker| match worker.try_reap() {

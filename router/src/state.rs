@@ -33,7 +33,7 @@ pub(crate) struct LinkState<C: 'static> {
     pub(crate) signal: LinkSignal,
     pub(crate) backpressure: Backpressure,
     pub(crate) watched: Option<Watched>,
-    pub(crate) worker: Option<homing_process::Worker>,
+    pub(crate) worker: Option<homing_process::ChildProcess>,
     pub(crate) on_exit: Option<OnExit<C>>,
 }
 
@@ -90,7 +90,7 @@ impl<C: 'static> Inner<C> {
         &self,
         signal: &LinkSignal,
         doorbell: Doorbell,
-        worker: Option<homing_process::Worker>,
+        worker: Option<homing_process::ChildProcess>,
     ) -> io::Result<()> {
         let mut state = self.state.borrow_mut();
         let watched = state.waiting.add(doorbell, worker.clone(), signal)?;

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use homing_core::{
     Authorization, Event, Exit, LinkId, MakeSender, Overflow, PipeErrorKind, Postcard, Ticket,
 };
-use homing_process::{Prepared, ProcessTransport, Worker as Child};
+use homing_process::{ChildProcess, Prepared, ProcessTransport, SpawnOptions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -29,7 +29,7 @@ pub type Worker<C> = Link<C, Process>;
 
 /// The factory of a worker process's link: carries every message that serde can.
 #[derive(Clone, Debug)]
-pub struct Process(Child);
+pub struct Process(ChildProcess);
 
 impl<M: Serialize + DeserializeOwned> MakeSender<M> for Process {
     type Sender = Ticket<M>;
@@ -104,7 +104,8 @@ impl<C: 'static> Router<C> {
     /// nothing is named in the file system. It is reaped by this router.
     #[must_use = "a worker is started with its first pipe"]
     pub fn spawn<T: ProcessTransport>(&self, transport: T, command: Command) -> SpawnBuilder<C, T> {
-        SpawnBuilder { router: self.clone(), transport, command, on_exit: None }
+        let (router, options) = (self.clone(), SpawnOptions::new());
+        SpawnBuilder { router, transport, command, options, on_exit: None }
     }
 }
 
@@ -125,6 +126,7 @@ pub struct SpawnBuilder<C: 'static, T> {
     router: Router<C>,
     transport: T,
     command: Command,
+    options: SpawnOptions,
     on_exit: Option<OnExit<C>>,
 }
 
@@ -133,11 +135,17 @@ impl<C: 'static, T: fmt::Debug> fmt::Debug for SpawnBuilder<C, T> {
         f.debug_struct("SpawnBuilder")
             .field("transport", &self.transport)
             .field("command", &self.command)
+            .field("options", &self.options)
             .finish_non_exhaustive()
     }
 }
 
 impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
+    /// Says what the worker is called, and what becomes of it and its children.
+    pub fn options(self, options: SpawnOptions) -> Self {
+        Self { options, ..self }
+    }
+
     /// Has `on_exit` told when the process has ended, and how, `None` where the system cannot
     /// say: once, after the ends of all its pipes. A router that stops tells it, too; one that
     /// is dropped while it runs does not.
@@ -220,8 +228,15 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
         let id = inner.attach(Box::new(ProcessInlet::new(inlet, Rc::clone(&child))), &signal)?;
         let program = self.command.get_program().to_owned();
         let started = first(&self.router, id).map_err(SpawnError::Pipe).and_then(|(ticket, p)| {
-            let worker = Child::spawn(self.command, transport, handles, limit, &ticket)
-                .map_err(SpawnError::Process)?;
+            let worker = ChildProcess::spawn_with(
+                self.command,
+                &self.options,
+                transport,
+                handles,
+                limit,
+                &ticket,
+            )
+            .map_err(SpawnError::Process)?;
             let _ = child.set(worker.clone());
             if let Err(error) = inner.watch_link(&signal, doorbell, Some(worker.clone())) {
                 worker.end();

@@ -197,6 +197,7 @@ macro_rules! __foreground_checks {
         $crate::$then! { $($with)*;
             process {
                 b07_a_worker_learns_that_its_foreground_was_killed
+                b20_a_worker_ends_with_its_foreground
             }
         }
     };

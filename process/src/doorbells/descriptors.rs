@@ -13,9 +13,9 @@ use mio::{Events, Interest, Poll, Token};
 
 use super::blocking::PumpThread;
 use super::{Waker, WatchKey};
+use crate::ChildProcess as Worker;
 use crate::doorbell::{Doorbell, Source};
 use crate::exit::ExitWatch;
-use crate::launch::Worker;
 use crate::pump::{PumpStatus, ReadyPump};
 
 const WAKER: Token = Token(0);
@@ -127,7 +127,7 @@ impl Doorbells {
         let key = self.next;
         let process = match worker {
             Some(worker) => {
-                let watch = ExitWatch::new(worker.child())?;
+                let watch = ExitWatch::new(worker.clone())?;
                 self.register(exit_of(key), watch.fd())?;
                 Process::Running(watch, worker)
             }
@@ -331,6 +331,10 @@ impl Watched {
 }
 
 fn deregister(poll: &Poll, fd: BorrowedFd<'_>) {
+    // A forked copy of the foreground shares the kernel's set with the original.
+    if crate::forked() {
+        return;
+    }
     // Closing the descriptor, which follows, would do the same.
     let _ = poll.registry().deregister(&mut SourceFd(&fd.as_raw_fd()));
 }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use homing_core::{ConnectionId, Exit, Nonce, Ticket};
 
 use super::*;
+use crate::ChildProcess as Worker;
 use crate::doorbell::Doorbell;
-use crate::launch::Worker;
 use crate::pump::{PumpStatus, ReadyPump};
 
 /// What is passed between a test and its pump.

@@ -11,8 +11,8 @@ use mio::{Events, Poll, Token};
 
 use super::blocking::PumpThread;
 use super::{Waker, WatchKey};
+use crate::ChildProcess as Worker;
 use crate::doorbell::{Doorbell, Source};
-use crate::launch::Worker;
 
 /// Watches the doorbells of many links, with a thread for each link and one for each worker
 /// process. All of them end with what they watch.
@@ -67,11 +67,11 @@ impl Doorbells {
             self.watched.insert(key, PumpThread::start(pump, Arc::clone(&pinger))?);
         }
         if let Some(worker) = worker {
-            let child = worker.child();
+            let child = worker.process().waitable();
             thread::Builder::new().name("homing-exit".into()).spawn(move || {
                 // It fails only when the child was reaped elsewhere; then it has ended. What
                 // it wrote may still be on its way: its inlet says when that has come.
-                let _ = child.wait();
+                let _ = child.map(|child| child.wait());
                 worker.note_exit();
                 pinger.ping();
             })?;

@@ -1,14 +1,16 @@
 //! What the tests with real processes share.
 
-use std::io;
 use std::process::Command;
 
 use homing_core::{ConnectionId, Nonce, Ticket};
-use homing_process::{OwnedHandle, Worker};
+use homing_process::{ChildProcess, OwnedHandle, StartError};
 
 /// Starts a worker on a link of which only the handles matter.
-pub(crate) fn spawn(command: Command, handles: Vec<OwnedHandle>) -> io::Result<Worker> {
-    Worker::spawn(command, "test", handles, 77, &ticket())
+pub(crate) fn spawn(
+    command: Command,
+    handles: Vec<OwnedHandle>,
+) -> Result<ChildProcess, StartError> {
+    ChildProcess::spawn(command, "test", handles, 77, &ticket())
 }
 
 /// The worker's first ticket.

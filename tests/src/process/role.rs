@@ -4,13 +4,14 @@ use std::io::{BufRead as _, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
-use homing_core::{Nonce, Ticket};
+use homing_core::{Event, Nonce, Ticket};
+use homing_process::SpawnOptions;
 
-use super::{BURST, PROGRESS, ProcessRig, Program, ROLE, TEST, hostile, overflow, spawn};
+use super::{BURST, PROGRESS, ProcessRig, Program, ROLE, TEST, hostile, overflow};
 use crate::background::panic_quietly;
 use crate::deadline::deadline;
 use crate::event_loops::Watched;
-use crate::foreground::Foreground;
+use crate::foreground::{App, Foreground};
 
 /// A worker that learned that its foreground is gone, or has cut it off.
 pub(super) const DISCONNECTED: i32 = 7;
@@ -90,6 +91,8 @@ pub fn play<R: ProcessRig>() {
         "overfill" => overflow::overfill::<R>(),
         "raw" => hostile::write(argument, R::WIRE),
         "until-gone" => until_gone::<R>(),
+        "computes" => one_message_then::<R>(std::hint::spin_loop),
+        "stays" => one_message_then::<R>(|| std::thread::sleep(deadline())),
         "foreground" => foreground::<R>(argument),
         other => panic!("no such role: {other}"),
     }
@@ -207,13 +210,36 @@ fn until_gone<R: ProcessRig>() {
     say("worker: disconnected");
 }
 
-/// A foreground that has a worker, for the check to kill.
+/// A worker that does not send any more, and so cannot learn of anything by that.
+fn one_message_then<R: ProcessRig>(act: impl Fn()) -> ! {
+    let mut sender = R::first::<u64>();
+    sender.start().unwrap();
+    sender.send(0).unwrap();
+    loop {
+        act();
+    }
+}
+
+/// A foreground that has a worker, for the check to kill: it routes or sleeps, and its worker
+/// runs on or does what the second word says.
 fn foreground<R: ProcessRig>(kind: &str) {
+    let (kind, worker) = kind.split_once(' ').unwrap_or((kind, "runs-on"));
+    let options = SpawnOptions::new();
+    let (role, options) = match worker {
+        "runs-on" => ("until-gone", options.keep_running()),
+        "ends" => ("until-gone", options),
+        role => (role, options),
+    };
     let mut foreground = Foreground::<Watched>::started();
     let test = std::env::var(TEST).expect("the name of this test");
-    let mut command = Program::new(test.leak()).command("until-gone");
+    let mut command = Program::new(test.leak()).command(role);
     command.stdout(std::process::Stdio::inherit());
-    let (worker, _) = spawn::<R, Watched>(&foreground, command, 0);
+    let (worker, _) = foreground
+        .router
+        .spawn(R::transport(), command)
+        .options(options)
+        .pipe(|app: &mut App, event: Event<u64>| app.record(0, &event))
+        .expect("the worker starts");
     foreground.until("a message", |app| app.count(0) > 0);
     say(&format!("foreground: started {}", worker.process_id()));
     match kind {

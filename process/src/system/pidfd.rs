@@ -1,0 +1,192 @@
+//! A process of Linux, known by its pidfd.
+
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use homing_core::Exit;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_send_signal, waitid,
+};
+
+use super::keeper::{self, Job, Outcome};
+use super::watched::{Lifeline, own_pidfd};
+use super::{Order, Process, Streams};
+use crate::{OwnedHandle, StartError, handles, sys};
+
+pub(crate) struct PidfdProcess {
+    id: u32,
+    pidfd: OwnedFd,
+    /// Whether it leads a process group of its own.
+    group: bool,
+    keeper: Option<JoinHandle<()>>,
+}
+
+pub(super) enum Failure<'a> {
+    Start(StartError),
+    /// This kernel, or the confinement of this process, does not allow it.
+    Unsupported(Box<Order<'a>>),
+}
+
+/// std's spawn, and a `pre_exec` closure, run on it. What is not touched costs no memory.
+const KEEPER_STACK: usize = 256 << 10;
+
+pub(super) fn start(order: Order<'_>) -> Result<(Process, Streams), Failure<'_>> {
+    let Ok(own_pidfd) = own_pidfd() else { return Err(Failure::Unsupported(Box::new(order))) };
+    let error = StartError::about(&order.command);
+    let failed = |source| Failure::Start(error(source));
+    let Order { mut command, options, handles, mut descriptor } = order;
+
+    let handles: Vec<OwnedHandle> = handles
+        .into_iter()
+        .map(handles::above_standard)
+        .collect::<io::Result<_>>()
+        .map_err(&failed)?;
+    let lifeline = Lifeline::unless(options.keep_running).map_err(&failed)?;
+    let (socket, keepers_socket) = UnixStream::pair().map_err(&failed)?;
+    let watched: Vec<&OwnedFd> =
+        lifeline.iter().flat_map(|line| [&own_pidfd, &line.theirs]).collect();
+    descriptor.handles = handles::names(&handles).map_err(&failed)?;
+    descriptor.watched = handles::names(watched.iter().copied()).map_err(&failed)?;
+    command.env(crate::descriptor::ENV_VAR, descriptor.to_string());
+
+    let job = Job {
+        command,
+        inherited: handles.iter().chain(watched).map(|fd| fd.as_raw_fd()).collect(),
+        lifeline: lifeline.as_ref().map(|line| (line.ours.as_raw_fd(), line.theirs.as_raw_fd())),
+        group: options.own_process_group,
+        socket: keepers_socket.as_raw_fd(),
+    };
+    let (report, reported) = mpsc::channel();
+    let keeper = thread::Builder::new()
+        .name("homing-keeper".into())
+        .stack_size(KEEPER_STACK)
+        .spawn(move || keeper::run(job, &report))
+        .map_err(&failed)?;
+    let outcome = reported.recv();
+    if let Ok((_, Outcome::Started(id))) = outcome {
+        // The command is dropped on this thread, whose table has its descriptors.
+        drop(outcome);
+        let (pidfd, streams) = receive(&socket).map_err(&failed)?;
+        let group = options.own_process_group;
+        let process = PidfdProcess { id, pidfd, group, keeper: Some(keeper) };
+        return Ok((Process::Pidfd(process), streams));
+    }
+    // Nothing was started, so the thread has ended.
+    let _ = keeper.join();
+    match outcome {
+        Ok((_command, Outcome::Failed(source))) => Err(failed(source)),
+        Ok((command, _)) => {
+            let order = Order { command, options, handles, descriptor };
+            Err(Failure::Unsupported(Box::new(order)))
+        }
+        Err(mpsc::RecvError) => Err(failed(io::Error::other("the starting thread panicked"))),
+    }
+}
+
+/// Takes what [`keeper`] has handed over.
+fn receive(socket: &UnixStream) -> io::Result<(OwnedFd, Streams)> {
+    let mut present = [0u8];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let mut parts = [IoSliceMut::new(&mut present)];
+    recvmsg(socket, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT)?;
+    let mut received = Vec::new();
+    for message in ancillary.drain() {
+        if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+            received.extend(descriptors);
+        }
+    }
+    let mut received = received.into_iter();
+    let mut next = |flag: u8| (present[0] & flag != 0).then(|| received.next()).flatten();
+    let pidfd = match next(keeper::PIDFD) {
+        Some(pidfd) => pidfd,
+        None => readable()?,
+    };
+    let streams = Streams {
+        stdin: next(keeper::STDIN).map(Into::into),
+        stdout: next(keeper::STDOUT).map(Into::into),
+        stderr: next(keeper::STDERR).map(Into::into),
+    };
+    Ok((pidfd, streams))
+}
+
+/// Stands for the pidfd of a process that had ended, and was reaped, before it could be
+/// opened: readable, and no process's.
+fn readable() -> io::Result<OwnedFd> {
+    let (ours, _closed) = UnixStream::pair()?;
+    Ok(ours.into())
+}
+
+impl PidfdProcess {
+    pub(super) fn id(&self) -> u32 {
+        self.id
+    }
+
+    pub(super) fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    pub(super) fn kill(&self, running: bool) -> io::Result<()> {
+        if self.group {
+            match sys::kill_group_of(&self.pidfd) {
+                Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Ok(()),
+                // Before Linux 6.9. The number is the group's as long as its leader was not
+                // reaped.
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                    return if running { self.kill_group_by_number() } else { Ok(()) };
+                }
+                other => return other,
+            }
+        }
+        if !running {
+            return Ok(());
+        }
+        match pidfd_send_signal(&self.pidfd, Signal::KILL) {
+            // It was reaped by another thread or by the kernel.
+            Err(Errno::SRCH) => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    fn kill_group_by_number(&self) -> io::Result<()> {
+        match i32::try_from(self.id).ok().and_then(Pid::from_raw) {
+            Some(id) => Ok(kill_process_group(id, Signal::KILL)?),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn try_reap(&self) -> Option<Option<Exit>> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        Some(match waitid(WaitId::PidFd(self.pidfd()), options) {
+            Ok(None) | Err(Errno::INTR) => return None,
+            Ok(Some(status)) => status
+                .exit_status()
+                .map(Exit::Code)
+                .or_else(|| status.terminating_signal().map(Exit::Signal)),
+            // Another thread has reaped it, or the kernel has, as SIGCHLD is ignored.
+            Err(_) => sys::exit_of_pidfd(&self.pidfd),
+        })
+    }
+
+    pub(super) fn wait_until(&self, deadline: Instant) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left.min(Duration::from_secs(3600))).ok();
+        // The caller looks at what has become of the process, and at the time.
+        let _ = poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], timeout.as_ref());
+    }
+
+    /// Joins the keeper of a process that has ended. That of one that runs stays with it.
+    pub(super) fn release(&mut self, ended: bool) {
+        if ended && let Some(keeper) = self.keeper.take() {
+            let _ = keeper.join();
+        }
+    }
+}
