@@ -109,6 +109,12 @@ fn worker() -> Result<&'static WorkerState, InheritError> {
     }
 }
 
+#[cfg(any(feature = "pipe", all(feature = "shm", target_os = "linux")))]
+fn config(limit: usize, depth: u32) -> homing_mux::MuxConfig {
+    let decode_limits = homing_core::DecodeLimits::new().depth(depth);
+    homing_mux::MuxConfig::new().limit(limit).decode_limits(decode_limits)
+}
+
 /// A link that was not adopted. It comes back where another attempt may succeed.
 struct NotAdopted {
     error: InheritError,
@@ -116,20 +122,22 @@ struct NotAdopted {
 }
 
 fn adopt(inherited: Inherited) -> Result<WorkerState, NotAdopted> {
-    let Inherited { transport, handles, limit, ticket } = inherited;
+    let Inherited { transport, handles, limit, depth, ticket } = inherited;
     let backend = match transport.as_str() {
         #[cfg(feature = "pipe")]
         homing_transport_pipe::NAME => {
-            homing_transport_pipe::adopt(handles, limit).map(Backend::Pipe)
+            homing_transport_pipe::adopt(handles, config(limit, depth)).map(Backend::Pipe)
         }
         #[cfg(all(feature = "shm", target_os = "linux"))]
-        homing_transport_shm::NAME => homing_transport_shm::adopt(handles, limit).map(Backend::Shm),
+        homing_transport_shm::NAME => {
+            homing_transport_shm::adopt(handles, config(limit, depth)).map(Backend::Shm)
+        }
         name => match registry::take(name) {
             Some(adopt) => {
-                adopt(handles, limit).map(|link| Backend::Adopted(Adopted { link, limit }))
+                adopt(handles, limit).map(|link| Backend::Adopted(Adopted { link, limit, depth }))
             }
             None => {
-                let link = Some(Inherited { transport, handles, limit, ticket });
+                let link = Some(Inherited { transport, handles, limit, depth, ticket });
                 return Err(NotAdopted { error: InheritError::NoSuchTransport, link });
             }
         },

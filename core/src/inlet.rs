@@ -138,6 +138,7 @@ use core::fmt;
 
 use serde::de::DeserializeOwned;
 
+use crate::codec::{self, DecodeLimits};
 use crate::event::{End, Lost, ProtocolError};
 use crate::id::{ConnectionId, Nonce};
 use crate::text::Text;
@@ -219,19 +220,31 @@ pub enum Arrival<'a> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Payload<'a> {
-    /// An encoded message. The bytes are private to the foreground: nobody changes them
-    /// while they are decoded.
-    Bytes(&'a [u8]),
+    /// An encoded message.
+    Bytes {
+        /// The message's bytes, all of them. They are private to the foreground: no other
+        /// process changes them while they are decoded.
+        bytes: &'a [u8],
+        /// What decoding them may take.
+        limits: &'a DecodeLimits,
+    },
     /// An `Option<M>`, from which the receiver takes the message.
     Value(&'a mut dyn Any),
 }
 
-impl Payload<'_> {
+impl<'a> Payload<'a> {
+    /// An encoded message, which may take what [`DecodeLimits::new`] allows. A transport whose
+    /// link has a limit for messages gives its own limits instead: those
+    /// [for the link](DecodeLimits::for_link).
+    pub const fn bytes(bytes: &'a [u8]) -> Self {
+        Payload::Bytes { bytes, limits: &DecodeLimits::DEFAULT }
+    }
+
     /// The same payload, for somebody who may open it in this one's stead.
     #[inline]
     pub fn reborrow(&mut self) -> Payload<'_> {
         match self {
-            Payload::Bytes(bytes) => Payload::Bytes(bytes),
+            Payload::Bytes { bytes, limits } => Payload::Bytes { bytes, limits },
             Payload::Value(value) => Payload::Value(&mut **value),
         }
     }
@@ -239,7 +252,7 @@ impl Payload<'_> {
     /// The length of an encoded message in bytes, 0 for a value.
     pub fn len(&self) -> usize {
         match self {
-            Payload::Bytes(bytes) => bytes.len(),
+            Payload::Bytes { bytes, .. } => bytes.len(),
             Payload::Value(_) => 0,
         }
     }
@@ -249,20 +262,19 @@ impl Payload<'_> {
         self.len() == 0
     }
 
-    /// Decodes a message that travelled as bytes (postcard), all of them.
+    /// Decodes a message that travelled as bytes (postcard), all of them, within the limits
+    /// that came with them.
     ///
     /// # Errors
     ///
-    /// [`Undecodable`] when the bytes are no `M`, or more than one, or not bytes at all.
+    /// [`Undecodable`] when the bytes are no `M`, or more than one, or exceed a limit, or are
+    /// not bytes at all.
+    #[inline]
     pub fn decode<M: DeserializeOwned>(self) -> Result<M, Undecodable> {
-        let Payload::Bytes(bytes) = self else {
+        let Payload::Bytes { bytes, limits } = self else {
             return Err(Undecodable::new::<M>("the message travelled as a value"));
         };
-        match postcard::take_from_bytes(bytes) {
-            Ok((message, [])) => Ok(message),
-            Ok((_, rest)) => Err(Undecodable::left_over::<M>(rest.len())),
-            Err(error) => Err(Undecodable::new::<M>(error)),
-        }
+        codec::decode(bytes, limits).map_err(Undecodable::new::<M>)
     }
 
     /// Takes a message that travelled as a value.
@@ -274,7 +286,7 @@ impl Payload<'_> {
     pub fn take<M: 'static>(self) -> Result<M, Undecodable> {
         let value = match self {
             Payload::Value(value) => value.downcast_mut::<Option<M>>().and_then(Option::take),
-            Payload::Bytes(_) => None,
+            Payload::Bytes { .. } => None,
         };
         value.ok_or_else(|| Undecodable::new::<M>("the message is a value of another type"))
     }
@@ -295,11 +307,6 @@ impl Undecodable {
     #[cold]
     pub fn new<M: ?Sized>(detail: impl fmt::Display) -> Self {
         Self { expected: Text::new(core::any::type_name::<M>()), detail: Text::new(detail) }
-    }
-
-    #[cold]
-    fn left_over<M>(len: usize) -> Self {
-        Self::new::<M>(format_args!("{len} bytes are left over"))
     }
 
     /// The name of the type that the receiver expects, as

@@ -29,6 +29,7 @@
 extern crate alloc;
 
 mod close;
+pub mod codec;
 mod counters;
 mod error;
 mod event;
@@ -47,6 +48,7 @@ mod ticket;
 pub mod wake;
 
 pub use close::{CloseKind, CloseReason};
+pub use codec::{DecodeLimits, EncodeError};
 pub use counters::{Counters, SenderCounters};
 pub use error::{AttachError, ClosePipeError, PipeError, PipeErrorKind};
 pub use event::{End, Event, Exit, Lost, Panic, ProtocolError};

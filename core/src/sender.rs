@@ -8,6 +8,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use crate::close::CloseReason;
+use crate::codec::EncodeError;
 use crate::counters::SenderCounters;
 use crate::event::Panic;
 use crate::id::ConnectionId;
@@ -442,6 +443,12 @@ impl<M> fmt::Display for SendError<M> {
 
 impl<M> core::error::Error for SendError<M> {}
 
+impl From<EncodeError> for SendErrorKind {
+    fn from(reason: EncodeError) -> Self {
+        SendErrorKind::Unencodable { reason }
+    }
+}
+
 /// Why a message was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -458,9 +465,12 @@ pub enum SendErrorKind {
         /// The limit in bytes.
         max: usize,
     },
-    /// The message's `Serialize` implementation failed, or is one that the wire format cannot
-    /// carry.
-    Unencodable,
+    /// The message cannot be encoded: it nests too deep, or its `Serialize` implementation
+    /// failed, or is one that the wire format cannot carry.
+    Unencodable {
+        /// Why not.
+        reason: EncodeError,
+    },
     /// The foreground has closed the pipe and goes on without it. Another pipe of the same
     /// worker can still be used.
     Closed,
@@ -476,8 +486,8 @@ impl fmt::Display for SendErrorKind {
             SendErrorKind::TooLarge { len, max } => {
                 write!(f, "the message was not sent: it has {len} bytes, at most {max} are allowed")
             }
-            SendErrorKind::Unencodable => {
-                f.write_str("the message was not sent: it cannot be encoded")
+            SendErrorKind::Unencodable { reason } => {
+                write!(f, "the message was not sent: it cannot be encoded: {reason}")
             }
             SendErrorKind::Closed => {
                 f.write_str("the message was not sent: the foreground has closed the pipe")

@@ -13,7 +13,7 @@ fn sent<S: Serialize, M: DeserializeOwned>(
 ) -> Result<Result<M, Undecodable>, postcard::Error> {
     let mut buffer = [0; 64];
     let bytes = postcard::to_slice(message, &mut buffer)?;
-    Ok(Payload::Bytes(bytes).decode())
+    Ok(Payload::bytes(bytes).decode())
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

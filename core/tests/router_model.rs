@@ -48,10 +48,10 @@ impl Inlet for QueueInlet {
             }
             Item::Message(connection, message) => {
                 self.bytes = encoded(message);
-                Arrival::Message { connection, payload: Payload::Bytes(&self.bytes) }
+                Arrival::Message { connection, payload: Payload::bytes(&self.bytes) }
             }
             Item::Undecodable(connection) => {
-                Arrival::Message { connection, payload: Payload::Bytes(UNDECODABLE) }
+                Arrival::Message { connection, payload: Payload::bytes(UNDECODABLE) }
             }
             Item::Stopped(connection, reason) => Arrival::Stopped { connection, end: reason.end() },
             Item::Missed(connection, count) => Arrival::Missed { connection, count },
@@ -72,7 +72,7 @@ const UNDECODABLE: &[u8] = &[0xff; 9];
 
 /// What is said of it.
 fn undecodable() -> Undecodable {
-    Payload::Bytes(UNDECODABLE).decode::<u32>().unwrap_err()
+    Payload::bytes(UNDECODABLE).decode::<u32>().unwrap_err()
 }
 
 struct QueueOutlet {

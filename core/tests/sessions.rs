@@ -24,7 +24,7 @@ impl Inlet for QueueInlet {
     fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
         Ok(self.0.borrow_mut().pop_front().map(|arrived| match arrived {
             Arrived::Message(connection) => {
-                Arrival::Message { connection, payload: Payload::Bytes(&[7]) }
+                Arrival::Message { connection, payload: Payload::bytes(&[7]) }
             }
             Arrived::Started(connection) => Arrival::Started { connection, nonce: Nonce::new(7) },
             Arrived::Stopped(connection) => Arrival::Stopped { connection, end: End::Finished },

@@ -69,7 +69,7 @@ impl Inlet for Hostile {
             Item::Message { pipe, generation, bytes } => {
                 self.bytes = bytes;
                 let connection = named(pipe, generation);
-                Arrival::Message { connection, payload: Payload::Bytes(&self.bytes) }
+                Arrival::Message { connection, payload: Payload::bytes(&self.bytes) }
             }
             Item::Stopped { pipe, generation, reason } => {
                 let reason = match reason % 3 {

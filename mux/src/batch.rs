@@ -26,7 +26,7 @@ pub(crate) fn send<M: Serialize, S: FrameSink>(
     // What comes back when the batch that it closes cannot be handed over.
     let mut last = None;
     for message in messages {
-        let sent = match template.encode::<M, S>(&message, mux.limit, batch.room(SHORT)) {
+        let sent = match template.encode::<M, S>(&message, mux.bounds, batch.room(SHORT)) {
             Ok(Encoded::Short(short)) => {
                 batch.add(short.len());
                 if batch.filled < enough {

@@ -1,13 +1,13 @@
 //! Encoding messages for links of bytes.
 
-use homing_core::SendErrorKind;
+use homing_core::{SendErrorKind, codec};
 use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 
 /// Encodes `message` behind what `buffer` holds already, and returns the length of what was
 /// added. On an error the buffer is as it was.
 ///
-/// A message longer than `limit` is measured to its end, but not stored.
+/// The message may nest `depth` levels deep. One longer than `limit` is measured to its end, but not stored.
 ///
 /// # Errors
 ///
@@ -15,19 +15,20 @@ use serde::Serialize;
 pub fn append<M: Serialize + ?Sized>(
     message: &M,
     limit: usize,
+    depth: u32,
     buffer: &mut Vec<u8>,
 ) -> Result<usize, SendErrorKind> {
     let start = buffer.len();
     let mut len = 0;
     let encoder = BoundedEncoder { buffer, len: &mut len, limit };
-    let result = postcard::serialize_with_flavor(message, encoder);
+    let result = codec::encode(message, encoder, depth);
     if result.is_ok() && len <= limit {
         return Ok(len);
     }
     buffer.truncate(start);
     Err(match result {
         Ok(()) => SendErrorKind::TooLarge { len, max: limit },
-        Err(_) => SendErrorKind::Unencodable,
+        Err(reason) => reason.into(),
     })
 }
 
@@ -72,10 +73,10 @@ mod tests {
     fn a_message_over_the_limit_is_measured_and_leaves_nothing() {
         let mut buffer = vec![1, 2, 3];
         let message: &[u8] = &[9; 100];
-        assert_eq!(append(message, 101, &mut buffer), Ok(101));
+        assert_eq!(append(message, 101, 1, &mut buffer), Ok(101));
         assert_eq!(buffer.len(), 104);
         assert_eq!(
-            append(message, 100, &mut buffer),
+            append(message, 100, 1, &mut buffer),
             Err(SendErrorKind::TooLarge { len: 101, max: 100 })
         );
         assert_eq!(buffer.len(), 104);

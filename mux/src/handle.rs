@@ -4,12 +4,14 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::thread::{self, ThreadId};
 
-use homing_core::Ticket;
+use homing_core::{DecodeLimits, Ticket};
 use serde::Serialize;
 
 use crate::frame::{DEFAULT_LIMIT, MAX_LIMIT};
+use crate::message::MessageBounds;
 use crate::mux::Mux;
 use crate::outlet::{MuxOutlet, MuxSender};
+use crate::reassembler::Reassembler;
 use crate::reserve::{RawBytes, ReservingSender};
 use crate::sink::FrameSink;
 
@@ -19,14 +21,16 @@ use crate::sink::FrameSink;
 pub struct MuxConfig {
     /// The most bytes of one message, at most [`MAX_LIMIT`].
     pub limit: usize,
+    /// What the receiver lets a message decode to. Senders refuse what nests deeper.
+    pub decode_limits: DecodeLimits,
     /// The thread on which no sender of the link ever waits, if it is one of this process.
     pub never_blocks_on: Option<ThreadId>,
 }
 
 impl MuxConfig {
-    /// A limit of 16 MiB, and no thread that must not wait.
+    /// A limit of 16 MiB, the usual limits on what a message decodes to, and no thread that must not wait.
     pub const fn new() -> Self {
-        Self { limit: DEFAULT_LIMIT, never_blocks_on: None }
+        Self { limit: DEFAULT_LIMIT, decode_limits: DecodeLimits::new(), never_blocks_on: None }
     }
 
     /// Sets how many bytes a message may have at most when encoded. More than 4 GiB - 1 byte
@@ -35,6 +39,18 @@ impl MuxConfig {
     pub const fn limit(mut self, bytes: usize) -> Self {
         self.limit = if bytes < MAX_LIMIT { bytes } else { MAX_LIMIT };
         self
+    }
+
+    /// Sets what the receiver lets a message decode to.
+    #[must_use]
+    pub const fn decode_limits(mut self, limits: DecodeLimits) -> Self {
+        self.decode_limits = limits;
+        self
+    }
+
+    /// The other side's part of the configuration: what puts frames together to messages.
+    pub const fn reassembler(&self) -> Reassembler {
+        Reassembler::new(self.limit).decode_limits(self.decode_limits)
     }
 
     /// No sender of the link ever waits on the calling thread: for a link whose reader runs on
@@ -63,8 +79,9 @@ pub struct MuxHandle<S: FrameSink> {
 impl<S: FrameSink> MuxHandle<S> {
     /// Takes a sink over, to which nothing was written yet.
     pub fn new(sink: S, config: MuxConfig) -> Self {
-        let MuxConfig { limit, never_blocks_on } = config;
-        Self { mux: Mux::new(sink, limit.min(MAX_LIMIT), never_blocks_on) }
+        let MuxConfig { limit, decode_limits, never_blocks_on } = config;
+        let bounds = MessageBounds { len: limit.min(MAX_LIMIT), depth: decode_limits.max_depth() };
+        Self { mux: Mux::new(sink, bounds, never_blocks_on) }
     }
 
     /// Makes the sender of a pipe, from its ticket. It is still to be started.
@@ -107,7 +124,7 @@ impl<S: FrameSink> Clone for MuxHandle<S> {
 
 impl<S: FrameSink> fmt::Debug for MuxHandle<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MuxHandle").field("limit", &self.mux.limit).finish_non_exhaustive()
+        f.debug_struct("MuxHandle").field("limit", &self.mux.bounds.len).finish_non_exhaustive()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 
-use homing_core::{ConnectionId, SendErrorKind};
+use homing_core::{ConnectionId, EncodeError, SendErrorKind, codec};
 use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 
@@ -24,6 +24,15 @@ pub(crate) fn fragment(
     };
     let rest = message.get(at..).unwrap_or(&[]);
     (header, rest.get(..max).unwrap_or(rest))
+}
+
+/// What a message may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MessageBounds {
+    /// The most bytes.
+    pub(crate) len: usize,
+    /// How many levels deep it may nest.
+    pub(crate) depth: u32,
 }
 
 /// Fills up with zeroes to where the next frame may begin.
@@ -69,7 +78,7 @@ impl MessageTemplate {
     pub(crate) fn encode<M: Serialize, S: FrameSink>(
         &self,
         message: &M,
-        limit: usize,
+        bounds: MessageBounds,
         room: &mut [u8],
     ) -> Result<Encoded, SendErrorKind> {
         // The whole template at once; the body goes over its zeroes.
@@ -78,10 +87,11 @@ impl MessageTemplate {
         }
         let body = self.len;
         let room = room.get_mut(..SHORT).unwrap_or(&mut []);
+        let MessageBounds { len: limit, depth } = bounds;
         let mut encoder = Encoder { room, body, end: body, long: None, limit };
-        let encoded = postcard::serialize_with_flavor(message, ByRef(&mut encoder)).is_ok();
+        let encoded = codec::encode(message, ByRef(&mut encoder), depth);
         let end = encoder.end;
-        if !encoded || encoder.long.is_some() || end - body > limit {
+        if encoded.is_err() || encoder.long.is_some() || end - body > limit {
             return encoder.long_or_error(encoded);
         }
         let room = encoder.room;
@@ -190,10 +200,10 @@ struct Long {
 impl Encoder<'_> {
     /// The result for a message that is not a short frame.
     #[cold]
-    fn long_or_error(self, encoded: bool) -> Result<Encoded, SendErrorKind> {
+    fn long_or_error(self, encoded: Result<(), EncodeError>) -> Result<Encoded, SendErrorKind> {
         let (short, max) = (self.end - self.body, self.limit);
+        encoded?;
         match self.long {
-            _ if !encoded => Err(SendErrorKind::Unencodable),
             None => Err(SendErrorKind::TooLarge { len: short, max }),
             Some(Long { len, .. }) if len > max => Err(SendErrorKind::TooLarge { len, max }),
             Some(Long { frame, .. }) => {

@@ -8,6 +8,7 @@ use homing_core::{ConnectionId, Disconnected};
 
 use crate::biased_lock::{BiasedLock, backoff};
 use crate::frame::{Header, MAX_BODY, PrefixedHeader};
+use crate::message::MessageBounds;
 use crate::message::{fragment, pad};
 use crate::pending::Accepted;
 use crate::scheduler::Scheduler;
@@ -21,9 +22,9 @@ use crate::sink::{FrameSink, Written};
 /// that waits for space waits without it.
 pub(crate) struct Mux<S> {
     pub(crate) sink: S,
-    /// The most bytes of one message, of the body of one frame, and of one that is written as
-    /// a whole or not at all.
-    pub(crate) limit: usize,
+    pub(crate) bounds: MessageBounds,
+    /// The most bytes of the body of one frame, and of one that is written as a whole or not
+    /// at all.
     pub(crate) max_body: usize,
     pub(crate) max_atomic_body: usize,
     /// The thread on which nothing waits, if it is one of this process.
@@ -42,15 +43,19 @@ pub(crate) struct Lost {
 }
 
 impl<S: FrameSink> Mux<S> {
-    pub(crate) fn new(sink: S, limit: usize, never_blocks_on: Option<ThreadId>) -> Arc<Self> {
+    pub(crate) fn new(
+        sink: S,
+        bounds: MessageBounds,
+        never_blocks_on: Option<ThreadId>,
+    ) -> Arc<Self> {
         let max_body = sink.max_body().clamp(1, MAX_BODY);
         Arc::new(Self {
-            limit,
+            bounds,
             max_body,
             max_atomic_body: sink.max_atomic_body().clamp(1, max_body),
             never_blocks_on,
             senders: AtomicUsize::new(0),
-            scheduler: Mutex::new(Scheduler::new(limit, S::ALIGN)),
+            scheduler: Mutex::new(Scheduler::new(bounds.len, S::ALIGN)),
             changed: Condvar::new(),
             sink,
         })

@@ -151,8 +151,8 @@ impl<S: FrameSink> MuxOutlet<S> {
         message: &M,
         blocking: Blocking,
     ) -> Result<u64, SendErrorKind> {
-        let limit = self.mux.limit;
-        let put = match self.template.encode::<M, S>(message, limit, &mut self.short)? {
+        let bounds = self.mux.bounds;
+        let put = match self.template.encode::<M, S>(message, bounds, &mut self.short)? {
             Encoded::Short(short) => {
                 // No sink has a bound as small as a short frame.
                 if self.dropped == 0 {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use homing_core::{Arrival, ConnectionId, LinkEnd, Payload, ProtocolError};
+use homing_core::{Arrival, ConnectionId, DecodeLimits, LinkEnd, Payload, ProtocolError};
 
 use crate::close_reason;
 use crate::frame::{self, Header};
@@ -19,6 +19,7 @@ pub const MAX_PARTIAL: usize = 64;
 pub struct Reassembler {
     handshake_seen: bool,
     limit: usize,
+    decode_limits: DecodeLimits,
     /// The sum of the announced lengths of all messages in fragments.
     announced: usize,
     partial: BTreeMap<ConnectionId, Partial>,
@@ -41,10 +42,26 @@ impl Reassembler {
         Self {
             handshake_seen: false,
             limit,
+            decode_limits: DecodeLimits::new().for_link(limit),
             announced: 0,
             partial: BTreeMap::new(),
             whole: Vec::new(),
         }
+    }
+
+    /// Sets what a message may decode to. What `limits` leave open is derived from the link's
+    /// limit.
+    #[must_use]
+    pub const fn decode_limits(mut self, limits: DecodeLimits) -> Self {
+        self.decode_limits = limits.for_link(self.limit);
+        self
+    }
+
+    /// A whole message, as its receiver gets it. For a transport that finds some without
+    /// [`push_frame`](Reassembler::push_frame).
+    #[inline]
+    pub fn payload<'a>(&'a self, message: &'a [u8]) -> Payload<'a> {
+        Payload::Bytes { bytes: message, limits: &self.decode_limits }
     }
 
     /// Takes one frame, without its length prefix.
@@ -58,7 +75,7 @@ impl Reassembler {
             if body.len() > self.limit {
                 return Err(self.too_large(body.len()));
             }
-            return Ok(Arrival::Message { connection, payload: Payload::Bytes(body) });
+            return Ok(Arrival::Message { connection, payload: self.payload(body) });
         }
         self.push_rarer(header, body)
     }
@@ -108,7 +125,7 @@ impl Reassembler {
         }
         self.whole = self.remove(connection).unwrap_or_default();
         let message = self.whole.get(..end).unwrap_or(&[]);
-        Ok(Arrival::Message { connection, payload: Payload::Bytes(message) })
+        Ok(Arrival::Message { connection, payload: self.payload(message) })
     }
 
     /// Begins a message of `total` bytes in fragments, of which the first has `len` bytes.
@@ -240,13 +257,18 @@ mod tests {
         let first = Header::FirstFragment { connection: b(), total: 4 };
         assert!(matches!(feed(&mut reassembler, frame, first, &[5]), Ok(Arrival::Partial)));
         match feed(&mut reassembler, frame, Header::Fragment { connection: a() }, &[3, 4]) {
-            Ok(Arrival::Message { connection, payload: Payload::Bytes([1, 2, 3, 4]) }) => {
+            Ok(Arrival::Message {
+                connection,
+                payload: Payload::Bytes { bytes: [1, 2, 3, 4], .. },
+            }) => {
                 assert_eq!(connection, a());
             }
             other => panic!("{other:?}"),
         }
         match feed(&mut reassembler, frame, Header::Fragment { connection: b() }, &[6, 7, 8]) {
-            Ok(Arrival::Message { payload: Payload::Bytes([5, 6, 7, 8]), .. }) => {}
+            Ok(Arrival::Message {
+                payload: Payload::Bytes { bytes: [5, 6, 7, 8], .. }, ..
+            }) => {}
             other => panic!("{other:?}"),
         }
         assert_eq!(reassembler.announced, 0);
@@ -272,7 +294,7 @@ mod tests {
             assert!(matches!(begun, Ok(Arrival::Partial)));
             assert!(reassembler.has_partial());
             match reassembler.push_fragment(part, rest.len(), |place| place.copy_from_slice(rest)) {
-                Ok(Arrival::Message { payload: Payload::Bytes(got), .. }) => {
+                Ok(Arrival::Message { payload: Payload::Bytes { bytes: got, .. }, .. }) => {
                     assert_eq!(got, content)
                 }
                 other => panic!("{other:?}"),

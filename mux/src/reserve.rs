@@ -5,7 +5,8 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use homing_core::{
-    ConnectionId, Disconnected, Outlet, SendErrorKind, Sender, SenderCounters, SenderState,
+    ConnectionId, Disconnected, EncodeError, Outlet, SendErrorKind, Sender, SenderCounters,
+    SenderState,
 };
 use serde::Serialize;
 
@@ -93,7 +94,7 @@ trait FragmentSender: Send + Sync {
 
 impl<S: FrameSink> FragmentSender for Mux<S> {
     fn limit(&self) -> usize {
-        self.limit
+        self.bounds.len
     }
 
     fn may_block(&self) -> bool {
@@ -274,12 +275,12 @@ impl Reservation<'_> {
     ///
     /// # Errors
     ///
-    /// [`SendErrorKind::Unencodable`] when some of it is missing, and as
+    /// [`EncodeError::Incomplete`] when some of it is missing, and as
     /// [`write`](Reservation::write). It was not sent then.
     pub fn commit(mut self) -> Result<(), SendErrorKind> {
         self.is_live()?;
         if self.missing > 0 {
-            return Err(SendErrorKind::Unencodable);
+            return Err(EncodeError::Incomplete.into());
         }
         if self.begun {
             self.put_buffer()?;

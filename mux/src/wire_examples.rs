@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::frame::{
     Header, MAX_BODY, MAX_CLOSE_TEXT, MAX_FRAME, MAX_HEADER, MAX_MESSAGE_HEADER, parse, split,
 };
-use crate::message::{Encoded, MessageTemplate, SHORT};
+use crate::message::{Encoded, MessageBounds, MessageTemplate, SHORT};
 use crate::{FrameSink, MAX_PARTIAL, Written, close_reason};
 
 /// A sink of which only the alignment is of interest.
@@ -31,8 +31,10 @@ fn connection() -> ConnectionId {
 /// As an outlet writes it.
 fn message<M: Serialize>(message: M) -> Vec<u8> {
     let mut room = [0; SHORT];
+    let bounds = MessageBounds { len: 1000, depth: 1 };
+    let bounds = MessageBounds { len: 1000, depth: 1 };
     match MessageTemplate::new(connection())
-        .encode::<M, Examples>(&message, 1000, &mut room)
+        .encode::<M, Examples>(&message, bounds, &mut room)
         .unwrap()
     {
         Encoded::Short(short) => short.frame(&room).to_vec(),

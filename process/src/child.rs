@@ -54,13 +54,14 @@ impl ChildProcess {
         transport: &str,
         handles: Vec<OwnedHandle>,
         limit: usize,
+        depth: u32,
         ticket: &Ticket<M>,
     ) -> Result<Self, StartError> {
-        Self::spawn_with(command, &SpawnOptions::new(), transport, handles, limit, ticket)
+        Self::spawn_with(command, &SpawnOptions::new(), transport, handles, limit, depth, ticket)
     }
 
     /// Starts `command` as a worker that inherits the `handles` of a link, and is told the
-    /// `transport` and the `limit` of it (see [`Prepared`](crate::Prepared)), and the `ticket`
+    /// `transport`, the `limit` and the `depth` of it (see [`Prepared`](crate::Prepared)), and the `ticket`
     /// of its first pipe.
     ///
     /// The command is consumed: it holds the worker's end of the link, which no other process
@@ -80,6 +81,7 @@ impl ChildProcess {
         transport: &str,
         handles: Vec<OwnedHandle>,
         limit: usize,
+        depth: u32,
         ticket: &Ticket<M>,
     ) -> Result<Self, StartError> {
         crate::fork::install();
@@ -92,6 +94,7 @@ impl ChildProcess {
             ignored: crate::sys::ignored_signals(),
             transport: transport.to_owned(),
             limit,
+            depth,
             ticket: ticket.to_string(),
             ..LinkDescriptor::default()
         };

@@ -10,7 +10,7 @@ pub(crate) const ENV_VAR: &str = "HOMING_LINK";
 const VERSION: &str = "2";
 
 /// What a worker is told about its link: version, foreground, whether wrappers are allowed,
-/// signals, handles, transport, limit and first ticket, separated by semicolons.
+/// signals, handles, transport, limit, depth and first ticket, separated by semicolons.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LinkDescriptor {
     /// The process id of the foreground, which must be the worker's parent.
@@ -29,6 +29,7 @@ pub(crate) struct LinkDescriptor {
     pub(crate) handles: Vec<String>,
     pub(crate) transport: String,
     pub(crate) limit: usize,
+    pub(crate) depth: u32,
     pub(crate) ticket: String,
 }
 
@@ -40,7 +41,7 @@ impl fmt::Display for LinkDescriptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{VERSION};{};{};{:x};{:x};{};{};{};{};{}",
+            "{VERSION};{};{};{:x};{:x};{};{};{};{};{};{}",
             self.foreground,
             u8::from(self.any_parent),
             self.blocked,
@@ -49,6 +50,7 @@ impl fmt::Display for LinkDescriptor {
             self.handles.join(","),
             self.transport,
             self.limit,
+            self.depth,
             self.ticket,
         )
     }
@@ -72,6 +74,7 @@ impl FromStr for LinkDescriptor {
             handles: list(part()?),
             transport: part()?.to_owned(),
             limit: number(part()?)?,
+            depth: number(part()?)?,
             ticket: part()?.to_owned(),
         };
         match parts.next() {
@@ -108,6 +111,7 @@ mod tests {
             handles: vec!["3:1:2".into(), "4:1:3".into()],
             transport: "pipe".into(),
             limit: 16,
+            depth: 128,
             ticket: "homing1-00".into(),
         };
         assert_eq!(descriptor.to_string().parse(), Ok(descriptor));
@@ -121,12 +125,13 @@ mod tests {
             "",
             "2",
             "1;pipe;3:1:2;16;t",
-            "3;7;0;0;0;;;pipe;16;t",
-            "2;7;0;0;0;;;pipe;16",
-            "2;7;0;0;0;;;pipe;16;t;more",
-            "2;7;0;0;0;;;pipe;many;t",
-            "2;-7;0;0;0;;;pipe;16;t",
-            "2;7;0;g;0;;;pipe;16;t",
+            "3;7;0;0;0;;;pipe;16;9;t",
+            "2;7;0;0;0;;;pipe;16;9",
+            "2;7;0;0;0;;;pipe;16;t",
+            "2;7;0;0;0;;;pipe;16;9;t;more",
+            "2;7;0;0;0;;;pipe;many;9;t",
+            "2;-7;0;0;0;;;pipe;16;9;t",
+            "2;7;0;g;0;;;pipe;16;9;t",
         ] {
             assert_eq!(text.parse::<LinkDescriptor>(), Err(Malformed), "{text}");
         }

@@ -15,6 +15,8 @@ pub struct Inherited {
     pub handles: Vec<OwnedHandle>,
     /// The most bytes of one message.
     pub limit: usize,
+    /// How many levels deep a message may nest.
+    pub depth: u32,
     /// The ticket of the worker's first pipe, as text.
     pub ticket: String,
 }
@@ -66,8 +68,8 @@ impl Inherited {
         }
         #[cfg(not(unix))]
         drop(watched);
-        let LinkDescriptor { transport, limit, ticket, .. } = descriptor;
-        Ok(Self { transport, handles, limit, ticket })
+        let LinkDescriptor { transport, limit, depth, ticket, .. } = descriptor;
+        Ok(Self { transport, handles, limit, depth, ticket })
     }
 }
 

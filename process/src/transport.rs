@@ -2,7 +2,7 @@
 
 use std::io;
 
-use homing_core::Inlet;
+use homing_core::{DecodeLimits, Inlet};
 
 use crate::{Doorbell, LinkWaker, OwnedHandle};
 
@@ -33,6 +33,8 @@ pub struct Prepared {
     pub handles: Vec<OwnedHandle>,
     /// The most bytes of one message.
     pub limit: usize,
+    /// How many levels deep a message may nest.
+    pub depth: u32,
 }
 
 impl Prepared {
@@ -44,7 +46,22 @@ impl Prepared {
         handles: Vec<OwnedHandle>,
         limit: usize,
     ) -> Self {
-        Self { transport, inlet: Box::new(inlet), doorbell, handles, limit }
+        Self {
+            transport,
+            inlet: Box::new(inlet),
+            doorbell,
+            handles,
+            limit,
+            depth: DecodeLimits::DEFAULT_DEPTH,
+        }
+    }
+
+    /// Sets how many levels deep a message may nest, so that senders refuse what the
+    /// foreground would. 128 unless it is set.
+    #[must_use]
+    pub fn depth(mut self, levels: u32) -> Self {
+        self.depth = levels;
+        self
     }
 }
 

@@ -222,7 +222,7 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
     ) -> Result<(Worker<C>, P), SpawnError> {
         let inner = &self.router.inner;
         let signal = inner.new_signal()?;
-        let Prepared { transport, inlet, doorbell, handles, limit, .. } =
+        let Prepared { transport, inlet, doorbell, handles, limit, depth, .. } =
             self.transport.prepare(signal.waker().clone()).map_err(LinkError::Transport)?;
         let child = Rc::new(OnceCell::new());
         let id = inner.attach(Box::new(ProcessInlet::new(inlet, Rc::clone(&child))), &signal)?;
@@ -234,6 +234,7 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
                 transport,
                 handles,
                 limit,
+                depth,
                 &ticket,
             )
             .map_err(SpawnError::Process)?;

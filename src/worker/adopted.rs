@@ -17,12 +17,14 @@ pub(super) struct Adopted {
     pub(super) link: Arc<dyn AdoptedLink>,
     /// The most bytes of one message.
     pub(super) limit: usize,
+    /// How many levels deep a message may nest.
+    pub(super) depth: u32,
 }
 
 impl Adopted {
     pub(super) fn outlet<M>(&self, ticket: Ticket<M>) -> AdoptedOutlet {
         let outlet = self.link.outlet(ticket.cast());
-        AdoptedOutlet { outlet, limit: self.limit, encoded: Vec::new() }
+        AdoptedOutlet { outlet, limit: self.limit, depth: self.depth, encoded: Vec::new() }
     }
 }
 
@@ -36,6 +38,7 @@ impl fmt::Debug for Adopted {
 pub(super) struct AdoptedOutlet {
     outlet: Box<dyn EncodedOutlet>,
     limit: usize,
+    depth: u32,
     encoded: Vec<u8>,
 }
 
@@ -49,7 +52,7 @@ impl<M: Serialize> Outlet<M> for AdoptedOutlet {
         self.encoded.clear();
         // One large message is no reason to keep as much memory for good.
         self.encoded.shrink_to(SCRATCH_KEEP);
-        encode::append(&message, self.limit, &mut self.encoded)
+        encode::append(&message, self.limit, self.depth, &mut self.encoded)
             .and_then(|_| self.outlet.put(&self.encoded, blocking))
             .map_err(|kind| SendError::new(message, kind))
     }

@@ -177,6 +177,8 @@ macro_rules! __process_checks {
                 b18_hostile_bytes_are_cut_off
                 b18_half_a_message_is_never_delivered
                 b18_nothing_follows_an_end
+                b18_decoding_is_bounded
+                b18_a_sender_hears_that_its_message_is_too_deep
                 b19_a_wrong_claim_is_cut_off
                 b19_a_ticket_is_good_once
                 b19_a_late_claim_is_no_crime

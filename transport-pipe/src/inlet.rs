@@ -33,8 +33,7 @@ enum Place {
 }
 
 impl PipeInlet {
-    pub(crate) fn new(bytes: byte_queue::Reader, limit: usize) -> Self {
-        let reassembler = Reassembler::new(limit);
+    pub(crate) fn new(bytes: byte_queue::Reader, reassembler: Reassembler) -> Self {
         Self { bytes, piece: Vec::new(), at: 0, carry: Vec::new(), carried: false, reassembler }
     }
 

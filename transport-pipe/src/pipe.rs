@@ -2,7 +2,7 @@
 
 use std::io;
 
-use homing_core::{NewLink, Pinger, Transport};
+use homing_core::{DecodeLimits, NewLink, Pinger, Transport};
 use homing_mux::MuxConfig;
 use homing_process::{Doorbell, LinkWaker, OwnedHandle, Prepared, ProcessTransport, byte_queue};
 
@@ -42,6 +42,13 @@ impl Pipe {
         Self { mux: self.mux.limit(bytes), ..self }
     }
 
+    /// Sets what a message may decode to. Without a limit on memory it is 8 times the
+    /// [`limit`](Pipe::limit).
+    #[must_use]
+    pub fn decode_limits(self, limits: DecodeLimits) -> Self {
+        Self { mux: self.mux.decode_limits(limits), ..self }
+    }
+
     /// Sets how much the foreground buffers of each link before its worker has to wait, in
     /// bytes of memory. The last read may exceed it, by 64 KiB at most.
     #[must_use]
@@ -55,7 +62,7 @@ impl Pipe {
         let (reader, writer) = os_pipe::pipe()?;
         let (queue, bytes) = byte_queue::bounded(self.buffer);
         let doorbell = sys::doorbell(reader.into(), queue)?;
-        Ok((PipeInlet::new(bytes, self.mux.limit), doorbell, writer.into()))
+        Ok((PipeInlet::new(bytes, self.mux.reassembler()), doorbell, writer.into()))
     }
 }
 
@@ -71,7 +78,8 @@ pub const NAME: &str = "pipe";
 impl ProcessTransport for Pipe {
     fn prepare(&mut self, _waker: LinkWaker) -> io::Result<Prepared> {
         let (inlet, doorbell, writer) = self.make()?;
-        Ok(Prepared::new(NAME, inlet, doorbell, vec![writer], self.mux.limit))
+        Ok(Prepared::new(NAME, inlet, doorbell, vec![writer], self.mux.limit)
+            .depth(self.mux.decode_limits.max_depth()))
     }
 }
 

@@ -27,8 +27,8 @@ pub type PipeOutlet = MuxOutlet<PipeSink>;
 /// The sender of a pipe on a link of OS pipes.
 pub type Sender<M> = MuxSender<M, PipeSink>;
 
-/// Takes over, in a worker process, the handles that [`Pipe`](crate::Pipe) has prepared, and
-/// the limit that came with them.
+/// Takes over, in a worker process, the handles that [`Pipe`](crate::Pipe) has prepared.
+/// `config` has the limits that came with them.
 ///
 /// On Unix it installs a handler for SIGPIPE that does nothing, so that a foreground that is
 /// gone is an error, [`Disconnected`], and not the end of this process, whatever its `main`
@@ -37,11 +37,11 @@ pub type Sender<M> = MuxSender<M, PipeSink>;
 /// # Errors
 ///
 /// When the handles are not those of a link of OS pipes.
-pub fn adopt(handles: Vec<OwnedHandle>, limit: usize) -> io::Result<PipeHandle> {
+pub fn adopt(handles: Vec<OwnedHandle>, config: MuxConfig) -> io::Result<PipeHandle> {
     let Ok([handle]) = <[OwnedHandle; 1]>::try_from(handles) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
-    connect(handle, MuxConfig::new().limit(limit))
+    connect(handle, config)
 }
 
 pub(crate) fn connect(handle: OwnedHandle, config: MuxConfig) -> io::Result<PipeHandle> {

@@ -4,6 +4,7 @@
 
 use cobs::CobsEncoder;
 use crc::{CRC_32_ISCSI, Crc, Digest, NoTable};
+use homing_core::codec::{self, DecodeLimits, EncodeError};
 use homing_core::{CloseKind, SendErrorKind};
 use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
@@ -61,7 +62,8 @@ pub(crate) const fn max_segment(message: usize) -> usize {
 /// # Errors
 ///
 /// [`SendErrorKind::TooLarge`] when the message has more than [`max_message`] bytes for this buffer,
-/// and [`SendErrorKind::Unencodable`].
+/// and [`SendErrorKind::Unencodable`], when it nests deeper than
+/// [`DecodeLimits::DEFAULT_DEPTH`] among other reasons.
 pub(crate) fn encode<'a, M: Serialize + ?Sized>(
     head: &Header,
     message: &M,
@@ -76,12 +78,14 @@ pub(crate) fn encode<'a, M: Serialize + ?Sized>(
         // A head has no way to fail: all that it is made of is plain.
         let plain = postcard::serialize_with_flavor(head, &mut encoder);
         encoder.len = 0;
-        let encoded = plain.and_then(|()| postcard::serialize_with_flavor(message, &mut encoder));
+        let encoded = plain
+            .map_err(|_| EncodeError::Refused)
+            .and_then(|()| codec::encode(message, &mut encoder, DecodeLimits::DEFAULT_DEPTH));
         if encoder.len > max || !encoder.fits {
             return Err(SendErrorKind::TooLarge { len: encoder.len, max });
         }
-        encoded.map_err(|_| SendErrorKind::Unencodable)?;
-        len = encoder.finish().ok_or(SendErrorKind::Unencodable)?;
+        encoded?;
+        len = encoder.finish().ok_or(EncodeError::BufferFull)?;
         if let Some(last) = rest.get_mut(len) {
             *last = DELIMITER;
         }

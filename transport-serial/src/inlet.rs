@@ -6,7 +6,8 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use homing_core::{
-    Arrival, CloseKind, CloseReason, ConnectionId, End, Inlet, LinkEnd, Panic, Payload, Text,
+    Arrival, CloseKind, CloseReason, ConnectionId, DecodeLimits, End, Inlet, LinkEnd, Panic,
+    Payload, Text,
 };
 use homing_process::byte_queue;
 
@@ -46,6 +47,7 @@ pub struct SerialInlet {
     piece: Vec<u8>,
     at: usize,
     deframer: Deframer,
+    decode_limits: DecodeLimits,
     ports: Ports,
     stats: LineStats,
     /// What is left to be told of the last frame.
@@ -79,14 +81,18 @@ impl SerialInlet {
     pub(crate) fn new(
         bytes: byte_queue::Reader,
         limit: usize,
+        decode_limits: DecodeLimits,
         ports: Ports,
         stats: LineStats,
     ) -> Self {
+        // A message is one level deeper in what its receiver is told, see `Received`.
+        let depth = decode_limits.max_depth().saturating_add(1);
         Self {
             bytes,
             piece: Vec::new(),
             at: 0,
             deframer: Deframer::new(limit),
+            decode_limits: decode_limits.depth(depth).for_link(limit),
             ports,
             stats,
             pending: None,
@@ -159,16 +165,17 @@ impl SerialInlet {
             FinalEvent::Message(place) => {
                 // A head is longer than the tag that takes its last byte's place.
                 let start = place.start.checked_sub(1)?;
-                let payload = self.deframer.bytes().get_mut(start..place.end)?;
-                *payload.first_mut()? = MESSAGE;
-                Some(Arrival::Message { connection, payload: Payload::Bytes(payload) })
+                let bytes = self.deframer.bytes().get_mut(start..place.end)?;
+                *bytes.first_mut()? = MESSAGE;
+                let limits = &self.decode_limits;
+                Some(Arrival::Message { connection, payload: Payload::Bytes { bytes, limits } })
             }
         }
     }
 
     fn notice(&mut self, connection: ConnectionId, notice: &Received<()>) -> Option<Arrival<'_>> {
         let bytes = postcard::to_slice(notice, &mut self.notice).ok()?;
-        Some(Arrival::Message { connection, payload: Payload::Bytes(bytes) })
+        Some(Arrival::Message { connection, payload: Payload::bytes(bytes) })
     }
 }
 

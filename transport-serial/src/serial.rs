@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Read};
 use std::rc::Rc;
 
-use homing_core::{NewLink, Pinger, Transport};
+use homing_core::{DecodeLimits, NewLink, Pinger, Transport};
 #[cfg(unix)]
 use homing_process::DescriptorReader;
 use homing_process::{BlockingReader, Doorbell, byte_queue, spawn_pump};
@@ -37,6 +37,7 @@ impl<T: std::os::fd::AsFd + Send> DescriptorPort for T {}
 pub struct Serial {
     source: Option<Source>,
     limit: usize,
+    decode_limits: DecodeLimits,
     buffer: usize,
     stats: LineStats,
 }
@@ -68,7 +69,9 @@ impl Serial {
 
     fn of(source: Source) -> Self {
         let stats = LineStats::default();
-        Self { source: Some(source), limit: DEFAULT_LIMIT, buffer: DEFAULT_BUFFER, stats }
+        let decode_limits = DecodeLimits::new();
+        let (source, limit, buffer) = (Some(source), DEFAULT_LIMIT, DEFAULT_BUFFER);
+        Self { source, limit, decode_limits, buffer, stats }
     }
 
     /// Sets how many bytes a message may have at most, 4096 unless it is set. A longer one is
@@ -76,6 +79,15 @@ impl Serial {
     #[must_use]
     pub fn limit(mut self, bytes: usize) -> Self {
         self.limit = bytes;
+        self
+    }
+
+    /// Sets what a message may decode to. Without a limit on memory it is 8 times the
+    /// [`limit`](Serial::limit), and 64 KiB at least. The chip's senders refuse what nests
+    /// deeper than 128 levels, whatever is set here.
+    #[must_use]
+    pub fn decode_limits(mut self, limits: DecodeLimits) -> Self {
+        self.decode_limits = limits;
         self
     }
 
@@ -120,7 +132,8 @@ impl<P: Pinger + Send + Sync + 'static> Transport<P> for Serial {
         };
         let ports = Rc::default();
         let factory = SerialFactory(Rc::clone(&ports));
-        let inlet = SerialInlet::new(bytes, self.limit, ports, self.stats.clone());
+        let inlet =
+            SerialInlet::new(bytes, self.limit, self.decode_limits, ports, self.stats.clone());
         Ok(NewLink { factory, inlet, doorbell })
     }
 }

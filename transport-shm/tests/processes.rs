@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use homing_core::{
     Arrival, ConnectionId, Inlet, LinkEnd, Nonce, Overflow, Pinger, SendErrorKind, Ticket,
 };
+use homing_mux::MuxConfig;
 use homing_process::{
     Doorbell, Doorbells, Inherited, LinkWaker, Prepared, ProcessTransport as _, Worker,
 };
@@ -64,7 +65,7 @@ fn role() {
 fn adopt() -> ShmHandle {
     let link = Inherited::take().unwrap();
     assert_eq!(link.transport, "shm");
-    homing_transport_shm::adopt(link.handles, link.limit).unwrap()
+    homing_transport_shm::adopt(link.handles, MuxConfig::new().limit(link.limit)).unwrap()
 }
 
 /// The message with a number, of various lengths.
@@ -119,9 +120,9 @@ fn take_all(
 }
 
 fn start(shm: &mut Shm, command: Command) -> (Worker, Box<dyn Inlet>, Doorbell) {
-    let Prepared { transport, inlet, doorbell, handles, limit, .. } =
+    let Prepared { transport, inlet, doorbell, handles, limit, depth, .. } =
         shm.prepare(LinkWaker::noop()).unwrap();
-    let worker = Worker::spawn(command, transport, handles, limit, &ticket::<u8>()).unwrap();
+    let worker = Worker::spawn(command, transport, handles, limit, depth, &ticket::<u8>()).unwrap();
     (worker, inlet, doorbell)
 }
 
@@ -180,7 +181,8 @@ fn scribbles(seed: u64) {
     let link = Inherited::take().unwrap();
     let memory = File::from(link.handles[0].try_clone().unwrap());
     let size = memory.metadata().unwrap().len();
-    let end = homing_transport_shm::adopt(link.handles, link.limit).unwrap();
+    let end =
+        homing_transport_shm::adopt(link.handles, MuxConfig::new().limit(link.limit)).unwrap();
     thread::spawn(move || {
         let mut sender = end.sender::<Vec<u8>>(ticket().with_overflow(Overflow::GiveBack));
         sender.start().unwrap();

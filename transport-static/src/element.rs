@@ -1,6 +1,8 @@
 //! The elements of a queue: messages themselves, or their bytes.
 
+use homing_core::codec::{self, DecodeLimits, EncodeError};
 use homing_core::{Payload, SendError, SendErrorKind, Undecodable};
+use postcard::ser_flavors::Slice;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -75,6 +77,11 @@ pub struct Bytes<const CAPACITY: usize> {
     bytes: [u8; CAPACITY],
 }
 
+impl<const CAPACITY: usize> Bytes<CAPACITY> {
+    /// What a message may decode to.
+    const LIMITS: DecodeLimits = DecodeLimits::new().for_link(CAPACITY);
+}
+
 impl<const CAPACITY: usize> Element for Bytes<CAPACITY> {
     type Slot = Option<Self>;
 
@@ -82,7 +89,8 @@ impl<const CAPACITY: usize> Element for Bytes<CAPACITY> {
     fn store(self, slot: &mut Option<Self>) -> Payload<'_> {
         let Self { len, bytes } = slot.insert(self);
         // `len` is never greater than the capacity.
-        Payload::Bytes(bytes.get(..usize::from(*len)).unwrap_or_default())
+        let bytes = bytes.get(..usize::from(*len)).unwrap_or_default();
+        Payload::Bytes { bytes, limits: &Self::LIMITS }
     }
 }
 
@@ -91,12 +99,14 @@ impl<M: Serialize + DeserializeOwned, const CAPACITY: usize> Encode<M> for Bytes
 
     fn encode(message: M) -> Result<(Self, M), SendError<M>> {
         let mut bytes = [0; CAPACITY];
-        let encoded = postcard::to_slice(&message, &mut bytes).map(|encoded| encoded.len());
+        let depth = Self::LIMITS.max_depth();
+        let encoded = codec::encode(&message, Slice::new(&mut bytes), depth);
+        let encoded = encoded.map(|encoded| encoded.len());
         let kind = match encoded.map(u16::try_from) {
             Ok(Ok(len)) => return Ok((Self { len, bytes }, message)),
             Ok(Err(_)) => too_large(&message, u16::MAX.into()),
-            Err(postcard::Error::SerializeBufferFull) => too_large(&message, CAPACITY),
-            Err(_) => SendErrorKind::Unencodable,
+            Err(EncodeError::BufferFull) => too_large(&message, CAPACITY),
+            Err(reason) => reason.into(),
         };
         Err(SendError::new(message, kind))
     }
@@ -115,7 +125,7 @@ impl<M: Serialize + DeserializeOwned, const CAPACITY: usize> Encode<M> for Bytes
 fn too_large<M: Serialize>(message: &M, max: usize) -> SendErrorKind {
     match postcard::experimental::serialized_size(message) {
         Ok(len) => SendErrorKind::TooLarge { len, max },
-        Err(_) => SendErrorKind::Unencodable,
+        Err(_) => EncodeError::Refused.into(),
     }
 }
 

@@ -35,7 +35,7 @@ impl Inlet for PlaceInlet<'_> {
             None => None,
             Some(Item::Message(connection, byte)) => {
                 self.bytes = [byte];
-                Some(Arrival::Message { connection, payload: Payload::Bytes(&self.bytes) })
+                Some(Arrival::Message { connection, payload: Payload::bytes(&self.bytes) })
             }
             Some(Item::Stopped(connection, reason)) => {
                 Some(Arrival::Stopped { connection, end: reason.end() })

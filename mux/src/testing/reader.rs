@@ -76,7 +76,7 @@ impl Reader {
                 Some(Arrival::Started { connection, nonce }) => {
                     Some(Got::Started(connection.index(), nonce))
                 }
-                Some(Arrival::Message { connection, payload: Payload::Bytes(bytes) }) => {
+                Some(Arrival::Message { connection, payload: Payload::Bytes { bytes, .. } }) => {
                     Some(Got::Message(connection.index(), bytes.to_vec()))
                 }
                 Some(Arrival::Missed { connection, count }) => {

@@ -152,7 +152,7 @@ impl Watcher {
 fn start(mut command: Command, handles: Vec<crate::OwnedHandle>) -> Worker {
     let ticket: Ticket<u8> = Ticket::new(ConnectionId::from_parts(0, 0), Nonce::new(0));
     command.stdin(Stdio::piped());
-    Worker::spawn(command, "test", handles, 16, &ticket).unwrap()
+    Worker::spawn(command, "test", handles, 16, 128, &ticket).unwrap()
 }
 
 fn spawn(script: &str, handles: Vec<crate::OwnedHandle>) -> Worker {

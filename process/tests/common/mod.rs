@@ -10,7 +10,7 @@ pub(crate) fn spawn(
     command: Command,
     handles: Vec<OwnedHandle>,
 ) -> Result<ChildProcess, StartError> {
-    ChildProcess::spawn(command, "test", handles, 77, &ticket())
+    ChildProcess::spawn(command, "test", handles, 77, 9, &ticket())
 }
 
 /// The worker's first ticket.

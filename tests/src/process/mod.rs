@@ -5,6 +5,7 @@
 //! [`process_suite!`](crate::process_suite) makes it.
 
 mod claims;
+mod decoding;
 mod ends;
 mod gone;
 mod hostile;
@@ -21,6 +22,7 @@ use homing_router::{PipeId, Worker};
 use serde::Serialize;
 
 pub use claims::*;
+pub use decoding::*;
 pub use ends::*;
 pub use gone::*;
 pub use hostile::*;

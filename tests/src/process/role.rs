@@ -7,7 +7,7 @@ use std::time::Duration;
 use homing_core::{Event, Nonce, Ticket};
 use homing_process::SpawnOptions;
 
-use super::{BURST, PROGRESS, ProcessRig, Program, ROLE, TEST, hostile, overflow};
+use super::{BURST, PROGRESS, ProcessRig, Program, ROLE, TEST, decoding, hostile, overflow};
 use crate::background::panic_quietly;
 use crate::deadline::deadline;
 use crate::event_loops::Watched;
@@ -90,6 +90,8 @@ pub fn play<R: ProcessRig>() {
         }
         "overfill" => overflow::overfill::<R>(),
         "raw" => hostile::write(argument, R::WIRE),
+        "decode" => decoding::send_hostile::<R>(argument),
+        "deep" => decoding::send_deep::<R>(),
         "until-gone" => until_gone::<R>(),
         "computes" => one_message_then::<R>(std::hint::spin_loop),
         "stays" => one_message_then::<R>(|| std::thread::sleep(deadline())),

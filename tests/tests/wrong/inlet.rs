@@ -37,7 +37,7 @@ impl Owned {
     fn new(arrival: Arrival<'_>) -> Self {
         match arrival {
             Arrival::Started { connection, nonce } => Self::Started(connection, nonce),
-            Arrival::Message { connection, payload: Payload::Bytes(bytes) } => {
+            Arrival::Message { connection, payload: Payload::Bytes { bytes, .. } } => {
                 Self::Message(connection, bytes.to_vec())
             }
             Arrival::Message { .. } => unreachable!("these faults are of links of bytes"),
@@ -123,7 +123,7 @@ impl<I: Inlet, F: Fault> Inlet for WrongInlet<I, F> {
             Owned::Started(connection, nonce) => Arrival::Started { connection, nonce },
             Owned::Message(connection, bytes) => {
                 self.bytes = bytes;
-                Arrival::Message { connection, payload: Payload::Bytes(&self.bytes) }
+                Arrival::Message { connection, payload: Payload::bytes(&self.bytes) }
             }
             Owned::Stopped(connection, end) => Arrival::Stopped { connection, end },
             Owned::Missed(connection, count) => Arrival::Missed { connection, count },

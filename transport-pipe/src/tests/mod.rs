@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::Write as _;
 
 use homing_core::{NewLink, Overflow, Pinger, SendErrorKind, Transport as _};
+use homing_mux::MuxConfig;
 use homing_mux::testing::{Got, RawWriter, Reader, SinkRig, checks, sender};
 use homing_process::{LinkWaker, ProcessTransport as _};
 
@@ -53,10 +54,10 @@ fn raw(mut pipe: Pipe) -> (File, Reader) {
 fn a_worker_process_adopts_one_handle() {
     let prepared = Pipe::new().limit(10).prepare(LinkWaker::noop()).unwrap();
     assert_eq!((prepared.transport, prepared.limit, prepared.handles.len()), ("pipe", 10, 1));
-    let worker = crate::adopt(prepared.handles, prepared.limit).unwrap();
+    let worker = crate::adopt(prepared.handles, MuxConfig::new().limit(prepared.limit)).unwrap();
     let reader = Reader::watched(prepared.inlet, prepared.doorbell);
     checks::adopted::an_adopted_link_carries_messages(worker, reader);
-    assert!(crate::adopt(Vec::new(), 10).is_err());
+    assert!(crate::adopt(Vec::new(), MuxConfig::new()).is_err());
 }
 
 #[cfg(unix)]
@@ -83,7 +84,7 @@ fn nothing_is_left_of_a_link() {
     let mut prepared = Pipe::new().prepare(LinkWaker::noop()).unwrap();
     let handle = prepared.handles.pop().unwrap();
     let inode = File::from(handle.try_clone().unwrap()).metadata().unwrap().ino();
-    let worker = crate::adopt(vec![handle], prepared.limit).unwrap();
+    let worker = crate::adopt(vec![handle], MuxConfig::new().limit(prepared.limit)).unwrap();
     // Other tests run in this process, so it is one of many links that are told apart.
     checks::adopted::nothing_is_left_of_a_link(worker, prepared, || {
         std::fs::read_dir("/proc/self/fd").unwrap().flatten().any(|entry| {

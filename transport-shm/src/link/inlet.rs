@@ -4,9 +4,9 @@ use std::fmt;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
-use homing_core::{Arrival, Inlet, LinkEnd, Payload, ProtocolError};
-use homing_mux::Reassembler;
+use homing_core::{Arrival, Inlet, LinkEnd, ProtocolError};
 use homing_mux::frame::{self, Header, MAX_HEADER, MAX_PREFIX};
+use homing_mux::{MuxConfig, Reassembler};
 
 use super::header_cache::HeaderCache;
 use super::region::Region;
@@ -70,7 +70,7 @@ pub struct ShmInlet {
 }
 
 impl ShmInlet {
-    pub(crate) fn new(region: Arc<Region>, wakes: Arc<WakeReceiver>, limit: usize) -> Self {
+    pub(crate) fn new(region: Arc<Region>, wakes: Arc<WakeReceiver>, config: &MuxConfig) -> Self {
         Self {
             region,
             wakes,
@@ -82,8 +82,8 @@ impl ShmInlet {
             copied: 0,
             coalesce: *COALESCE.start(),
             over: None,
-            reassembler: Reassembler::new(limit),
-            header_cache: HeaderCache::new(limit),
+            reassembler: config.reassembler(),
+            header_cache: HeaderCache::new(config.limit),
         }
     }
 
@@ -303,7 +303,7 @@ impl Inlet for ShmInlet {
         // A worker that publishes a frame bit by bit makes each of them a turn of its own.
         let Some(place) = found else { return Ok(Some(Arrival::Partial)) };
         if let Some((connection, body)) = self.header_cache.find(&self.run, &place) {
-            let payload = Payload::Bytes(self.run.get(body).unwrap_or(&[]));
+            let payload = self.reassembler.payload(self.run.get(body).unwrap_or(&[]));
             return Ok(Some(Arrival::Message { connection, payload }));
         }
         let arrival = self.reassembler.push_frame(self.run.get(place).unwrap_or(&[]))?;

@@ -15,7 +15,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use homing_core::{NewLink, Pinger, Transport};
+use homing_core::{DecodeLimits, NewLink, Pinger, Transport};
 use homing_mux::{MuxConfig, MuxHandle};
 use homing_process::{Doorbell, LinkWaker, Prepared, ProcessTransport};
 
@@ -58,6 +58,14 @@ impl Shm {
         self
     }
 
+    /// Sets what a message may decode to. Without a limit on memory it is 8 times the
+    /// [`limit`](Shm::limit).
+    #[must_use]
+    pub fn decode_limits(mut self, limits: DecodeLimits) -> Self {
+        self.mux = self.mux.decode_limits(limits);
+        self
+    }
+
     /// Sets the size of each link's ring in bytes: the next power of two, from 4 KiB to
     /// 1 GiB. The system gives the memory as it is first used.
     #[must_use]
@@ -90,7 +98,7 @@ impl Shm {
         let region = Arc::new(region);
         let (here, there) = WakeSocket::pair()?;
         let wakes = Arc::new(WakeReceiver::new(here));
-        let inlet = ShmInlet::new(Arc::clone(&region), Arc::clone(&wakes), self.mux.limit);
+        let inlet = ShmInlet::new(Arc::clone(&region), Arc::clone(&wakes), &self.mux);
         Ok(Made {
             inlet,
             doorbell: Doorbell::readable(WakeDrain(wakes)),
@@ -135,6 +143,7 @@ impl ProcessTransport for Shm {
     fn prepare(&mut self, _waker: LinkWaker) -> io::Result<Prepared> {
         let Made { inlet, doorbell, memory, socket, .. } = self.make()?;
         let handles = vec![memory, socket.into_fd()];
-        Ok(Prepared::new(NAME, inlet, doorbell, handles, self.mux.limit))
+        Ok(Prepared::new(NAME, inlet, doorbell, handles, self.mux.limit)
+            .depth(self.mux.decode_limits.max_depth()))
     }
 }

@@ -35,8 +35,8 @@ pub type ShmOutlet = MuxOutlet<ShmSink>;
 /// The sender of a pipe on a link of shared memory.
 pub type Sender<M> = MuxSender<M, ShmSink>;
 
-/// Takes over, in a worker process, the handles that [`Shm`](crate::Shm) has prepared, and the
-/// limit that came with them.
+/// Takes over, in a worker process, the handles that [`Shm`](crate::Shm) has prepared.
+/// `config` has the limits that came with them.
 ///
 /// It starts a thread (`homing-watch`) that sleeps until the foreground is gone, also by
 /// SIGKILL, or until the link ends. So a sender learns of that with its next message, although
@@ -45,13 +45,13 @@ pub type Sender<M> = MuxSender<M, ShmSink>;
 /// # Errors
 ///
 /// When the handles are not those of a link of shared memory.
-pub fn adopt(handles: Vec<OwnedHandle>, limit: usize) -> io::Result<ShmHandle> {
+pub fn adopt(handles: Vec<OwnedHandle>, config: MuxConfig) -> io::Result<ShmHandle> {
     let Ok([memory, socket]) = <[OwnedHandle; 2]>::try_from(handles) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
     let sink = ShmSink::new(Arc::new(Region::adopt(&memory)?), WakeSocket::adopt(socket)?);
     let socket = Arc::clone(&sink.socket);
-    let handle = MuxHandle::new(sink, MuxConfig::new().limit(limit));
+    let handle = MuxHandle::new(sink, config);
     let link = handle.downgrade();
     // Without such a thread it is still found whenever a sender rings or waits.
     let _ = thread::Builder::new().name("homing-watch".into()).spawn(move || {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::thread;
 
-use homing_core::SendErrorKind;
+use homing_core::{EncodeError, SendErrorKind};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::*;
@@ -64,7 +64,7 @@ pub fn what_cannot_be_sent_comes_back_after_all_before_it<R: SinkRig>() {
     thread::spawn(move || {
         let mut all = (0..20).map(Unlucky);
         let error = unlucky.send_all(&mut all).unwrap_err();
-        assert_eq!(error.kind(), SendErrorKind::Unencodable);
+        assert_eq!(error.kind(), EncodeError::Refused.into());
         assert_eq!(error.into_message(), Unlucky(13));
         assert_eq!(unlucky.counters().sent, 13);
         unlucky.send_all(&mut all).unwrap();

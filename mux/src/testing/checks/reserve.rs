@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use homing_core::{SendErrorKind, SenderState};
+use homing_core::{EncodeError, SendErrorKind, SenderState};
 
 use super::*;
 use crate::{MuxFactory, MuxOutlet, ReservingSender};
@@ -72,7 +72,7 @@ pub fn a_message_that_is_dropped_was_never_sent<R: SinkRig>() {
             let mut message = sender.reserve(200_000).unwrap();
             message.write(&content(n * 2000)).unwrap();
             if n % 2 == 0 {
-                assert_eq!(message.commit(), Err(SendErrorKind::Unencodable));
+                assert_eq!(message.commit(), Err(EncodeError::Incomplete.into()));
             }
         }
         assert_eq!(sender.counters().sent, 0);

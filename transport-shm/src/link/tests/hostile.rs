@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use homing_core::{Arrival, ConnectionId, Inlet as _, LinkEnd, Overflow, ProtocolError};
+use homing_mux::MuxConfig;
 use homing_mux::frame::Header;
 use homing_mux::testing::{Reader, ticket};
 use homing_process::{LinkWaker, ProcessTransport as _};
@@ -186,7 +187,7 @@ fn scribbling_while_others_send_does_the_foreground_no_harm() {
         let mut prepared = Shm::new().ring(64 * 1024).prepare(LinkWaker::noop()).unwrap();
         let memory = File::from(prepared.handles[0].try_clone().unwrap());
         let handles = std::mem::take(&mut prepared.handles);
-        let end = crate::adopt(handles, prepared.limit).unwrap();
+        let end = crate::adopt(handles, MuxConfig::new().limit(prepared.limit)).unwrap();
         let size = memory.metadata().unwrap().len();
         let done = AtomicBool::new(false);
         thread::scope(|scope| {
@@ -264,7 +265,7 @@ fn other_handles_are_refused() {
         fd
     };
     let all = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-    let refused = |handles| crate::adopt(handles, 100).is_err();
+    let refused = |handles| crate::adopt(handles, MuxConfig::new().limit(100)).is_err();
     assert!(refused(vec![memory(8192, all), socket()]), "zeroes");
     assert!(refused(vec![memory(8192, SealFlags::GROW | SealFlags::SEAL), socket()]), "no seal");
     assert!(refused(vec![memory(0, all), socket()]), "nothing");

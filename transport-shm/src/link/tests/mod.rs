@@ -6,6 +6,7 @@ mod raw;
 use std::time::Duration;
 
 use homing_core::{NewLink, Overflow, Pinger, SendErrorKind, Transport as _};
+use homing_mux::MuxConfig;
 use homing_mux::testing::{RawWriter, Reader, SinkRig, checks, sender};
 use homing_process::{LinkWaker, ProcessTransport as _};
 
@@ -52,9 +53,9 @@ fn two_handles_are_adopted() {
     let prepared = shm.prepare(LinkWaker::noop()).unwrap();
     assert_eq!((prepared.transport, prepared.limit, prepared.handles.len()), ("shm", 10, 2));
     let reader = Reader::watched(prepared.inlet, prepared.doorbell);
-    let worker = crate::adopt(prepared.handles, prepared.limit).unwrap();
+    let worker = crate::adopt(prepared.handles, MuxConfig::new().limit(prepared.limit)).unwrap();
     checks::adopted::an_adopted_link_carries_messages(worker, reader);
-    assert!(crate::adopt(Vec::new(), 10).is_err());
+    assert!(crate::adopt(Vec::new(), MuxConfig::new()).is_err());
 }
 
 #[test]
@@ -97,6 +98,6 @@ fn nothing_is_left_of_a_link() {
     };
     assert_eq!(left(), (true, true));
     let handles = std::mem::take(&mut prepared.handles);
-    let worker = crate::adopt(handles, prepared.limit).unwrap();
+    let worker = crate::adopt(handles, MuxConfig::new().limit(prepared.limit)).unwrap();
     checks::adopted::nothing_is_left_of_a_link(worker, prepared, left);
 }
