@@ -1,7 +1,6 @@
 //! Killing and reaping the worker processes of a router that stops.
 
 use std::fmt;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use homing_process::ChildProcess;
@@ -10,9 +9,6 @@ use crate::state::Ended;
 
 /// How long processes that were killed are waited for, all together.
 const REAP_DEADLINE: Duration = Duration::from_secs(5);
-
-/// The longest time between two looks at the processes that have not ended.
-const MAX_PAUSE: Duration = Duration::from_millis(5);
 
 /// A worker process that could not be killed, or has not ended after it was.
 ///
@@ -68,20 +64,12 @@ pub(crate) fn kill_then_reap(
 
 /// Reaps processes that were killed, until the deadline. Returns those that are left.
 fn reap(mut workers: Vec<ChildProcess>, deadline: Instant) -> Vec<ChildProcess> {
-    let mut pause = Duration::from_micros(100);
-    loop {
-        workers.retain(|worker| match worker.try_reap() {
-            Some(exit) => {
-                log::info!("worker {} has ended ({})", worker.id(), Ended(exit));
-                false
-            }
-            None => true,
-        });
-        let now = Instant::now();
-        if workers.is_empty() || now >= deadline {
-            return workers;
+    workers.retain(|worker| match worker.wait_deadline(deadline) {
+        Some(exit) => {
+            log::info!("{worker} has ended ({})", Ended(exit));
+            false
         }
-        thread::sleep(pause.min(deadline - now));
-        pause = (pause * 2).min(MAX_PAUSE);
-    }
+        None => true,
+    });
+    workers
 }

@@ -42,7 +42,7 @@ fn again(role: &str) -> Command {
 }
 
 fn spawn(command: Command, options: &SpawnOptions, handles: Vec<OwnedHandle>) -> ChildProcess {
-    ChildProcess::spawn_with(command, options, "test", handles, 77, &common::ticket()).unwrap()
+    ChildProcess::spawn_with(command, options, "test", handles, 77, 9, &common::ticket()).unwrap()
 }
 
 /// Starts a worker on a link that is an OS pipe, and gives back what it writes there.
