@@ -17,7 +17,7 @@ pub fn a_pipe_is_claimed_sends_in_order_and_ends<R: SinkRig>() {
     for n in 0..50_000u32 {
         assert_eq!(foreground.recv(), Ok(Got::message(3, &n)));
     }
-    assert_eq!(foreground.recv(), Ok(Got::Stopped(3, End::Finished)));
+    assert_eq!(foreground.recv(), Ok(Got::Stopped(3, End::Dropped)));
     worker.join().unwrap();
     drop(factory);
     assert_eq!(foreground.recv(), Err(LinkEnd::gone()));
@@ -51,7 +51,7 @@ pub fn threads_that_share_a_link_tear_nothing<R: SinkRig>() {
             let expected = Got::message(pipe, &(n, vec![pipe as u8; len]));
             assert!(of_pipe.next() == Some(&expected), "{pipe} {n}");
         }
-        assert_eq!(of_pipe.next(), Some(&Got::Stopped(pipe, End::Finished)));
+        assert_eq!(of_pipe.next(), Some(&Got::Stopped(pipe, End::Dropped)));
         assert_eq!(of_pipe.next(), None);
     }
     workers.into_iter().for_each(|worker| worker.join().unwrap());

@@ -40,7 +40,7 @@ pub fn give_back_gives_back<R: SinkRig>() {
     drop(sender);
     got.extend(foreground.until_stopped(0));
     let got = of(0, got);
-    let expected = [Got::started(0), Got::message(0, &6u32), Got::Stopped(0, End::Finished)];
+    let expected = [Got::started(0), Got::message(0, &6u32), Got::Stopped(0, End::Dropped)];
     assert_eq!(got, expected);
 }
 
@@ -66,7 +66,7 @@ pub fn drop_newest_drops_and_reports<R: SinkRig>() {
         Got::Missed(0, 10),
         Got::message(0, &2u32),
         Got::message(0, &3u32),
-        Got::Stopped(0, End::Finished),
+        Got::Stopped(0, End::Dropped),
     ];
     assert_eq!(got, expected);
 }
@@ -78,7 +78,7 @@ pub fn what_was_dropped_last_is_reported_before_the_end<R: SinkRig>() {
     sender.send(1).unwrap();
     drop(sender);
     let got = of(0, foreground.until_stopped(0));
-    assert_eq!(got, [Got::started(0), Got::Missed(0, 1), Got::Stopped(0, End::Finished)]);
+    assert_eq!(got, [Got::started(0), Got::Missed(0, 1), Got::Stopped(0, End::Dropped)]);
 }
 
 pub fn drop_newest_finishes_a_large_message_that_it_began<R: SinkRig>() {
@@ -117,7 +117,7 @@ pub fn drop_oldest_keeps_the_newest_messages<R: SinkRig>() {
     sender.send(7).unwrap();
     drop(sender);
     let rest = foreground.until_stopped(0);
-    assert_eq!(of(0, rest), [Got::message(0, &7u32), Got::Stopped(0, End::Finished)]);
+    assert_eq!(of(0, rest), [Got::message(0, &7u32), Got::Stopped(0, End::Dropped)]);
 }
 
 pub fn latest_wins_delivers_the_newest_without_any_further_call<R: SinkRig>() {
@@ -141,7 +141,7 @@ pub fn latest_wins_delivers_the_newest_without_any_further_call<R: SinkRig>() {
         sender.send(vec![1; len]).unwrap();
         drop(sender);
         let rest = of(0, foreground.until_stopped(0));
-        let end = [Got::message(0, &vec![1u8; len]), Got::Stopped(0, End::Finished)];
+        let end = [Got::message(0, &vec![1u8; len]), Got::Stopped(0, End::Dropped)];
         assert!(rest == end, "{len}");
     }
 }
@@ -165,7 +165,7 @@ pub fn the_end_follows_queued_messages<R: SinkRig>() {
             drop(full);
             let (got, end) = foreground.until_end();
             let expected =
-                [Got::started(0), Got::message(0, &1u32), Got::Stopped(0, End::Finished)];
+                [Got::started(0), Got::message(0, &1u32), Got::Stopped(0, End::Dropped)];
             assert_eq!((of(0, got).as_slice(), end), (expected.as_slice(), LinkEnd::gone()));
             if let Some(worker) = worker {
                 worker.join().unwrap();

@@ -59,7 +59,7 @@ pub fn what_arrives_is_an_ordinary_message<R: SinkRig>() {
             }
         }
     }
-    assert_eq!(foreground.recv(), Ok(Got::Stopped(0, End::Finished)));
+    assert_eq!(foreground.recv(), Ok(Got::Stopped(0, End::Dropped)));
     worker.join().unwrap();
 }
 
@@ -82,7 +82,7 @@ pub fn a_message_that_is_dropped_was_never_sent<R: SinkRig>() {
     });
     let got = foreground.until_stopped(0);
     let message = Got::message(0, &vec![1u8]);
-    assert_eq!(got, [Got::started(0), message, Got::Stopped(0, End::Finished)]);
+    assert_eq!(got, [Got::started(0), message, Got::Stopped(0, End::Dropped)]);
     worker.join().unwrap();
 }
 
