@@ -168,12 +168,16 @@ pub fn link() -> Result<WorkerLink, InheritError> {
 ///
 /// `M` must be the type of messages that the foreground expects.
 ///
+/// When the sender is dropped without having been started, its pipe ends with the process, as
+/// lost with the exit code.
+///
 /// # Errors
 ///
 /// As [`link`]; and [`InheritError::Taken`] when it was taken before.
 pub fn sender<M: Serialize>() -> Result<Sender<M>, InheritError> {
     let worker = worker()?;
-    Ok(worker.link.sender(worker.take_ticket()?))
+    let ticket = worker.take_ticket::<M>()?;
+    Ok(Sender::new(ticket.connection(), worker.link.outlet(ticket, true)))
 }
 
 /// As [`sender`], for messages that can also be written piece by piece to where they travel.
@@ -187,7 +191,7 @@ pub fn bytes_sender<M: RawBytes>() -> Result<ReservingSender<M>, InheritError> {
     if matches!(worker.link.backend, Backend::Adopted(_)) {
         return Err(InheritError::Unsupported);
     }
-    worker.link.bytes_sender(worker.take_ticket()?)
+    worker.link.reserving_sender(worker.take_ticket()?, true)
 }
 
 impl WorkerState {
@@ -204,7 +208,7 @@ impl WorkerState {
 impl WorkerLink {
     /// The sender that this ticket is for. A ticket is good for one sender.
     pub fn sender<M: Serialize>(&self, ticket: Ticket<M>) -> Sender<M> {
-        Sender::new(ticket.connection(), self.outlet(ticket))
+        Sender::new(ticket.connection(), self.outlet(ticket, false))
     }
 
     /// As [`sender`](WorkerLink::sender), for messages that can also be written piece by piece to
@@ -217,9 +221,17 @@ impl WorkerLink {
         &self,
         ticket: Ticket<M>,
     ) -> Result<ReservingSender<M>, InheritError> {
+        self.reserving_sender(ticket, false)
+    }
+
+    fn reserving_sender<M: RawBytes>(
+        &self,
+        ticket: Ticket<M>,
+        is_first: bool,
+    ) -> Result<ReservingSender<M>, InheritError> {
         let connection = ticket.connection();
-        let outlet = self.outlet(ticket);
-        let target = match &outlet.0 {
+        let outlet = self.outlet(ticket, is_first);
+        let target = match &outlet.kind {
             #[cfg(feature = "pipe")]
             Kind::Pipe(outlet) => outlet.reserve_target(),
             #[cfg(all(feature = "shm", target_os = "linux"))]
@@ -229,20 +241,25 @@ impl WorkerLink {
         Ok(ReservingSender::new(Sender::new(connection, outlet), target))
     }
 
-    fn outlet<M>(&self, ticket: Ticket<M>) -> WorkerOutlet {
-        WorkerOutlet(match &self.backend {
+    fn outlet<M>(&self, ticket: Ticket<M>, is_first: bool) -> WorkerOutlet {
+        let kind = match &self.backend {
             #[cfg(feature = "pipe")]
             Backend::Pipe(handle) => Kind::Pipe(handle.outlet(&ticket)),
             #[cfg(all(feature = "shm", target_os = "linux"))]
             Backend::Shm(handle) => Kind::Shm(handle.outlet(&ticket)),
             Backend::Adopted(link) => Kind::Adopted(link.outlet(ticket)),
-        })
+        };
+        WorkerOutlet { kind, is_first }
     }
 }
 
 /// The worker's end of one pipe, whatever the transport that the foreground has chosen.
 #[derive(Debug)]
-pub struct WorkerOutlet(Kind);
+pub struct WorkerOutlet {
+    kind: Kind,
+    /// Whether it is of the process's first pipe.
+    is_first: bool,
+}
 
 #[derive(Debug)]
 enum Kind {
@@ -270,12 +287,12 @@ macro_rules! forward {
 #[deny(clippy::missing_trait_methods)]
 impl<M: Serialize> Outlet<M> for WorkerOutlet {
     fn open(&mut self) -> Result<(), Disconnected> {
-        forward!(&mut self.0, open())
+        forward!(&mut self.kind, open())
     }
 
     #[inline]
     fn put(&mut self, message: M, blocking: Blocking) -> Result<u64, SendError<M>> {
-        forward!(&mut self.0, put(message, blocking))
+        forward!(&mut self.kind, put(message, blocking))
     }
 
     fn put_all(
@@ -283,18 +300,23 @@ impl<M: Serialize> Outlet<M> for WorkerOutlet {
         messages: &mut dyn Iterator<Item = M>,
         counters: &mut SenderCounters,
     ) -> Result<(), SendError<M>> {
-        forward!(&mut self.0, put_all(messages, counters))
+        forward!(&mut self.kind, put_all(messages, counters))
     }
 
     fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
-        forward!(&mut self.0, close(reason))
+        if self.is_first && reason == CloseReason::Abandoned {
+            // Most likely the process is about to exit with an error. The pipe is lost with it,
+            // and its receiver is told the exit code.
+            return Ok(());
+        }
+        forward!(&mut self.kind, close(reason))
     }
 
     fn fail(&mut self, error: &dyn fmt::Display) -> Result<(), Disconnected> {
-        forward!(&mut self.0, fail(error))
+        forward!(&mut self.kind, fail(error))
     }
 
     fn panicking(&self) -> Option<Panic> {
-        forward!(&self.0, panicking())
+        forward!(&self.kind, panicking())
     }
 }

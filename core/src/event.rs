@@ -221,9 +221,9 @@ pub enum ProtocolError {
     },
     /// A message does not decode as its receiver's type.
     Undecodable(Undecodable),
-    /// It named a pipe that was not given to this worker, or knew the wrong nonce.
+    /// The worker named a pipe that was not given to it, or knew the wrong nonce.
     NotYours,
-    /// It started a pipe twice, or sent on one after stopping it.
+    /// The worker started a pipe twice, or sent on one after stopping it.
     OutOfTurn,
     /// Reading the link failed.
     Broken,

@@ -149,7 +149,7 @@ use crate::wake::Pinger;
 pub trait Inlet {
     /// Takes what arrived next, or `None` when there is nothing now.
     ///
-    /// It never waits. What one call does is bounded, whatever a worker has written, and
+    /// A poll never waits. What one call does is bounded, whatever a worker has written, and
     /// so is what it allocates.
     ///
     /// After `None`, a link that lets its bell ring calls
@@ -240,7 +240,7 @@ impl<'a> Payload<'a> {
         Payload::Bytes { bytes, limits: &DecodeLimits::DEFAULT }
     }
 
-    /// The same payload, for somebody who may open it in this one's stead.
+    /// The same payload, for a callee that may take the message out of it.
     #[inline]
     pub fn reborrow(&mut self) -> Payload<'_> {
         match self {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// Where a sender stands: `Initial`, then `Open`, then `Closed`, and never back.
+/// The state of a sender: `Initial`, then `Open`, then `Closed`, and never back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum SenderState {
@@ -10,7 +10,7 @@ pub enum SenderState {
     Initial,
     /// Started: messages can be sent.
     Open,
-    /// Stopped, for good.
+    /// Stopped, failed or dropped, for good.
     Closed,
 }
 
@@ -24,7 +24,7 @@ impl fmt::Display for SenderState {
     }
 }
 
-/// Where a router stands.
+/// The state of a router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum RouterState {
@@ -53,7 +53,7 @@ impl fmt::Display for RouterState {
     }
 }
 
-/// A call that the state does not allow. It names the state, and changed nothing.
+/// A call that the state does not allow. The call changed nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct WrongState<S> {

@@ -45,6 +45,10 @@ fn run_worker(case: &str) -> ExitCode {
             Ok(())
         }),
         "by-hand" => by_hand().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
+        "unstarted" => match worker::sender::<(u32, u32)>().unwrap().send((1, 2)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        },
         "unopened" => ExitCode::from(3),
         case => worker::run::<(u32, u32), _>(|sender| work(case, sender)),
     }
@@ -136,6 +140,8 @@ const CHECKS: [(&str, fn(Ends<'_>) -> Result<(), Failed>); 8] = [
     ("an_exit_is_lost_with_its_code_or_signal", |end_of| {
         assert_eq!(end_of("exits").0, End::Lost(Exit::Code(3).into()));
         assert_eq!(end_of("aborts").0, End::Lost(Exit::Signal(6).into()));
+        let (End::Lost(lost), 0, _) = end_of("unstarted") else { panic!() };
+        assert_eq!(lost.exit, Some(Exit::Code(1)));
         Ok(())
     }),
     ("an_early_return_is_dropped", |end_of| {

@@ -39,7 +39,7 @@ impl PortState {
 /// Each [`poll`](Inlet::poll) reads to the next delimiter at most. Noise costs its receivers
 /// nothing: what is no frame is counted, and dropped.
 ///
-/// When it is dropped, whoever reads the line stops. A thread does so when something comes, or
+/// When it is dropped, the reader of the line stops. A thread does so when something comes, or
 /// when its reader returns.
 pub struct SerialInlet {
     bytes: byte_queue::Reader,

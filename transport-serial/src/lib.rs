@@ -75,19 +75,22 @@
 //! * [`Received::Gap`] says how many messages of this pipe are missing. It comes with the next
 //!   frame of the pipe, or with its end.
 //! * [`Received::Reset`] says that the chip was reset. What was lost at the end of the run
-//!   before, nobody knows.
+//!   before cannot be known.
 //! * Messages that come twice, or after later ones, are dropped.
 //! * [`End::Finished`](homing_core::End::Finished) comes when the chip stops its sender. A
 //!   pipe ends once: what the chip sends on its port after that, in a later run too, is
 //!   dropped. If the frame that says so is lost, the pipe is open until the line ends. So a
 //!   chip that may be reset does best not to stop.
+//! * [`End::Failed`](homing_core::End::Failed) comes when the chip fails its sender, with the
+//!   first 64 bytes of the error, and [`End::Dropped`](homing_core::End::Dropped) when it drops
+//!   one that is open.
 //! * [`End::Lost`](homing_core::End::Lost) comes when the line ends: the adapter was
 //!   unplugged.
 //! * [`End::Refused`](homing_core::End::Refused) comes when a message, whose checksum is
 //!   right, is not of the receiver's type: the chip's firmware is of another version. The link
 //!   is cut off, as any other.
 //!
-//! What belongs to no pipe is counted, and nobody is told: noise, damaged frames, frames for
+//! What belongs to no pipe is counted, and told to no receiver: noise, damaged frames, frames for
 //! ports that have no pipe. [`Serial::stats`] shows it.
 //!
 //! A receiver of [`LatestWins`](homing_core::Overflow::LatestWins) is told the latest only,

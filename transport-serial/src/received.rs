@@ -17,7 +17,7 @@ pub enum Received<M> {
     /// Where the foreground came later than the chip, the first is all that was sent before.
     Gap(u64),
     /// The chip was reset, and what comes next is of a new run. Messages of the run before
-    /// that were not heard by now are lost, and nobody knows how many they are.
+    /// that were not received by now are lost; their number cannot be known.
     Reset,
 }
 

@@ -1,14 +1,14 @@
-//! What the foreground knows of one port: which messages it has heard, in which runs.
+//! Tracks the sequence numbers of one port: which messages were received, in which runs.
 
 /// How many runs of the chip are remembered for each port: the latest, and those before it.
 const MEMORY: usize = 5;
 
-/// What was heard on one port.
+/// The sequence numbers of one port.
 #[derive(Debug, Default)]
 pub(crate) struct SequenceTracker {
     /// The latest is last.
     known: Vec<Epoch>,
-    /// Its sender has left.
+    /// Its sender has closed.
     over: bool,
 }
 
@@ -22,11 +22,11 @@ struct Epoch {
 /// What a frame is, after those that came before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// A copy of one that was heard, or one that was overtaken.
+    /// A copy of a frame that was received, or a frame that was overtaken.
     Late,
-    /// It is to be told.
+    /// A frame to be passed on.
     New {
-        /// The last one was of another run.
+        /// The last frame was of another run.
         restarted: bool,
         /// Messages that are missing before it.
         missed: u64,
@@ -50,7 +50,7 @@ impl SequenceTracker {
         self.enter(run, number, number.saturating_add(1))
     }
 
-    /// The sender has left, after so many messages.
+    /// The sender has closed, after so many messages.
     pub(crate) fn stop(&mut self, run: u32, number: u64) -> Verdict {
         // A sender of an earlier run ends nothing: the chip has made another since.
         let overtaken = self.find(run).is_some() && !self.is_latest(run);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_was_overtaken_by_a_restart_silences_nobody() {
+    fn a_message_that_was_overtaken_by_a_restart_silences_no_later_one() {
         let mut runs = SequenceTracker::default();
         assert_eq!(runs.start(7), new(false, 0));
         assert_eq!(runs.message(8, 0), new(true, 0));

@@ -28,7 +28,7 @@ impl<C: Element, const N: usize> StaticLink<C, N> {
     }
 
     /// Splits the link, once and for all, into what makes its senders and what the router
-    /// gets. `bell` is rung after each push, by whoever pushes.
+    /// gets. `bell` is rung after each push, in the context that pushes.
     ///
     /// When the inlet is dropped, by a router that stops, the link's senders find that the
     /// foreground is gone.
@@ -66,7 +66,7 @@ where
 {
     type Factory = StaticFactory<C>;
     type Inlet = StaticInlet<C>;
-    /// It rings the bell.
+    /// None: the link rings the bell.
     type Doorbell = ();
     type Error = AlreadySplit;
 

@@ -17,7 +17,6 @@ fn panic(_: &PanicInfo<'_>) -> ! {
 /// One place on a static link.
 type Place = Cell<Option<Item>>;
 
-#[derive(Clone, Copy)]
 enum Item {
     Message(ConnectionId, u8),
     Stopped(ConnectionId, CloseReason),

@@ -35,7 +35,7 @@ pub const ALL: &[Check] = &[
     ("a scope starts and stops", senders::scope),
     ("a send rings the bell", senders::bell),
     ("without a foreground a sender is disconnected", senders::disconnected),
-    ("what nobody took is dropped with the inlet", senders::dropped),
+    ("what was not taken is dropped with the inlet", senders::dropped),
     ("order is kept on each pipe", pipes::order),
     ("a pipe is closed once, and late messages are discarded", pipes::closing),
     ("a name is never used again", pipes::generations),

@@ -55,7 +55,7 @@ fn main() -> ! {
         })
         && remarks.send("that is enough").is_ok();
     if run % 2 == 1 && well {
-        // Nothing is stopped, and nobody is told.
+        // No sender is stopped, and no receiver is told.
         SCB::sys_reset();
     }
     exit(well && readings.stop().is_ok() && remarks.stop().is_ok())

@@ -40,7 +40,7 @@ impl Pinger for Bell {
 }
 
 impl Sleeper {
-    /// Returns false when nobody rings for very long.
+    /// Returns false when the bell does not ring for very long.
     fn sleep(&self) -> bool {
         let rung = self.rung.lock().unwrap();
         let deadline = Duration::from_secs(60);
@@ -95,7 +95,7 @@ fn stress(capacity: usize, overflow: Overflow, pause: bool) {
                 }
             }
             if std::mem::take(&mut lowered) && sleeper.flag.set() {
-                // It is awake: nobody needs to ring now.
+                // The foreground is awake, so no ring is needed now.
             }
         }
         assert!(sleeper.sleep(), "a wake-up was lost after {accounted} messages");

@@ -164,8 +164,7 @@ pub fn the_end_follows_queued_messages<R: SinkRig>() {
             // The link's last handle may go before all is flushed.
             drop(full);
             let (got, end) = foreground.until_end();
-            let expected =
-                [Got::started(0), Got::message(0, &1u32), Got::Stopped(0, End::Dropped)];
+            let expected = [Got::started(0), Got::message(0, &1u32), Got::Stopped(0, End::Dropped)];
             assert_eq!((of(0, got).as_slice(), end), (expected.as_slice(), LinkEnd::gone()));
             if let Some(worker) = worker {
                 worker.join().unwrap();
