@@ -49,7 +49,7 @@
 //!
 //! calloop cannot run a loop from within its own callbacks. A handler that opens a modal dialog
 //! makes an `EventLoop` for it, and gives it a source of its own for the router, made by
-//! `RouterSource::again` beforehand: while the dialog is open all pipes but that of the
+//! `RouterSource::again` beforehand, and calls [`Router::wake`] before it runs the loop: while the dialog is open all pipes but that of the
 //! handler are served.
 
 use std::fmt;

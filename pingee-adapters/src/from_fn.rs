@@ -81,8 +81,9 @@ use homing_router::LoopBinding;
 ///
 /// A handler may open a modal dialog, a menu, or a drag, for which the toolkit runs a loop of
 /// its own within the handler. The pinger wakes that loop like any other, and a `dispatch` from
-/// within it serves all pipes but that of the handler, whose messages wait for its return. What
-/// has to be seen to is that `dispatch` can be reached:
+/// within it serves all pipes but that of the handler, whose messages wait for its return. The
+/// handler calls [`Router::wake`](homing_router::Router::wake) before it runs the modal loop,
+/// and `dispatch` has to be reachable from within:
 ///
 /// | loop | within a modal loop |
 /// |---|---|

@@ -79,7 +79,9 @@ fn a_dialog_with_a_calloop_of_its_own() {
     let _token =
         event_loop.handle().insert_source(source, |(), router, app| router.dispatch(app)).unwrap();
     send(pipes(&router.link(Channel::new()).unwrap()));
+    let weak = router.downgrade();
     let mut app = App::new(move |app| {
+        weak.upgrade().unwrap().wake();
         let mut dialog = calloop::EventLoop::<App>::try_new().unwrap();
         let handle = dialog.handle();
         handle.insert_source(nested, |(), router, app| router.dispatch(app)).unwrap();

@@ -32,8 +32,10 @@ impl<C: 'static> Router<C> {
     /// # Within a handler
     ///
     /// A handler may run a nested event loop, as a modal dialog does, which dispatches: all
-    /// pipes are served but that of the handler. What arrives for it is stored, and handled
-    /// when the handler has returned. Should more than 1024 messages or 64 MiB be stored, its
+    /// pipes are served but that of the handler. It calls [`wake`](Router::wake) first: the
+    /// event loop was woken for the dispatch that runs the handler already, and is not woken
+    /// again before that has returned or a nested one has found nothing left. What arrives for
+    /// the handler's own pipe is stored, and handled when the handler has returned. Should more than 1024 messages or 64 MiB be stored, its
     /// link is not served any more until then.
     ///
     /// # Panics
@@ -50,6 +52,12 @@ impl<C: 'static> Router<C> {
             RouterState::Stopped => dispatching.settle(context, &mut meter),
             RouterState::Manual => Dispatched::Idle,
         }
+    }
+
+    /// Makes the event loop dispatch soon, whether or not something has come. For a handler
+    /// that is about to run a nested event loop, see [`dispatch`](Router::dispatch).
+    pub fn wake(&self) {
+        self.inner.wake.restart();
     }
 
     /// Whether a [`dispatch`](Router::dispatch) is due: something came, or was left by the

@@ -143,3 +143,50 @@ fn nested_dispatches_nest() {
     assert!([('a', 99), ('a', 1), ('b', 1)].iter().all(|told| rest.contains(told)), "{rest:?}");
     assert_eq!(order.len(), 8);
 }
+
+/// A loop that is pinged, and dispatches for each ping only: `wake` is what makes the dialog's
+/// loop come, and after that the router pings it as always.
+#[test]
+fn a_nested_loop_is_pinged_once_it_was_woken() {
+    let (ping, pings) = std::sync::mpsc::channel();
+    let router: Router<App> = Router::new(LoopBinding::pinger(Ping(ping)));
+    router.start().unwrap();
+    let link = router.link(Channel::new()).unwrap();
+    let weak = router.downgrade();
+    let pings = Rc::new(pings);
+    let nested = Rc::clone(&pings);
+    let (mut a, _) = link
+        .pipe(move |app: &mut App, event: Event<u32>| {
+            app.told.push(('a', event));
+            let router = weak.upgrade().unwrap();
+            router.wake();
+            while app.told('b').len() < 1000 {
+                nested.recv().unwrap();
+                while router.dispatch(app) == Dispatched::Again {}
+            }
+        })
+        .unwrap();
+    let (mut b, _) = link.pipe(|app: &mut App, event| app.told.push(('b', event))).unwrap();
+    a.start().unwrap();
+    a.send(0).unwrap();
+    let sending = std::thread::spawn(move || {
+        b.start().unwrap();
+        (0..1000).for_each(|message| b.send(message).unwrap());
+        b
+    });
+    let mut app = App::default();
+    while app.told('a').is_empty() {
+        pings.recv().unwrap();
+        while router.dispatch(&mut app) == Dispatched::Again {}
+    }
+    assert_eq!(app.told('b').len(), 1000);
+    drop(sending.join().unwrap());
+}
+
+struct Ping(std::sync::mpsc::Sender<()>);
+
+impl homing_core::Pinger for Ping {
+    fn ping(&self) {
+        let _ = self.0.send(());
+    }
+}
