@@ -32,7 +32,6 @@ fn connection() -> ConnectionId {
 fn message<M: Serialize>(message: M) -> Vec<u8> {
     let mut room = [0; SHORT];
     let bounds = MessageBounds { len: 1000, depth: 1 };
-    let bounds = MessageBounds { len: 1000, depth: 1 };
     match MessageTemplate::new(connection())
         .encode::<M, Examples>(&message, bounds, &mut room)
         .unwrap()

@@ -78,9 +78,6 @@ mod transport;
 
 pub use adopted::{AdoptedLink, EncodedOutlet};
 pub use child::ChildProcess;
-/// The former name of [`ChildProcess`].
-#[doc(hidden)]
-pub use child::ChildProcess as Worker;
 pub use doorbell::Doorbell;
 pub use doorbells::{Doorbells, Waker, WatchKey, spawn_pump};
 pub use fork::forked;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use homing_core::Pinger as _;
-use homing_process::{Doorbell, Doorbells, LinkWaker, Waker, WatchKey, Worker};
+use homing_process::{ChildProcess, Doorbell, Doorbells, LinkWaker, Waker, WatchKey};
 
 use crate::activity::Activity;
 
@@ -30,7 +30,7 @@ pub(crate) struct Monitor {
 }
 
 enum Command {
-    Add { link: u64, doorbell: Doorbell, worker: Option<Worker>, waker: LinkWaker },
+    Add { link: u64, doorbell: Doorbell, worker: Option<ChildProcess>, waker: LinkWaker },
     Unwatch(u64),
     DrainNow(u64),
     Stop,
@@ -54,7 +54,7 @@ impl Monitor {
     pub(crate) fn add(
         &mut self,
         doorbell: Doorbell,
-        worker: Option<Worker>,
+        worker: Option<ChildProcess>,
         waker: LinkWaker,
     ) -> u64 {
         let link = self.links;
@@ -146,7 +146,13 @@ impl Watch {
         }
     }
 
-    fn add(&mut self, link: u64, doorbell: Doorbell, worker: Option<Worker>, waker: LinkWaker) {
+    fn add(
+        &mut self,
+        link: u64,
+        doorbell: Doorbell,
+        worker: Option<ChildProcess>,
+        waker: LinkWaker,
+    ) {
         match self.doorbells.add(doorbell, worker.clone(), waker.clone()) {
             Ok(key) => {
                 self.watched.insert(link, key);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crossbeam_utils::sync::Parker;
 use homing_core::Pinger;
-use homing_process::{Doorbell, WatchKey, Worker};
+use homing_process::{ChildProcess, Doorbell, WatchKey};
 
 use crate::loop_binding::DoorbellSet;
 use crate::monitor::Monitor;
@@ -77,7 +77,7 @@ impl Waiting {
     pub(crate) fn add(
         &mut self,
         doorbell: Doorbell,
-        worker: Option<Worker>,
+        worker: Option<ChildProcess>,
         signal: &LinkSignal,
     ) -> io::Result<Option<Watched>> {
         if doorbell.is_none() && worker.is_none() {

@@ -19,7 +19,7 @@ use homing_core::{
 };
 use homing_mux::MuxConfig;
 use homing_process::{
-    Doorbell, Doorbells, Inherited, LinkWaker, Prepared, ProcessTransport as _, Worker,
+    ChildProcess, Doorbell, Doorbells, Inherited, LinkWaker, Prepared, ProcessTransport as _,
 };
 use homing_transport_shm::{Shm, ShmHandle};
 
@@ -119,14 +119,15 @@ fn take_all(
     }
 }
 
-fn start(shm: &mut Shm, command: Command) -> (Worker, Box<dyn Inlet>, Doorbell) {
+fn start(shm: &mut Shm, command: Command) -> (ChildProcess, Box<dyn Inlet>, Doorbell) {
     let Prepared { transport, inlet, doorbell, handles, limit, depth, .. } =
         shm.prepare(LinkWaker::noop()).unwrap();
-    let worker = Worker::spawn(command, transport, handles, limit, depth, &ticket::<u8>()).unwrap();
+    let worker =
+        ChildProcess::spawn(command, transport, handles, limit, depth, &ticket::<u8>()).unwrap();
     (worker, inlet, doorbell)
 }
 
-fn spawn(shm: &mut Shm, command: Command) -> (Worker, Box<dyn Inlet>, Doorbells) {
+fn spawn(shm: &mut Shm, command: Command) -> (ChildProcess, Box<dyn Inlet>, Doorbells) {
     let (worker, inlet, doorbell) = start(shm, command);
     let mut doorbells = Doorbells::new().unwrap();
     doorbells.add(doorbell, Some(worker.clone()), Arc::new(Silent)).unwrap();

@@ -107,7 +107,8 @@ fn foreground(kind: &str, forks: bool, mut again: Command) -> ! {
         options = options.keep_running();
     }
     let handles = vec![theirs.into()];
-    let worker = ChildProcess::spawn_with(command, &options, "test", handles, 9, 9, &ticket).unwrap();
+    let worker =
+        ChildProcess::spawn_with(command, &options, "test", handles, 9, 9, &ticket).unwrap();
     let mut pids = worker.id().to_string();
     // The harness writes lines of its own. None comes from one that does not open its link.
     let mut lines = BufReader::new(ready).lines().map(Result::unwrap);
