@@ -26,7 +26,7 @@
 //! let worker = std::thread::spawn(move || {
 //!     sender.start()?;
 //!     sender.send("done".to_string()).map_err(|_| Disconnected)?;
-//!     Ok::<(), SenderError>(()) // dropped, the sender stops
+//!     sender.stop()
 //! });
 //!
 //! loop {

@@ -47,11 +47,12 @@
 //! #     let mut sender = line.sender(Port(0)).unwrap();
 //! #     sender.start().unwrap();
 //! #     sender.send(21i16).unwrap();
+//! #     sender.stop().unwrap();
 //! # }
 //! # let port = std::io::Cursor::new(bytes);
 //!
 //! // A router calls this, in `router.link(Serial::new(port))`; and then `link.pipe(…)` calls
-//! // `far`, which says what the chip has to call the pipe.
+//! // `make_sender`, which returns the port by which the chip names the pipe.
 //! let mut link = Serial::threaded(port).link(Bell)?;
 //! let pipe = ConnectionId::from_parts(0, 0);
 //! let ticket: Ticket<Received<i16>> = Ticket::new(pipe, Nonce::new(0));

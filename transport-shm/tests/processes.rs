@@ -165,7 +165,8 @@ fn what_was_accepted_survives_sigkill() {
                 got += 1;
             }
         });
-        assert_eq!(end, LinkEnd::gone());
+        // One that was killed at once may not have opened its link.
+        assert!(matches!(end, LinkEnd::Gone(_)), "{end:?}");
         let accepted = count.join().unwrap();
         // The last may have been handed over and not yet said.
         assert!(got == accepted || got == accepted + 1, "{got} of {accepted}");

@@ -250,7 +250,7 @@ fn a_flood_of_rings_is_a_bounded_turn_each_time() {
         foreground.pump();
     }
     drop(raw);
-    assert_eq!(foreground.until_end(), (vec![], LinkEnd::gone()));
+    assert_eq!(foreground.until_end(), (vec![], LinkEnd::Gone(homing_core::Lost::unopened())));
 }
 
 #[test]
