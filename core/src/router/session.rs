@@ -153,6 +153,10 @@ where
     /// [`Receive::accept`] only.
     #[inline]
     pub fn poll(&mut self) -> SessionStep<'_, R> {
+        if self.inlet.closed.get() {
+            // The link may have ended while its inlet was borrowed.
+            self.inlet.close();
+        }
         match self.take() {
             Ok(Taken::Accepted(Delivery::Immediate)) => {
                 self.routed += 1;
@@ -210,10 +214,6 @@ where
 
     #[cold]
     fn poll_slow(&mut self, taken: Result<Taken<R>, ArrivalFault>) -> SessionStep<'_, R> {
-        if self.inlet.closed.get() {
-            // The link ended while its inlet was borrowed.
-            self.inlet.close();
-        }
         let polled = match taken {
             Ok(Taken::Accepted(Delivery::Deferred { superseded })) => {
                 let counters = &mut self.router.borrow_mut().pipes.counters;
