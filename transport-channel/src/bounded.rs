@@ -1,13 +1,15 @@
-//! A bounded queue of messages that the foreground closes: what waits in it is dropped then.
+//! The queue that pipes share: a bounded channel that the foreground closes. What waits in it is
+//! dropped then.
 //!
-//! A channel of crossbeam's or of the standard library's keeps what waits in it until its last
-//! sender is gone. A worker that waits for the answer to a message would then wait for ever,
-//! as the message holds the other end of its answer.
+//! A channel of crossbeam's keeps what waits in it until its last sender is gone. A worker that
+//! waits for the answer to a message would then wait for ever, as the message holds the other
+//! end of its answer. So senders hold a receiver too, to drop what was pushed too late.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use crossbeam_queue::ArrayQueue;
+use crossbeam_channel::{Receiver, Select, Sender, TrySendError, bounded};
 
 /// How often a sender that waits looks for room before it goes to sleep.
 const LOOKS: u32 = 8;
@@ -18,21 +20,19 @@ const PAUSE: u32 = 64;
 
 /// A bounded queue with many producers and one consumer.
 ///
-/// Two pairs of accesses are ordered by `SeqCst`:
-///
-/// * A producer pushes, then reads `closed`; the consumer sets `closed`, then pops until the
-///   queue is empty. So either the consumer pops what was pushed, or the producer does.
-/// * A producer that found the queue full counts itself in `sleepers`, then tries once more;
-///   the consumer pops, then reads `sleepers`. So either the producer finds the room, or the
-///   consumer finds the producer.
+/// A producer pushes, which is a `SeqCst` exchange of the channel's tail, then reads `closed`; the
+/// consumer sets `closed`, then pops until the channel is empty, which reads the tail after a
+/// `SeqCst` fence. So either the consumer pops what was pushed, or the producer finds the queue
+/// closed, and pops it itself.
 pub(crate) struct Bounded<T> {
-    queue: ArrayQueue<T>,
+    sender: Sender<T>,
+    /// Producers hold it too, so the channel is never disconnected. That it is closed is told by
+    /// `closed`, and to producers that wait by `gone`.
+    receiver: Receiver<T>,
     closed: AtomicBool,
-    /// Producers that sleep in `room`, and that the consumer has not woken. Changed with
-    /// `lock` held.
-    sleepers: AtomicUsize,
-    lock: Mutex<()>,
-    room: Condvar,
+    /// Dropped when the queue is closed, which disconnects `gone`.
+    open: Mutex<Option<Sender<Infallible>>>,
+    gone: Receiver<Infallible>,
 }
 
 /// Why a message was not pushed.
@@ -46,13 +46,10 @@ pub(crate) enum PushError<T> {
 impl<T> Bounded<T> {
     /// A queue for `capacity` messages, at least one.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self {
-            queue: ArrayQueue::new(capacity.max(1)),
-            closed: AtomicBool::new(false),
-            sleepers: AtomicUsize::new(0),
-            lock: Mutex::new(()),
-            room: Condvar::new(),
-        }
+        let (sender, receiver) = bounded(capacity.max(1));
+        let (open, gone) = bounded(0);
+        let (closed, open) = (AtomicBool::new(false), Mutex::new(Some(open)));
+        Self { sender, receiver, closed, open, gone }
     }
 
     /// Pushes a message if there is room.
@@ -62,71 +59,56 @@ impl<T> Bounded<T> {
         if self.closed.load(Ordering::Relaxed) {
             return Err(PushError::Closed(item));
         }
-        self.queue.push(item).map_err(PushError::Full)?;
-        self.drain_if_closed();
-        Ok(())
+        match self.sender.try_send(item) {
+            Ok(()) => {
+                self.drain_if_closed();
+                Ok(())
+            }
+            Err(TrySendError::Full(item)) => Err(PushError::Full(item)),
+            Err(TrySendError::Disconnected(item)) => Err(PushError::Closed(item)),
+        }
     }
 
     /// Pushes a message, and waits for room. The message comes back when the queue is closed.
     pub(crate) fn push_blocking(&self, item: T) -> Result<(), T> {
         self.spin_for_capacity();
-        let mut item = item;
-        let mut guard = self.lock();
-        loop {
-            item = match self.try_push(item) {
-                Ok(()) => return Ok(()),
-                Err(PushError::Closed(item)) => return Err(item),
-                Err(PushError::Full(item)) => item,
-            };
-            self.sleepers.fetch_add(1, Ordering::SeqCst);
-            let tried = self.try_push(item);
-            let Err(PushError::Full(full)) = tried else {
-                self.sleepers.fetch_sub(1, Ordering::SeqCst);
-                return match tried {
-                    Ok(()) => Ok(()),
-                    Err(PushError::Closed(item) | PushError::Full(item)) => Err(item),
-                };
-            };
-            item = full;
-            guard = self.room.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        let item = match self.try_push(item) {
+            Ok(()) => return Ok(()),
+            Err(PushError::Closed(item)) => return Err(item),
+            Err(PushError::Full(item)) => item,
+        };
+        let mut select = Select::new();
+        let sending = select.send(&self.sender);
+        select.recv(&self.gone);
+        let selected = select.select();
+        if selected.index() == sending {
+            selected.send(&self.sender, item).map_err(|error| error.into_inner())?;
+            self.drain_if_closed();
+            return Ok(());
         }
-    }
-
-    /// Pushes a message, and returns the oldest one if there was no room. The message itself
-    /// comes back as the error when the queue is closed.
-    #[inline]
-    pub(crate) fn force_push(&self, item: T) -> Result<Option<T>, T> {
-        if self.closed.load(Ordering::Relaxed) {
-            return Err(item);
-        }
-        let oldest = self.queue.force_push(item);
-        self.drain_if_closed();
-        Ok(oldest)
+        // Nothing ever comes over it: it is disconnected.
+        let _ = selected.recv(&self.gone);
+        Err(item)
     }
 
     /// Takes the oldest message. For the consumer.
     #[inline]
     pub(crate) fn pop(&self) -> Option<T> {
-        let item = self.queue.pop()?;
-        if self.sleepers.load(Ordering::SeqCst) > 0 {
-            self.wake_one();
-        }
-        Some(item)
+        self.receiver.try_recv().ok()
     }
 
     /// How many messages wait.
     pub(crate) fn len(&self) -> usize {
-        self.queue.len()
+        self.receiver.len()
     }
 
     /// Closes the queue: what waits in it is dropped, and nothing is pushed any more. For the
     /// consumer, as its last call.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
+        // Before the queue is emptied: a producer that waits gets its message back.
+        drop(self.open.lock().unwrap_or_else(PoisonError::into_inner).take());
         self.drain();
-        let _guard = self.lock();
-        self.sleepers.store(0, Ordering::SeqCst);
-        self.room.notify_all();
     }
 
     #[inline]
@@ -136,20 +118,10 @@ impl<T> Bounded<T> {
         }
     }
 
-    /// Drops what waits. A destructor may push to other queues, or wait for nothing of this
-    /// one's: no lock is held.
+    /// Drops what waits. A destructor may push to this queue or others: no lock is held.
     #[cold]
     fn drain(&self) {
-        while self.queue.pop().is_some() {}
-    }
-
-    #[cold]
-    fn wake_one(&self) {
-        let _guard = self.lock();
-        if self.sleepers.load(Ordering::SeqCst) > 0 {
-            self.sleepers.fetch_sub(1, Ordering::SeqCst);
-            self.room.notify_one();
-        }
+        while self.receiver.try_recv().is_ok() {}
     }
 
     /// Waits a little for room, without sleeping.
@@ -163,15 +135,10 @@ impl<T> Bounded<T> {
             for _ in 0..PAUSE {
                 std::hint::spin_loop();
             }
-            if !self.queue.is_full() {
+            if !self.sender.is_full() {
                 return;
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ()> {
-        // It guards no data.
-        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -188,8 +155,7 @@ mod tests {
         assert!(queue.try_push(1).is_ok());
         assert!(queue.try_push(2).is_ok());
         assert!(matches!(queue.try_push(3), Err(PushError::Full(3))));
-        assert_eq!(queue.force_push(4), Ok(Some(1)));
-        assert_eq!((queue.pop(), queue.pop(), queue.pop()), (Some(2), Some(4), None));
+        assert_eq!((queue.pop(), queue.pop(), queue.pop()), (Some(1), Some(2), None));
     }
 
     #[test]
@@ -200,7 +166,6 @@ mod tests {
         queue.close();
         assert_eq!(Arc::strong_count(&message), 1);
         assert!(matches!(queue.try_push(Arc::clone(&message)), Err(PushError::Closed(_))));
-        assert!(queue.force_push(Arc::clone(&message)).is_err());
         assert!(queue.push_blocking(message).is_err());
     }
 

@@ -13,6 +13,7 @@ use crate::bounded::Bounded;
 use crate::channel::Capacity;
 use crate::control::Control;
 use crate::link::Shared;
+use crate::lossy::Lossy;
 use crate::outlet::{ChannelOutlet, QueueWriter, Sender};
 use crate::queue::SharedFlag;
 use crate::reader::{PrivateReader, QueueReader, SharedReader};
@@ -68,7 +69,7 @@ impl ChannelFactory {
         ticket: &Ticket<M>,
         capacity: usize,
     ) -> ChannelOutlet<M> {
-        let queue = Arc::new(Bounded::new(capacity));
+        let queue = Arc::new(Lossy::new(capacity));
         let reader = PrivateReader::new(ticket.connection(), queue.clone());
         let (slot, flag) = self.add_queue(Box::new(reader), true);
         self.outlet(ticket, QueueWriter::Private(queue), flag, slot)

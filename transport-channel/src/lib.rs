@@ -65,6 +65,7 @@ mod deferred_closes;
 mod factory;
 mod inlet;
 mod link;
+mod lossy;
 mod outlet;
 mod queue;
 mod reader;

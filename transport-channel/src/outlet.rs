@@ -11,6 +11,7 @@ use homing_core::{
 use crate::bounded::{Bounded, PushError};
 use crate::control::Control;
 use crate::link::Shared;
+use crate::lossy::Lossy;
 use crate::queue::SharedFlag;
 
 /// The sender of a pipe on a [`Channel`](crate::Channel).
@@ -34,7 +35,7 @@ pub(crate) enum QueueWriter<M> {
     /// Other pipes use it too.
     Shared(Arc<Bounded<(ConnectionId, M)>>),
     /// All that waits there is this pipe's, and the oldest may be dropped.
-    Private(Arc<Bounded<M>>),
+    Private(Arc<Lossy<M>>),
 }
 
 impl<M: Send + 'static> ChannelOutlet<M> {

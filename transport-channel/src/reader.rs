@@ -6,6 +6,7 @@ use std::sync::Arc;
 use homing_core::ConnectionId;
 
 use crate::bounded::Bounded;
+use crate::lossy::Lossy;
 
 /// The foreground's end of a queue, without the type of its messages. When it is dropped, the
 /// queue is closed.
@@ -61,12 +62,12 @@ impl<M> Drop for SharedReader<M> {
 /// Reads a queue of one pipe, whose sender drops the oldest message when there is no room.
 pub(crate) struct PrivateReader<M> {
     connection: ConnectionId,
-    queue: Arc<Bounded<M>>,
+    queue: Arc<Lossy<M>>,
     front: Option<M>,
 }
 
 impl<M> PrivateReader<M> {
-    pub(crate) fn new(connection: ConnectionId, queue: Arc<Bounded<M>>) -> Self {
+    pub(crate) fn new(connection: ConnectionId, queue: Arc<Lossy<M>>) -> Self {
         Self { connection, queue, front: None }
     }
 }
