@@ -19,7 +19,8 @@
 //!   and every value that is larger than the place where it belongs, as what a `Box` points to.
 //!   A sequence is charged as a whole, before its first element is decoded. Not counted are
 //!   texts and byte strings, which take no more than they took as bytes; boxed values that are
-//!   not larger than the box; and what allocators and collections add.
+//!   not larger than the box; and what allocators and collections add, such as the mebibyte that
+//!   those of the standard library may reserve before they ask for their first element.
 //! * **Elements that take no bytes**, such as `()`: their number is not limited by the length of
 //!   the message, and each of them may take time.
 
