@@ -1,5 +1,7 @@
 //! Within its limits, the codec is postcard: the same bytes, the same values, the same errors.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::CString;
 use std::fmt::Debug;

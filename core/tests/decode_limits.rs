@@ -1,5 +1,7 @@
 //! Messages that take more than their limits allow are refused, and name the limit.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::rc::Rc;
 
@@ -166,6 +168,7 @@ fn elements_that_take_no_bytes_are_counted_together() {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[allow(clippy::large_enum_variant, reason = "it is what is tested")]
 enum Large {
     Nothing,
     Tile([[u64; 32]; 4]),

@@ -1,6 +1,8 @@
 //! What decoding allocates stays within its limit. The only test of its process, as the
 //! allocator counts for all threads.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
 use std::collections::{BTreeMap, HashSet};
 
 use homing_core::codec::{self, DecodeLimits};
@@ -19,6 +21,7 @@ const SPARE: usize = 3;
 
 #[derive(Deserialize)]
 #[allow(dead_code)]
+#[allow(clippy::large_enum_variant, reason = "it is what is tested")]
 enum Large {
     Nothing,
     Tile([[u64; 32]; 4]),

@@ -143,7 +143,6 @@ macro_rules! forward {
     )*};
 }
 
-#[deny(clippy::missing_trait_methods)]
 impl<'de> de::Deserializer<'de> for Decoder<'_, 'de> {
     type Error = DecodeFault;
 

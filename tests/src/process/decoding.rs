@@ -26,6 +26,7 @@ impl Chain {
 
 /// A type that takes far more memory than bytes.
 #[derive(Debug, Serialize, Deserialize)]
+#[allow(clippy::large_enum_variant, reason = "it is what is tested")]
 enum Expanding {
     Nothing,
     Tile([[u64; 32]; 4]),
