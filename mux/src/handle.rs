@@ -104,6 +104,13 @@ impl<S: FrameSink> MuxHandle<S> {
         MuxOutlet::new(Arc::clone(&self.mux), ticket)
     }
 
+    /// Writes the preface now, if there is space, rather than with the first frame: the peer
+    /// learns that this side is there. For a transport, when a worker process takes its link.
+    pub fn open(&self) {
+        // A peer that is gone is found by the first sender.
+        let _ = self.mux.with(|scheduler, sink| scheduler.flush_pending(sink));
+    }
+
     /// A handle that does not keep the link open.
     pub fn downgrade(&self) -> WeakMuxHandle<S> {
         WeakMuxHandle { mux: Arc::downgrade(&self.mux) }

@@ -41,7 +41,9 @@ pub fn adopt(handles: Vec<OwnedHandle>, config: MuxConfig) -> io::Result<PipeHan
     let Ok([handle]) = <[OwnedHandle; 1]>::try_from(handles) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
-    connect(handle, config)
+    let handle = connect(handle, config)?;
+    handle.open();
+    Ok(handle)
 }
 
 pub(crate) fn connect(handle: OwnedHandle, config: MuxConfig) -> io::Result<PipeHandle> {

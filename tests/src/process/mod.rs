@@ -16,7 +16,7 @@ mod role;
 
 use std::process::{Command, Stdio};
 
-use homing_core::{Event, Outlet, Sender, Ticket};
+use homing_core::{End, Event, Exit, Outlet, Sender, Ticket};
 use homing_process::ProcessTransport;
 use homing_router::{PipeId, Worker};
 use serde::Serialize;
@@ -158,5 +158,13 @@ impl WellBehaved {
         foreground.until("an honest worker", |app| app.count(number) as u64 >= count);
         assert!(foreground.app.messages(number).iter().copied().eq(0..count));
         assert_eq!(foreground.app.end(number), None);
+    }
+}
+
+/// How a worker that is lost has ended.
+fn exit_of(end: End) -> Option<Exit> {
+    match end {
+        End::Lost(lost) => lost.exit,
+        other => panic!("a worker that is lost, not one that {other}"),
     }
 }

@@ -243,7 +243,7 @@ pub fn b06_a_message_over_the_limit_is_refused<T: TransportRig, H: EventLoopRig>
             assert!(error.into_message() == pattern(size, n as u8));
         }
     }
-    drop(sender);
+    sender.stop().unwrap();
     foreground.until("the end", |_| got.borrow().end.is_some());
     assert_eq!(got.borrow().end, Some(End::Finished));
     assert_eq!(got.borrow().messages.len(), 3);

@@ -52,6 +52,7 @@ pub fn adopt(handles: Vec<OwnedHandle>, config: MuxConfig) -> io::Result<ShmHand
     let sink = ShmSink::new(Arc::new(Region::adopt(&memory)?), WakeSocket::adopt(socket)?);
     let socket = Arc::clone(&sink.socket);
     let handle = MuxHandle::new(sink, config);
+    handle.open();
     let link = handle.downgrade();
     // Without such a thread it is still found whenever a sender rings or waits.
     let _ = thread::Builder::new().name("homing-watch".into()).spawn(move || {
