@@ -20,6 +20,7 @@ use homing_core::{
 use homing_mux::MuxConfig;
 use homing_process::{
     ChildProcess, Doorbell, Doorbells, Inherited, LinkWaker, Prepared, ProcessTransport as _,
+    SpawnOptions,
 };
 use homing_transport_shm::{Shm, ShmHandle};
 
@@ -120,10 +121,26 @@ fn take_all(
 }
 
 fn start(shm: &mut Shm, command: Command) -> (ChildProcess, Box<dyn Inlet>, Doorbell) {
+    start_with(shm, command, &SpawnOptions::new())
+}
+
+fn start_with(
+    shm: &mut Shm,
+    command: Command,
+    options: &SpawnOptions,
+) -> (ChildProcess, Box<dyn Inlet>, Doorbell) {
     let Prepared { transport, inlet, doorbell, handles, limit, depth, .. } =
         shm.prepare(LinkWaker::noop()).unwrap();
-    let worker =
-        ChildProcess::spawn(command, transport, handles, limit, depth, &ticket::<u8>()).unwrap();
+    let worker = ChildProcess::spawn_with(
+        command,
+        options,
+        transport,
+        handles,
+        limit,
+        depth,
+        &ticket::<u8>(),
+    )
+    .unwrap();
     (worker, inlet, doorbell)
 }
 
@@ -244,7 +261,10 @@ fn a_process_that_scribbles_harms_nobody_but_itself() {
 /// Starts a worker, and takes what it sends or does not, until it is killed.
 fn foreground(mode: &str) {
     let victim = again(&format!("victim-{mode}"));
-    let (_worker, mut inlet, doorbell) = start(&mut Shm::new().ring(64 * 1024), victim);
+    // Otherwise it would be killed with this process.
+    let options = SpawnOptions::new().keep_running();
+    let mut shm = Shm::new().ring(64 * 1024);
+    let (_worker, mut inlet, doorbell) = start_with(&mut shm, victim, &options);
     let mut doorbells = Doorbells::new().unwrap();
     doorbells.add(doorbell, None, Arc::new(Silent)).unwrap();
     loop {
