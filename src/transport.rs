@@ -19,9 +19,9 @@ pub use self::mux_link::MuxLink;
 pub use homing_core::wake::WakeFlag;
 pub use homing_core::{
     Arrival, Authorization, Blocking, ByValue, CloseReason, ConnectionId, Decode, Disconnected,
-    End, Exit, Inlet, LinkEnd, MakeSender, NewLink, Nonce, Outlet, Overflow, Payload, Pinger,
-    Postcard, ProtocolError, SendError, SendErrorKind, Sender, SenderCounters, SenderError,
-    SenderState, Ticket, Transport, Undecodable,
+    End, Exit, Inlet, LinkEnd, Lost, MakeSender, NewLink, Nonce, Outlet, Overflow, Panic, Payload,
+    Pinger, Postcard, ProtocolError, SendError, SendErrorKind, Sender, SenderCounters, SenderError,
+    SenderState, Text, Ticket, Transport, Undecodable,
 };
 pub use homing_mux::{
     FragmentBudget, FrameSink, MAX_PARTIAL, MuxConfig, MuxFactory, MuxHandle, MuxOutlet, RawBytes,
@@ -34,3 +34,9 @@ pub use homing_process::{
 };
 #[cfg(unix)]
 pub use homing_process::{DescriptorReader, ReadyPump};
+
+/// What a panic said and where it happened: an [`Outlet`] calls [`install`](panics::install) in
+/// its `open`, and returns [`current`](panics::current) from its `panicking`.
+pub mod panics {
+    pub use homing_panic::{current, install};
+}

@@ -224,6 +224,10 @@ impl WorkerLink {
         self.reserving_sender(ticket, false)
     }
 
+    #[cfg_attr(
+        not(any(feature = "pipe", all(feature = "shm", target_os = "linux"))),
+        allow(unreachable_code, unused_variables, reason = "only registered transports are left")
+    )]
     fn reserving_sender<M: RawBytes>(
         &self,
         ticket: Ticket<M>,

@@ -146,6 +146,10 @@ use crate::ticket::Ticket;
 use crate::wake::Pinger;
 
 /// The foreground's end of a link.
+///
+/// Dropping the inlet closes the link, and is all by which a worker learns that the foreground is
+/// gone, has stopped, or has cut the link off: from then on `send` returns
+/// [`Disconnected`](crate::SendErrorKind::Disconnected), also one that waits for room.
 pub trait Inlet {
     /// Takes what arrived next, or `None` when there is nothing now.
     ///
@@ -159,7 +163,7 @@ pub trait Inlet {
     /// # Errors
     ///
     /// The link's end: nothing can come any more. Everything that had been handed over was
-    /// returned before. It is not called again.
+    /// returned before. The inlet is not polled again, but dropped.
     fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd>;
 }
 
@@ -385,7 +389,11 @@ pub trait Transport<P: Pinger> {
     /// Why a link could not be made.
     type Error: core::error::Error;
 
-    /// Makes one link.
+    /// Makes one link. `bell` is pinged after each push, and when the last of the worker's ends
+    /// is gone.
+    ///
+    /// The calling thread is the foreground's, which polls the inlet: on it no sender of the link
+    /// may ever wait.
     ///
     /// # Errors
     ///

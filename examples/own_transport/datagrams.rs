@@ -3,7 +3,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use homing::transport::byte_queue::{self, Capacity};
 use homing::transport::frame::{Header, MAX_BODY, MAX_FRAME, MAX_HEADER};
@@ -100,7 +100,9 @@ struct DatagramInlet {
 
 impl Inlet for DatagramInlet {
     fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
-        let Some(datagram) = self.datagrams.read()? else { return Ok(None) };
+        // The reassembler knows whether the worker had opened its link.
+        let datagram = self.datagrams.read().map_err(|end| self.reassembler.link_end(end))?;
+        let Some(datagram) = datagram else { return Ok(None) };
         self.current = datagram;
         Ok(Some(self.reassembler.push_frame(&self.current)?))
     }
@@ -109,7 +111,10 @@ impl Inlet for DatagramInlet {
 // ---- The worker's side ----------------------------------------------------------------------
 
 /// What the worker registers.
-pub struct DatagramLink(Arc<OwnedFd>);
+pub struct DatagramLink {
+    socket: Arc<OwnedFd>,
+    fragments: Arc<Mutex<()>>,
+}
 
 impl DatagramLink {
     /// Takes over what `Datagrams` has prepared.
@@ -120,19 +125,23 @@ impl DatagramLink {
         let mut buffer = [0; MAX_HEADER];
         let preface = Header::PREFACE.encode(&mut buffer);
         rustix::net::send(&socket, preface, SendFlags::NOSIGNAL)?;
-        Ok(Self(Arc::new(socket)))
+        Ok(Self { socket: Arc::new(socket), fragments: Arc::default() })
     }
 }
 
 impl AdoptedLink for DatagramLink {
     fn outlet(&self, ticket: Ticket<()>) -> Box<dyn EncodedOutlet> {
-        Box::new(DatagramOutlet { socket: Arc::clone(&self.0), ticket, claimed: false })
+        let (socket, fragments) = (Arc::clone(&self.socket), Arc::clone(&self.fragments));
+        Box::new(DatagramOutlet { socket, fragments, ticket, claimed: false })
     }
 }
 
-/// The worker's end of one pipe. The system keeps each datagram whole, so pipes need no lock.
+/// The worker's end of one pipe. The system keeps each datagram whole, so frames need no lock.
 struct DatagramOutlet {
     socket: Arc<OwnedFd>,
+    /// Held while a message is sent in fragments: those that are on their way on one link must
+    /// not be longer together than one message may be.
+    fragments: Arc<Mutex<()>>,
     ticket: Ticket<()>,
     claimed: bool,
 }
@@ -170,6 +179,7 @@ impl DatagramOutlet {
         let max = u32::MAX as usize;
         let total = u32::try_from(message.len())
             .map_err(|_| SendErrorKind::TooLarge { len: message.len(), max })?;
+        let _one_at_a_time = self.fragments.lock().unwrap_or_else(PoisonError::into_inner);
         let mut header = Header::FirstFragment { connection, total };
         for fragment in message.chunks(MAX_BODY) {
             self.send(header, fragment).map_err(|_| SendErrorKind::Disconnected)?;

@@ -38,6 +38,8 @@ struct Partial {
 
 impl Reassembler {
     /// For a new link, whose messages have at most `limit` bytes.
+    ///
+    /// The inlet returns the link's end through [`link_end`](Reassembler::link_end).
     pub const fn new(limit: usize) -> Self {
         Self {
             handshake_seen: false,

@@ -39,7 +39,8 @@ pub trait EncodedOutlet: Send {
     /// then, not even in part.
     fn put(&mut self, encoded: &[u8], blocking: Blocking) -> Result<u64, SendErrorKind>;
 
-    /// Says that no message will come any more, and why. Waits for room if it must.
+    /// Says that no message will come any more, and why. Waits for room if it must. Only a pipe
+    /// that was claimed can be ended, so a `close` without an `open` claims the pipe first.
     ///
     /// # Errors
     ///

@@ -18,7 +18,9 @@ use serde::ser::{Serialize, SerializeTuple as _, Serializer};
 /// # fn f<MySink: FrameSink>(open: fn(Vec<OwnedHandle>) -> std::io::Result<MySink>) {
 /// homing::worker::register("mine", move |handles, limit| {
 ///     let sink = open(handles)?;
-///     Ok(MuxLink(MuxHandle::new(sink, MuxConfig::new().limit(limit))))
+///     let handle = MuxHandle::new(sink, MuxConfig::new().limit(limit));
+///     handle.open(); // the foreground learns that the worker has taken its link
+///     Ok(MuxLink(handle))
 /// })
 /// .expect("nothing else has this name");
 /// # }

@@ -187,3 +187,8 @@ pub use {homing_core, homing_process, homing_router};
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/adapters.md")]
 mod guide {}
+
+/// The guide for authors of transports, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/transports.md")]
+mod transports_guide {}

@@ -26,6 +26,9 @@ pub mod checks;
 mod reader;
 mod suite;
 
+use std::thread;
+use std::time::Duration;
+
 use homing_core::{ConnectionId, End, MakeSender as _, Nonce, Overflow, Ticket};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -118,13 +121,27 @@ pub fn sender<M: Serialize + DeserializeOwned, S: FrameSink>(
 }
 
 /// Fills a link until it takes no message, with messages of pipe 99.
+///
+/// A link whose system moves bytes on its own, such as a network connection, takes more a moment
+/// after it was full. So it is given that moment, until it stays full.
 pub fn fill<S: FrameSink>(factory: &MuxFactory<S>) -> MuxSender<Vec<u8>, S> {
     let mut sender = sender::<Vec<u8>, S>(factory, 99, Overflow::GiveBack);
-    for len in [1000, 100, 0] {
-        while sender.send(vec![0; len]).is_ok() {}
+    let mut is_full = false;
+    while !is_full {
+        is_full = true;
+        for len in [1000, 100, 0] {
+            while sender.send(vec![0; len]).is_ok() {
+                is_full = false;
+            }
+        }
+        thread::sleep(MOMENT);
     }
     sender
 }
+
+/// In this time a system moves what it moves on its own. On one that takes longer, a check of a
+/// full link may fail.
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// A frame, filled up to where the next may begin.
 pub fn frame<S: FrameSink>(header: Header, body: &[u8]) -> Vec<u8> {

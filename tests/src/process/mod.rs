@@ -52,7 +52,8 @@ pub trait ProcessRig: 'static {
     /// In a worker: the sender of the first pipe.
     fn first<M: Serialize + Send + 'static>() -> Sender<M, Self::Outlet<M>>;
 
-    /// In a worker: the sender that a ticket is for.
+    /// In a worker: the sender that a ticket is for. A role may ask for one before, or without,
+    /// [`first`](ProcessRig::first).
     fn sender<M: Serialize + Send + 'static>(ticket: Ticket<M>) -> Sender<M, Self::Outlet<M>>;
 }
 

@@ -109,7 +109,14 @@ pub fn a_large_message_that_finds_no_space_in_the_middle_is_taken_back<R: SinkRi
         }
     }
     // The budget of messages in fragments was released each time, at both ends.
-    sender.send(vec![4; 10_000]).unwrap();
+    while let Err(error) = sender.send(vec![4; 10_000]) {
+        // What was taken back is still on its way.
+        assert!(error.is_full());
+        foreground.pump();
+        while let Some(got) = foreground.poll().unwrap() {
+            assert_eq!(got, Got::started(0));
+        }
+    }
     sender.stop().unwrap();
     let got = foreground.until_stopped(0);
     assert_eq!(got, [Got::message(0, &vec![4u8; 10_000]), Got::Stopped(0, End::Finished)]);
