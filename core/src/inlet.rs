@@ -215,8 +215,15 @@ pub enum Arrival<'a> {
         /// How many.
         count: u64,
     },
-    /// Something that concerns no receiver yet, such as a part of a large message. It makes
-    /// one `poll` the work of one frame, however many of them a worker sends.
+    /// A part of a message that the inlet puts together, of which more follows. The router
+    /// cuts the link off when the pipe is not open on it, so that no memory is kept for pipes
+    /// that the worker was not given.
+    Fragment {
+        /// The pipe it is for.
+        connection: ConnectionId,
+    },
+    /// Something that concerns no receiver. It makes one `poll` the work of one frame, however
+    /// many of them a worker sends.
     Partial,
 }
 

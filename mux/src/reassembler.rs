@@ -15,6 +15,11 @@ pub const MAX_PARTIAL: usize = 64;
 /// One for each link. What it holds is bounded: at most [`MAX_PARTIAL`] messages in fragments
 /// are on their way on one link, and they are together no longer than one message may be.
 /// Worker ends keep to that as well (see [`FragmentBudget`](crate::FragmentBudget)).
+///
+/// All its buffers together, the one of the last large message included, never have more than
+/// the limit in capacity, whatever frames come and in which order. Which pipes a worker may
+/// send on is for the router to know: each fragment but the last is an
+/// [`Arrival::Fragment`], upon which the router ends the link of a worker that has no claim.
 #[derive(Debug)]
 pub struct Reassembler {
     handshake_seen: bool,
@@ -24,6 +29,7 @@ pub struct Reassembler {
     announced: usize,
     partial: BTreeMap<ConnectionId, Partial>,
     /// The last message that came in fragments, and maybe what is left of one that was longer.
+    /// Its buffer serves again: see [`recycle`](Self::recycle).
     whole: Vec<u8>,
 }
 
@@ -34,6 +40,31 @@ struct Partial {
     /// At least `filled` bytes. What follows them is of older messages: to set it to zero
     /// would be one more pass over a large message.
     bytes: Vec<u8>,
+}
+
+impl Partial {
+    /// Where the bytes up to `end` go that come next.
+    ///
+    /// Room is taken as bytes come, not as they are announced, and never more than the message
+    /// is long, unless its buffer had more.
+    fn place(&mut self, end: usize) -> Option<&mut [u8]> {
+        if self.bytes.len() < end {
+            if self.bytes.capacity() < end {
+                let capacity = end.max(self.bytes.capacity() * 2).min(self.total);
+                self.bytes.reserve_exact(capacity - self.bytes.len());
+            }
+            self.bytes.resize(end, 0);
+        }
+        self.bytes.get_mut(self.filled..end)
+    }
+
+    /// Gives back what its buffer has beyond the message.
+    fn fit(&mut self) {
+        if self.bytes.capacity() > self.total {
+            self.bytes.truncate(self.filled);
+            self.bytes.shrink_to(self.total);
+        }
+    }
 }
 
 impl Reassembler {
@@ -114,16 +145,12 @@ impl Reassembler {
             return Err(ProtocolError::Malformed);
         }
         let end = partial.filled + len;
-        if partial.bytes.len() < end {
-            // Room is taken as bytes come, not as they are announced.
-            partial.bytes.resize(end, 0);
-        }
-        if let Some(place) = partial.bytes.get_mut(partial.filled..end) {
+        if let Some(place) = partial.place(end) {
             read(place);
         }
         partial.filled = end;
         if len < missing {
-            return Ok(Arrival::Partial);
+            return Ok(Arrival::Fragment { connection });
         }
         self.whole = self.remove(connection).unwrap_or_default();
         let message = self.whole.get(..end).unwrap_or(&[]);
@@ -145,12 +172,27 @@ impl Reassembler {
             return Err(ProtocolError::Malformed);
         }
         self.announced += total;
-        // The room of the last large message serves again.
-        let bytes = std::mem::take(&mut self.whole);
+        let bytes = self.recycle(total);
         match self.partial.insert(connection, Partial { total, filled: 0, bytes }) {
             Some(_) => Err(ProtocolError::OutOfTurn),
             None => Ok(()),
         }
+    }
+
+    /// The buffer of the last large message, for one of `total` bytes. To allocate one for each
+    /// would cost a page fault for each of its pages.
+    ///
+    /// All buffers together keep to the limit: a buffer that is longer than its message is
+    /// handed out only while there is no other, and is cut to size as soon as there is.
+    fn recycle(&mut self, total: usize) -> Vec<u8> {
+        let last = std::mem::take(&mut self.whole);
+        if self.partial.is_empty() {
+            return last;
+        }
+        for partial in self.partial.values_mut() {
+            partial.fit();
+        }
+        if last.capacity() <= total { last } else { Vec::new() }
     }
 
     fn push_rarer<'a>(
@@ -206,7 +248,7 @@ impl Reassembler {
         !self.partial.is_empty()
     }
 
-    /// Lets go of the memory of the last large message.
+    /// Frees the memory of the last large message. For an inlet that has found its link empty.
     pub fn shrink(&mut self) {
         self.whole = Vec::new();
     }
@@ -223,140 +265,4 @@ impl Reassembler {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::frame::MAX_HEADER;
-
-    fn feed<'a>(
-        reassembler: &'a mut Reassembler,
-        frame: &'a mut Vec<u8>,
-        header: Header,
-        body: &[u8],
-    ) -> Result<Arrival<'a>, ProtocolError> {
-        frame.clear();
-        frame.extend_from_slice(header.encode(&mut [0; MAX_HEADER]));
-        frame.extend_from_slice(body);
-        reassembler.push_frame(frame)
-    }
-
-    fn a() -> ConnectionId {
-        ConnectionId::from_parts(0, 0)
-    }
-
-    fn b() -> ConnectionId {
-        ConnectionId::from_parts(1, 0)
-    }
-
-    #[test]
-    fn parts_of_two_messages_may_alternate() {
-        let (mut reassembler, frame) = (Reassembler::new(8), &mut Vec::new());
-        assert!(matches!(
-            feed(&mut reassembler, frame, Header::PREFACE, &[]),
-            Ok(Arrival::Partial)
-        ));
-        let first = Header::FirstFragment { connection: a(), total: 4 };
-        assert!(matches!(feed(&mut reassembler, frame, first, &[1, 2]), Ok(Arrival::Partial)));
-        let first = Header::FirstFragment { connection: b(), total: 4 };
-        assert!(matches!(feed(&mut reassembler, frame, first, &[5]), Ok(Arrival::Partial)));
-        match feed(&mut reassembler, frame, Header::Fragment { connection: a() }, &[3, 4]) {
-            Ok(Arrival::Message {
-                connection,
-                payload: Payload::Bytes { bytes: [1, 2, 3, 4], .. },
-            }) => {
-                assert_eq!(connection, a());
-            }
-            other => panic!("{other:?}"),
-        }
-        match feed(&mut reassembler, frame, Header::Fragment { connection: b() }, &[6, 7, 8]) {
-            Ok(Arrival::Message {
-                payload: Payload::Bytes { bytes: [5, 6, 7, 8], .. }, ..
-            }) => {}
-            other => panic!("{other:?}"),
-        }
-        assert_eq!(reassembler.announced, 0);
-    }
-
-    #[test]
-    fn a_part_is_read_where_the_message_is_put_together() {
-        let first = |total| Header::FirstFragment { connection: a(), total };
-        let part = Header::Fragment { connection: a() };
-        let nothing = |_: &mut [u8]| panic!("nothing is to be read");
-        let mut reassembler = Reassembler::new(8);
-        assert!(reassembler.push_fragment(first(4), 2, nothing).is_err(), "no preface");
-        feed(&mut reassembler, &mut Vec::new(), Header::PREFACE, &[]).unwrap();
-        let message = Header::Message { connection: a() };
-        assert!(reassembler.push_fragment(message, 2, nothing).is_err(), "no part");
-        assert!(reassembler.push_fragment(part, 2, nothing).is_err(), "not begun");
-        // The second is shorter, in the room of the first.
-        for content in [&[1u8, 2, 3, 4, 5, 6][..], &[7, 8, 9]] {
-            let (begin, rest) = content.split_at(2);
-            let begun = reassembler.push_fragment(first(content.len() as u32), 2, |place| {
-                place.copy_from_slice(begin);
-            });
-            assert!(matches!(begun, Ok(Arrival::Partial)));
-            assert!(reassembler.has_partial());
-            match reassembler.push_fragment(part, rest.len(), |place| place.copy_from_slice(rest)) {
-                Ok(Arrival::Message { payload: Payload::Bytes { bytes: got, .. }, .. }) => {
-                    assert_eq!(got, content)
-                }
-                other => panic!("{other:?}"),
-            }
-            assert!(!reassembler.has_partial());
-        }
-        feed(&mut reassembler, &mut Vec::new(), first(4), &[1, 2]).unwrap();
-        assert!(reassembler.push_fragment(part, 3, nothing).is_err(), "more than announced");
-    }
-
-    #[test]
-    fn what_no_honest_worker_sends_is_refused() {
-        let first = |total| Header::FirstFragment { connection: a(), total };
-        let part = Header::Fragment { connection: a() };
-        let abort = Header::Reset { connection: a() };
-        let stop = Header::Stop { connection: a(), reason: 0 };
-        let cases: &[(&str, &[(Header, &[u8])])] = &[
-            ("no preface", &[(Header::Message { connection: a() }, &[1])]),
-            ("two hellos", &[(Header::PREFACE, &[]), (Header::PREFACE, &[])]),
-            ("a part of nothing", &[(Header::PREFACE, &[]), (part, &[1])]),
-            ("an abort of nothing", &[(Header::PREFACE, &[]), (abort, &[])]),
-            ("more than the limit", &[(Header::PREFACE, &[]), (first(9), &[1])]),
-            ("more than announced", &[(Header::PREFACE, &[]), (first(2), &[1]), (part, &[2, 3])]),
-            ("an empty part", &[(Header::PREFACE, &[]), (first(2), &[1]), (part, &[])]),
-            ("all in the first", &[(Header::PREFACE, &[]), (first(2), &[1, 2])]),
-            ("two at once", &[(Header::PREFACE, &[]), (first(2), &[1]), (first(2), &[1])]),
-            ("a stop in between", &[(Header::PREFACE, &[]), (first(2), &[1]), (stop, &[])]),
-            (
-                "over the limit together",
-                &[
-                    (Header::PREFACE, &[]),
-                    (first(5), &[1]),
-                    (Header::FirstFragment { connection: b(), total: 5 }, &[1]),
-                ],
-            ),
-        ];
-        for (name, frames) in cases {
-            let (mut reassembler, buffer) = (Reassembler::new(8), &mut Vec::new());
-            let (last, before) = frames.split_last().unwrap();
-            for (header, body) in before {
-                assert!(feed(&mut reassembler, buffer, *header, body).is_ok(), "{name}");
-            }
-            assert!(feed(&mut reassembler, buffer, last.0, last.1).is_err(), "{name}");
-        }
-    }
-
-    #[test]
-    fn an_aborted_message_leaves_nothing() {
-        let (mut reassembler, frame) = (Reassembler::new(8), &mut Vec::new());
-        feed(&mut reassembler, frame, Header::PREFACE, &[]).unwrap();
-        for _ in 0..3 {
-            feed(
-                &mut reassembler,
-                frame,
-                Header::FirstFragment { connection: a(), total: 8 },
-                &[1],
-            )
-            .unwrap();
-            feed(&mut reassembler, frame, Header::Reset { connection: a() }, &[]).unwrap();
-        }
-        assert!(reassembler.partial.is_empty());
-    }
-}
+mod tests;

@@ -189,6 +189,7 @@ impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
             Arrival::Started { connection, nonce } => self.started(link, *connection, *nonce),
             Arrival::Stopped { connection, end } => self.stopped(link, *connection, end.clone()),
             Arrival::Missed { connection, count } => self.missed(link, *connection, *count),
+            Arrival::Fragment { connection } => self.fragment(link, *connection),
         }
     }
 
@@ -262,16 +263,27 @@ impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
     }
 
     fn missed(&mut self, link: LinkId, connection: ConnectionId, count: u64) -> Routed<R> {
-        let missed = match self.table.get(connection.0) {
+        self.expect_started(link, connection)?;
+        self.counters.missed = self.counters.missed.saturating_add(count);
+        Ok(Polled::Handled)
+    }
+
+    fn fragment(&mut self, link: LinkId, connection: ConnectionId) -> Routed<R> {
+        self.expect_started(link, connection)?;
+        Ok(Polled::Handled)
+    }
+
+    /// Refuses what concerns a pipe that was not started on this link.
+    fn expect_started(&self, link: LinkId, connection: ConnectionId) -> Result<(), ArrivalFault> {
+        let is_started = match self.table.get(connection.0) {
             Some(entry) => entry.owner == Owner::of(link) && entry.phase != Phase::Waiting,
             // The pipe no longer exists, as in `unroutable`.
             None => self.table.standing(connection.0) == KeyStatus::Gone,
         };
-        if !missed {
-            return Err(ArrivalFault::Refused(ProtocolError::NotYours));
+        match is_started {
+            true => Ok(()),
+            false => Err(ArrivalFault::Refused(ProtocolError::NotYours)),
         }
-        self.counters.missed = self.counters.missed.saturating_add(count);
-        Ok(Polled::Handled)
     }
 
     /// Takes a pipe out of the table that has ended. `None` when it had been closed before.

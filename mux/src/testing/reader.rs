@@ -72,7 +72,7 @@ impl Reader {
         let got = loop {
             break match self.inlet.poll()? {
                 None => None,
-                Some(Arrival::Partial) => continue,
+                Some(Arrival::Partial | Arrival::Fragment { .. }) => continue,
                 Some(Arrival::Started { connection, nonce }) => {
                     Some(Got::Started(connection.index(), nonce))
                 }

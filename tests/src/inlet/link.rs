@@ -143,7 +143,7 @@ impl<R: InletRig> PolledLink<R> {
             }
             Arrival::Missed { connection, count } => (connection, Arrived::Missed(count)),
             Arrival::Stopped { connection, end } => (connection, Arrived::Stopped(end)),
-            Arrival::Partial => return Ok(Some(None)),
+            Arrival::Partial | Arrival::Fragment { .. } => return Ok(Some(None)),
             other => panic!("an arrival that no pipe has: {other:?}"),
         };
         Ok(Some(Some((connection.index(), arrived))))

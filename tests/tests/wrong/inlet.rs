@@ -30,6 +30,7 @@ enum Owned {
     Message(ConnectionId, Vec<u8>),
     Stopped(ConnectionId, End),
     Missed(ConnectionId, u64),
+    Fragment(ConnectionId),
     Partial,
 }
 
@@ -43,6 +44,7 @@ impl Owned {
             Arrival::Message { .. } => unreachable!("these faults are of links of bytes"),
             Arrival::Stopped { connection, end } => Self::Stopped(connection, end),
             Arrival::Missed { connection, count } => Self::Missed(connection, count),
+            Arrival::Fragment { connection } => Self::Fragment(connection),
             Arrival::Partial => Self::Partial,
             other => panic!("an arrival that these faults do not know: {other:?}"),
         }
@@ -68,7 +70,8 @@ impl<I: Inlet, F: Fault> WrongInlet<I, F> {
         let ahead = if F::ENDS_TWICE || F::TAKES_WHOLE_MESSAGES { 1 } else { AHEAD };
         while self.queue.len() < ahead && self.end.is_none() {
             match self.inlet.poll() {
-                Ok(Some(Arrival::Partial)) if F::TAKES_WHOLE_MESSAGES => {}
+                Ok(Some(Arrival::Partial | Arrival::Fragment { .. }))
+                    if F::TAKES_WHOLE_MESSAGES => {}
                 Ok(Some(Arrival::Missed { .. })) if F::REPORTS_NO_DROPS => {}
                 Ok(Some(arrival)) => self.queue.push_back(Owned::new(arrival)),
                 Ok(None) => break,
@@ -127,6 +130,7 @@ impl<I: Inlet, F: Fault> Inlet for WrongInlet<I, F> {
             }
             Owned::Stopped(connection, end) => Arrival::Stopped { connection, end },
             Owned::Missed(connection, count) => Arrival::Missed { connection, count },
+            Owned::Fragment(connection) => Arrival::Fragment { connection },
             Owned::Partial => Arrival::Partial,
         }))
     }
