@@ -225,6 +225,8 @@ pub enum ProtocolError {
     NotYours,
     /// The worker started a pipe twice, or sent on one after stopping it.
     OutOfTurn,
+    /// The worker rang its doorbell over and over, and had written nothing.
+    EmptyRings,
     /// Reading the link failed.
     Broken,
 }
@@ -240,6 +242,7 @@ impl fmt::Display for ProtocolError {
             ProtocolError::Undecodable(undecodable) => undecodable.fmt(f),
             ProtocolError::NotYours => f.write_str("a pipe that was not given to this worker"),
             ProtocolError::OutOfTurn => f.write_str("a pipe that was started twice or not open"),
+            ProtocolError::EmptyRings => f.write_str("a doorbell that rings without data"),
             ProtocolError::Broken => f.write_str("the link could not be read"),
         }
     }

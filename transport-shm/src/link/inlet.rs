@@ -1,15 +1,17 @@
 //! The foreground's end of a link.
 
 use std::fmt;
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 use std::sync::Arc;
 
 use homing_core::{Arrival, Inlet, LinkEnd, ProtocolError};
+use homing_mux::Reassembler;
 use homing_mux::frame::{self, Header, MAX_HEADER, MAX_PREFIX};
-use homing_mux::{MuxConfig, Reassembler};
 
+use super::Shm;
 use super::header_cache::HeaderCache;
 use super::region::Region;
+use super::spin::{Expected, SpinPolicy};
 use super::wake_socket::WakeReceiver;
 use crate::ring::control::ControlWords as _;
 use crate::ring::{Consumer, Poll, padded};
@@ -26,18 +28,6 @@ const HEADER_PEEK: usize = 64;
 
 /// How often it copies for one frame: its header, and then the rest.
 const MAX_COPIES_PER_POLL: usize = 2;
-
-/// The pauses between the looks that it takes before it goes to sleep.
-const SPINS: [u32; 3] = [16, 32, 64];
-
-/// The pauses before the first of these looks, at least and at most: from half a microsecond,
-/// up to some ten where messages come so densely that a look costs the worker more.
-const COALESCE: RangeInclusive<u32> = 16..=1024;
-
-/// How often it looks for the next fragment of a large message, and the pauses in between: some
-/// ten microseconds in all, in which a worker puts a fragment or two.
-const FRAGMENT_LOOKS: u32 = 64;
-const FRAGMENT_SPINS: u32 = 32;
 
 /// The foreground's end of a link.
 ///
@@ -59,10 +49,9 @@ pub struct ShmInlet {
     wanted: usize,
     /// The last frame was a fragment of a large message.
     large: bool,
-    /// How much was copied since it last lingered.
+    /// How much was copied since it last looked whether to spin.
     copied: usize,
-    /// The pauses before the next look.
-    coalesce: u32,
+    spin: SpinPolicy,
     /// The worker's end is gone, and the last look at the ring has been taken.
     over: Option<LinkEnd>,
     reassembler: Reassembler,
@@ -70,7 +59,7 @@ pub struct ShmInlet {
 }
 
 impl ShmInlet {
-    pub(crate) fn new(region: Arc<Region>, wakes: Arc<WakeReceiver>, config: &MuxConfig) -> Self {
+    pub(crate) fn new(region: Arc<Region>, wakes: Arc<WakeReceiver>, config: &Shm) -> Self {
         Self {
             region,
             wakes,
@@ -80,10 +69,10 @@ impl ShmInlet {
             wanted: 0,
             large: false,
             copied: 0,
-            coalesce: *COALESCE.start(),
+            spin: SpinPolicy::new(config.coalesce),
             over: None,
-            reassembler: config.reassembler(),
-            header_cache: HeaderCache::new(config.limit),
+            reassembler: config.mux.reassembler(),
+            header_cache: HeaderCache::new(config.mux.limit),
         }
     }
 
@@ -124,12 +113,14 @@ impl ShmInlet {
             (left + self.ring.available()).clamp(IDLE_BUFFER, MAX_COPY).max(padded(self.wanted))
         };
         if end > self.run.len() {
+            self.run.reserve_exact(end - self.run.len());
             self.run.resize(end, 0);
         }
         let into = self.run.get_mut(left..end).unwrap_or(&mut []);
         let (taken, wake) = self.ring.take(&*self.region, into);
         self.rest = 0..left + taken;
         self.copied += taken;
+        self.wakes.note_data();
         if wake {
             self.wakes.notify_writer();
         }
@@ -176,6 +167,7 @@ impl ShmInlet {
         self.rest = 0..0;
         self.copied += fragment.body;
         self.large = true;
+        self.spin.note_fragment();
         Ok(arrival)
     }
 
@@ -198,62 +190,25 @@ impl ShmInlet {
             return Ok(true);
         }
         if self.ring.poll(&*self.region)? == Poll::Empty {
+            self.spin.note_sleep();
             self.shrink();
             return Ok(false);
         }
         Ok(true)
     }
 
-    /// Looks a few times more before it goes to sleep, for some microseconds in all, when
-    /// something has come since it last did: to ring, and to be woken, costs more.
-    ///
-    /// It lets messages coalesce before it looks, as each look takes the line with the index
-    /// away from a worker that is about to put more; and the longer, the denser they come.
-    /// Where much has come at once, it is the copying that takes time, not the line.
+    /// Looks a few times more before it goes to sleep, where traffic is dense and something has
+    /// come since it last did.
     fn spin_before_sleep(&mut self) -> Result<bool, ProtocolError> {
-        let copied = std::mem::take(&mut self.copied);
-        if copied == 0 {
-            return Ok(false);
-        }
-        if self.reassembler.has_partial() {
-            return self.spin_for_fragment();
-        }
-        if copied < MAX_COPY {
-            spin(self.coalesce);
-        }
-        for pauses in SPINS {
-            if self.ring.peek(&*self.region)? {
-                self.adapt_coalescing(self.ring.available());
-                return Ok(true);
-            }
-            spin(pauses);
-        }
-        self.adapt_coalescing(0);
-        Ok(false)
-    }
-
-    /// The worker puts the rest of a large message: that takes it some time, and to be woken
-    /// for each fragment would take longer.
-    fn spin_for_fragment(&mut self) -> Result<bool, ProtocolError> {
-        for _ in 0..FRAGMENT_LOOKS {
-            if self.ring.peek(&*self.region)? {
-                return Ok(true);
-            }
-            spin(FRAGMENT_SPINS);
-        }
-        Ok(false)
-    }
-
-    /// Chooses how long to let messages coalesce, by how densely they came the last time: longer
-    /// from a byte a pause, which is some millions of messages a second, and less long from a
-    /// quarter of that.
-    fn adapt_coalescing(&mut self, gathered: usize) {
-        let pauses = self.coalesce as usize;
-        if gathered >= pauses {
-            self.coalesce = (self.coalesce * 2).min(*COALESCE.end());
-        } else if gathered < pauses / 4 {
-            self.coalesce = (self.coalesce / 2).max(*COALESCE.start());
-        }
+        let expected = match std::mem::take(&mut self.copied) {
+            0 => return Ok(false),
+            _ if self.reassembler.has_partial() => Expected::Fragment,
+            copied if copied < MAX_COPY => Expected::Coalescing,
+            _ => Expected::Streaming,
+        };
+        self.spin.spin_before_sleep(expected, || {
+            self.ring.peek(&*self.region).map(|_| self.ring.available())
+        })
     }
 
     /// An idle link holds little memory.
@@ -277,13 +232,6 @@ struct FragmentOnRing {
     on_ring: usize,
 }
 
-/// Does nothing for a while, without reason the processor.
-fn spin(times: u32) {
-    for _ in 0..times {
-        std::hint::spin_loop();
-    }
-}
-
 impl Inlet for ShmInlet {
     #[inline]
     fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
@@ -302,6 +250,7 @@ impl Inlet for ShmInlet {
         }
         // A worker that publishes a frame bit by bit makes each of them a turn of its own.
         let Some(place) = found else { return Ok(Some(Arrival::Partial)) };
+        self.spin.note_frame();
         if let Some((connection, body)) = self.header_cache.find(&self.run, &place) {
             let payload = self.reassembler.payload(self.run.get(body).unwrap_or(&[]));
             return Ok(Some(Arrival::Message { connection, payload }));

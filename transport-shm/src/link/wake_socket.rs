@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use homing_core::{Disconnected, LinkEnd, ProtocolError};
 use homing_process::PumpStatus;
@@ -17,6 +17,10 @@ use rustix::net::{
 /// have their turn. An honest peer has a few bytes on the way at most.
 const BYTES: usize = 64;
 const LOOKS: usize = 4;
+
+/// How often a worker may ring between two frames. An honest one rings once or twice: the
+/// foreground may find a frame before it hears the ring.
+const MAX_EMPTY_RINGS: u32 = 1000;
 
 /// One end of the socket. A byte says: look again. Which byte does not matter.
 #[derive(Debug)]
@@ -63,26 +67,29 @@ impl WakeSocket {
         }
     }
 
-    /// Takes the bytes that are there, so that the socket can ring again.
-    fn clear(&self) -> Cleared {
+    /// Takes the bytes that are there, so that the socket can ring again. Says how many.
+    fn clear(&self) -> (Cleared, u32) {
+        let mut rings = 0;
         for _ in 0..LOOKS {
             match recv(&self.0, &mut [0; BYTES], RecvFlags::DONTWAIT) {
-                Ok((_, 0)) => return Cleared::Gone,
-                Ok((_, BYTES)) | Err(Errno::INTR) => {}
+                Ok((_, 0)) => return (Cleared::Gone, rings),
+                Ok((_, BYTES)) => rings += BYTES as u32,
+                Err(Errno::INTR) => {}
                 // That was all. An end that has come as well is found by the next look.
-                Ok(_) | Err(Errno::AGAIN) => return Cleared::Empty,
+                Ok((_, len)) => return (Cleared::Empty, rings + len as u32),
+                Err(Errno::AGAIN) => return (Cleared::Empty, rings),
                 // A peer that closed with bytes unread resets the connection.
-                Err(_) => return Cleared::Gone,
+                Err(_) => return (Cleared::Gone, rings),
             }
         }
-        Cleared::More
+        (Cleared::More, rings)
     }
 
     /// Waits until the other side says something, and takes it.
     pub(crate) fn wait(&self) -> Result<(), Disconnected> {
         // An error that lasts is found by the look that follows.
         let _ = poll(&mut [PollFd::new(&self.0, PollFlags::IN)], None);
-        match self.clear() {
+        match self.clear().0 {
             Cleared::Empty | Cleared::More => Ok(()),
             Cleared::Gone => Err(Disconnected),
         }
@@ -113,16 +120,19 @@ impl WakeSocket {
 pub(crate) struct WakeReceiver {
     socket: WakeSocket,
     end: AtomicU8,
+    /// Rings since the inlet last found something. Only counts: it publishes nothing.
+    rings: AtomicU32,
 }
 
 /// The values of `WakeReceiver::end`.
 const OPEN: u8 = 0;
 const ENDED: u8 = 1;
 const BROKEN: u8 = 2;
+const EMPTY_RINGS: u8 = 3;
 
 impl WakeReceiver {
     pub(crate) fn new(socket: WakeSocket) -> Self {
-        Self { socket, end: AtomicU8::new(OPEN) }
+        Self { socket, end: AtomicU8::new(OPEN), rings: AtomicU32::new(0) }
     }
 
     /// How the worker's end has come to its end, if it has. What was put before is in the
@@ -134,8 +144,22 @@ impl WakeReceiver {
         match self.end.load(Ordering::Acquire) {
             OPEN => None,
             ENDED => Some(LinkEnd::gone()),
+            EMPTY_RINGS => Some(LinkEnd::Refused(ProtocolError::EmptyRings)),
             _ => Some(LinkEnd::Refused(ProtocolError::Broken)),
         }
+    }
+
+    /// The inlet has found something: rings before it were not empty.
+    #[inline]
+    pub(crate) fn note_data(&self) {
+        if self.rings.load(Ordering::Relaxed) != 0 {
+            self.rings.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts rings, and says whether there are too many without data.
+    fn note_rings(&self, rings: u32) -> bool {
+        self.rings.fetch_add(rings, Ordering::Relaxed).saturating_add(rings) > MAX_EMPTY_RINGS
     }
 
     fn finish(&self, end: u8) {
@@ -165,7 +189,13 @@ impl homing_process::ReadyPump for WakeDrain {
     }
 
     fn pump(&mut self, worker_gone: bool) -> PumpStatus {
-        match self.0.socket.clear() {
+        let (cleared, rings) = self.0.socket.clear();
+        if self.0.note_rings(rings) && cleared != Cleared::Gone && !worker_gone {
+            // The inlet takes what is on the ring, and then ends the link.
+            self.0.finish(EMPTY_RINGS);
+            return PumpStatus::Closed;
+        }
+        match cleared {
             Cleared::More if !worker_gone => PumpStatus::Pending,
             Cleared::Empty if !worker_gone => PumpStatus::WouldBlock,
             // Another process may have inherited the socket. Once the worker has exited, treat the
