@@ -39,7 +39,7 @@ use homing_core::{
 };
 pub use homing_mux::{RawBytes, Reservation};
 pub use homing_process::InheritError;
-use homing_process::Inherited;
+use homing_process::{ForkGuard, Inherited};
 pub use run::run;
 use serde::Serialize;
 
@@ -134,7 +134,9 @@ fn adopt(inherited: Inherited) -> Result<WorkerState, NotAdopted> {
         }
         name => match registry::take(name) {
             Some(adopt) => {
-                adopt(handles, limit).map(|link| Backend::Adopted(Adopted { link, limit, depth }))
+                let guard = ForkGuard::new();
+                adopt(handles, limit)
+                    .map(|link| Backend::Adopted(Adopted { link, limit, depth, guard }))
             }
             None => {
                 let link = Some(Inherited { transport, handles, limit, depth, ticket });

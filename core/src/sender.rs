@@ -476,6 +476,9 @@ pub enum SendErrorKind {
     Closed,
     /// The foreground is gone.
     Disconnected,
+    /// This process was forked, without `exec`, from the one that the sender belongs to. The
+    /// original's sender is not affected.
+    Forked,
 }
 
 impl fmt::Display for SendErrorKind {
@@ -492,6 +495,10 @@ impl fmt::Display for SendErrorKind {
             SendErrorKind::Closed => {
                 f.write_str("the message was not sent: the foreground has closed the pipe")
             }
+            SendErrorKind::Forked => f.write_str(
+                "the message was not sent: this process is a fork of the one that the sender \
+                 belongs to",
+            ),
             SendErrorKind::Disconnected => {
                 f.write_str("the message was not sent: the foreground is gone")
             }

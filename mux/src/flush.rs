@@ -89,6 +89,7 @@ impl<S: FrameSink> Mux<S> {
         self: &Arc<Self>,
         connection: ConnectionId,
     ) -> Result<(), Disconnected> {
+        self.check_process()?;
         let mut scheduler = self.lock();
         while !scheduler.disconnected && scheduler.is_queued(connection) {
             scheduler = self.wait_for_change(scheduler);

@@ -227,6 +227,7 @@ impl<S: FrameSink> Mux<S> {
     /// Reserves the budget for a message in fragments: waits for its turn, and for others to
     /// be through.
     pub(crate) fn reserve_budget(self: &Arc<Self>, len: usize) -> Result<(), Disconnected> {
+        self.check_process()?;
         let mut scheduler = self.lock();
         let ticket = scheduler.next_ticket;
         scheduler.next_ticket += 1;
@@ -277,11 +278,18 @@ impl<S: FrameSink> Mux<S> {
         });
     }
 
+    /// In a forked copy of the process, the lock may be held by a thread that does not exist
+    /// there, and the link is the original's.
+    pub(crate) fn check_process(&self) -> Result<(), Disconnected> {
+        if self.sink.is_forked_copy() { Err(Disconnected) } else { Ok(()) }
+    }
+
     /// Works on the link, makes known what has changed for others, and notifies the peer.
     pub(crate) fn with<T>(
         &self,
         work: impl FnOnce(&mut Scheduler, &S) -> Result<T, Disconnected>,
     ) -> Result<T, Disconnected> {
+        self.check_process()?;
         let mut scheduler = self.lock();
         let outcome = work(&mut scheduler, &self.sink);
         let changed = std::mem::take(&mut scheduler.changed);
@@ -314,6 +322,9 @@ impl<S: FrameSink> Mux<S> {
     /// now.
     #[cold]
     pub(crate) fn disconnect(&self) {
+        if self.sink.is_forked_copy() {
+            return;
+        }
         self.sink.disconnect();
         let mut scheduler = self.lock();
         scheduler.disconnect();

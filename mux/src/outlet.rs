@@ -151,6 +151,9 @@ impl<S: FrameSink> MuxOutlet<S> {
         message: &M,
         blocking: Blocking,
     ) -> Result<u64, SendErrorKind> {
+        if self.mux.sink.is_forked_copy() {
+            return Err(SendErrorKind::Forked);
+        }
         let bounds = self.mux.bounds;
         let put = match self.template.encode::<M, S>(message, bounds, &mut self.short)? {
             Encoded::Short(short) => {
@@ -234,7 +237,8 @@ impl<M: Serialize, S: FrameSink> Outlet<M> for MuxOutlet<S> {
         messages: &mut dyn Iterator<Item = M>,
         counters: &mut SenderCounters,
     ) -> Result<(), SendError<M>> {
-        if self.may_block(Blocking::Allowed) {
+        // In a forked copy of the process, `put` says so of the first message.
+        if self.may_block(Blocking::Allowed) && !self.mux.sink.is_forked_copy() {
             return batch::send(&self.mux, self.connection, &self.template, messages, counters);
         }
         for message in messages {

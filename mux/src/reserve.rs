@@ -90,6 +90,8 @@ trait FragmentSender: Send + Sync {
         begun: Option<ConnectionId>,
     ) -> Result<bool, Disconnected>;
     fn abort(&self, connection: ConnectionId);
+    /// Why a call of these was answered with [`Disconnected`].
+    fn failure(&self) -> SendErrorKind;
 }
 
 impl<S: FrameSink> FragmentSender for Mux<S> {
@@ -141,6 +143,13 @@ impl<S: FrameSink> FragmentSender for Mux<S> {
     fn abort(&self, connection: ConnectionId) {
         self.abort_fragments(connection);
     }
+
+    fn failure(&self) -> SendErrorKind {
+        match self.sink.is_forked_copy() {
+            true => SendErrorKind::Forked,
+            false => SendErrorKind::Disconnected,
+        }
+    }
 }
 
 impl<M: RawBytes, O: Outlet<M>> ReservingSender<M, O> {
@@ -177,7 +186,7 @@ impl<M: RawBytes, O: Outlet<M>> ReservingSender<M, O> {
         match Arc::clone(&target.mux).reserve(target.connection, total, waits) {
             Ok(true) => {}
             Ok(false) => return Err(SendErrorKind::Full),
-            Err(Disconnected) => return Err(SendErrorKind::Disconnected),
+            Err(Disconnected) => return Err(target.mux.failure()),
         }
         Ok(Reservation {
             target,
@@ -353,7 +362,7 @@ impl Reservation<'_> {
         let kind = match put {
             Ok(true) => return Ok(()),
             Ok(false) => SendErrorKind::Full,
-            Err(Disconnected) => SendErrorKind::Disconnected,
+            Err(Disconnected) => self.target.mux.failure(),
         };
         self.finish();
         Err(kind)

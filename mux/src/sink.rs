@@ -121,6 +121,19 @@ pub trait FrameSink: Send + Sync + 'static {
     /// The link has been found disconnected: from now on `try_write` should return
     /// [`Disconnected`].
     fn disconnect(&self) {}
+
+    /// Whether this process is a copy, made by `fork` without `exec`, of the one that the sink
+    /// was made in. It shares the link with the original, and its locks may be held by threads
+    /// that do not exist in it.
+    ///
+    /// The mux asks before anything else, once a message: it takes no lock and writes nothing
+    /// in such a copy, where all senders fail. Dropping the sink there must not close the
+    /// original's side of the link.
+    ///
+    /// `homing_process::ForkGuard` tells it at the cost of two loads.
+    fn is_forked_copy(&self) -> bool {
+        false
+    }
 }
 
 /// The result of [`FrameSink::try_write`].

@@ -226,8 +226,9 @@ impl ChildProcess {
         self.0.exit.get().copied()
     }
 
-    /// Whether this process has started it, and is no forked copy of the one that has.
-    fn is_ours(&self) -> bool {
+    /// Whether this process has started it, and is no forked copy of the one that has. A copy
+    /// can neither kill nor reap it, and must not wait for it.
+    pub fn is_ours(&self) -> bool {
         self.0.parent == std::process::id()
     }
 

@@ -1,5 +1,7 @@
 //! Whether this process is a copy that `fork` has made without `exec`.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 #[cfg(target_os = "linux")]
 #[path = "fork/page.rs"]
 #[allow(unsafe_code, reason = "maps the page that the kernel clears in a forked child")]
@@ -7,33 +9,69 @@ mod imp;
 
 #[cfg(not(target_os = "linux"))]
 mod imp {
-    use std::sync::OnceLock;
-
-    static ORIGINAL: OnceLock<u32> = OnceLock::new();
-
-    pub(super) fn install() {
-        ORIGINAL.get_or_init(std::process::id);
+    pub(super) fn mark() -> u64 {
+        look()
     }
 
-    pub(super) fn forked() -> bool {
-        ORIGINAL.get().is_some_and(|id| *id != std::process::id())
+    pub(super) fn look() -> u64 {
+        u64::from(std::process::id())
     }
 }
+
+/// The mark of the process that first used Homing; 0 before that.
+static ORIGINAL: AtomicU64 = AtomicU64::new(0);
 
 /// Remembers this process as the one that [`forked`] compares with. Only the first call does.
 pub(crate) fn install() {
-    imp::install();
+    // Relaxed: nothing else is published with the mark.
+    let _ = ORIGINAL.compare_exchange(0, imp::mark(), Ordering::Relaxed, Ordering::Relaxed);
 }
 
 /// Whether this process was forked, without `exec`, from the one that first used Homing to
-/// start a worker or to adopt a link.
+/// start a worker, to adopt a link or to make a [`ForkGuard`].
 ///
 /// Such a copy has the descriptors and the mapped memory of the original, and must not use
-/// either: a transport refuses to send, and a set of doorbells is dropped without a change to
-/// what the kernel shares between the two.
+/// either.
 ///
-/// On Linux a look costs one load; elsewhere it costs a `getpid`.
+/// On Linux a look costs three loads; elsewhere it costs a `getpid`.
 #[inline]
 pub fn forked() -> bool {
-    imp::forked()
+    let original = ORIGINAL.load(Ordering::Relaxed);
+    original != 0 && imp::look() != original
+}
+
+/// Tells the process that has made a thing from copies that `fork` has made of it since,
+/// without `exec`.
+///
+/// A transport keeps one beside a descriptor or mapped memory that the copies share with the
+/// original: a copy must neither send, nor tell the peer of an end when it drops its own
+/// values.
+///
+/// ```
+/// let guard = homing_process::ForkGuard::new();
+/// assert!(!guard.is_forked_copy());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForkGuard(u64);
+
+impl ForkGuard {
+    /// A guard of what this process makes now.
+    pub fn new() -> Self {
+        install();
+        Self(imp::mark())
+    }
+
+    /// Whether this process is a copy of the one that has made the guard.
+    ///
+    /// On Linux a look costs two loads and a comparison; elsewhere it costs a `getpid`.
+    #[inline]
+    pub fn is_forked_copy(self) -> bool {
+        imp::look() != self.0
+    }
+}
+
+impl Default for ForkGuard {
+    fn default() -> Self {
+        Self::new()
+    }
 }

@@ -80,7 +80,7 @@ pub use adopted::{AdoptedLink, EncodedOutlet};
 pub use child::ChildProcess;
 pub use doorbell::Doorbell;
 pub use doorbells::{Doorbells, Waker, WatchKey, spawn_pump};
-pub use fork::forked;
+pub use fork::{ForkGuard, forked};
 pub use inherit::{InheritError, Inherited};
 pub use link_waker::LinkWaker;
 pub use options::SpawnOptions;

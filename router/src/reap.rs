@@ -42,7 +42,8 @@ pub(crate) fn kill_then_reap(
     let mut unreaped = Vec::new();
     let mut killed = Vec::new();
     for worker in workers {
-        if worker.exit().is_some() {
+        // A forked copy of the foreground leaves the original's workers alone.
+        if worker.exit().is_some() || !worker.is_ours() {
             continue;
         }
         match worker.kill() {

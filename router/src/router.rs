@@ -11,7 +11,7 @@ use homing_core::{
     ClosePipeError, ConnectionId, Counters, End, GrowableStorage, LinkEntry, NewLink, PipeEntry,
     RouterState, Session, SharedInlet, Transport, WrongState,
 };
-use homing_process::{Doorbell, LinkWaker};
+use homing_process::{Doorbell, ForkGuard, LinkWaker};
 
 use crate::backpressure::Backpressure;
 use crate::budget::Budget;
@@ -47,6 +47,10 @@ pub(crate) type LinkSession<'a, C> = Session<'a, Entry<C>, Links, Pipes<C>>;
 /// A handler may use the router: make and close pipes, its own too, and stop it. It keeps a
 /// [`WeakRouter`](crate::WeakRouter) for that: one that owns a `Router` keeps it alive until
 /// [`stop`](Router::stop).
+///
+/// In a process that was forked without `exec`, dropping or stopping the copy of a router
+/// leaves workers and links to the original. Nothing else may be done with the copy: what it
+/// routes is taken from the original.
 pub struct Router<C: 'static> {
     pub(crate) inner: Rc<Inner<C>>,
 }
@@ -65,6 +69,8 @@ pub(crate) struct Inner<C: 'static> {
     pub(crate) dispatches: Cell<u32>,
     /// The link that the innermost dispatch serves.
     pub(crate) serving: Cell<Option<crate::wake::Token>>,
+    /// Tells this process from forked copies of it, which leave monitor and workers alone.
+    pub(crate) fork_guard: ForkGuard,
     pub(crate) id: u64,
 }
 
@@ -88,6 +94,7 @@ impl<C: 'static> Router<C> {
                 dispatches: Cell::new(0),
                 serving: Cell::new(None),
                 // It tells routers apart; nothing is ordered by it.
+                fork_guard: ForkGuard::new(),
                 id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             }),
         }

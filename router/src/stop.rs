@@ -155,7 +155,10 @@ impl<C: 'static> Inner<C> {
         }
         // The state is not borrowed while it is joined: it pings links on its way out.
         drop(state);
-        drop(monitor);
+        if self.fork_guard.is_forked_copy() {
+            // Its thread is the original's: there is none here to be stopped and joined.
+            std::mem::forget(monitor);
+        }
     }
 }
 

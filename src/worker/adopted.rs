@@ -3,9 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use homing_core::{Blocking, CloseReason, Disconnected, Outlet, Panic, SendError, Ticket};
+use homing_core::{
+    Blocking, CloseReason, Disconnected, Outlet, Panic, SendError, SendErrorKind, Ticket,
+};
 use homing_mux::encode;
-use homing_process::{AdoptedLink, EncodedOutlet};
+use homing_process::{AdoptedLink, EncodedOutlet, ForkGuard};
 use serde::Serialize;
 
 /// Memory that a sender keeps for its next message.
@@ -19,12 +21,14 @@ pub(super) struct Adopted {
     pub(super) limit: usize,
     /// How many levels deep a message may nest.
     pub(super) depth: u32,
+    pub(super) guard: ForkGuard,
 }
 
 impl Adopted {
     pub(super) fn outlet<M>(&self, ticket: Ticket<M>) -> AdoptedOutlet {
         let outlet = self.link.outlet(ticket.cast());
-        AdoptedOutlet { outlet, limit: self.limit, depth: self.depth, encoded: Vec::new() }
+        let Self { limit, depth, guard, .. } = *self;
+        AdoptedOutlet { outlet, limit, depth, guard, encoded: Vec::new() }
     }
 }
 
@@ -39,16 +43,24 @@ pub(super) struct AdoptedOutlet {
     outlet: Box<dyn EncodedOutlet>,
     limit: usize,
     depth: u32,
+    /// Senders do not reach the transport in a forked copy of this process.
+    guard: ForkGuard,
     encoded: Vec<u8>,
 }
 
 impl<M: Serialize> Outlet<M> for AdoptedOutlet {
     fn open(&mut self) -> Result<(), Disconnected> {
+        if self.guard.is_forked_copy() {
+            return Err(Disconnected);
+        }
         homing_panic::install();
         self.outlet.open()
     }
 
     fn put(&mut self, message: M, blocking: Blocking) -> Result<u64, SendError<M>> {
+        if self.guard.is_forked_copy() {
+            return Err(SendError::new(message, SendErrorKind::Forked));
+        }
         self.encoded.clear();
         // One large message is no reason to keep as much memory for good.
         self.encoded.shrink_to(SCRATCH_KEEP);
@@ -58,6 +70,9 @@ impl<M: Serialize> Outlet<M> for AdoptedOutlet {
     }
 
     fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
+        if self.guard.is_forked_copy() {
+            return Err(Disconnected);
+        }
         self.outlet.close(reason)
     }
 

@@ -5,7 +5,7 @@ use std::io;
 use homing_core::Disconnected;
 use homing_mux::frame::{MAX_MESSAGE_HEADER, MAX_PREFIX};
 use homing_mux::{FrameSink, MuxConfig, MuxFactory, MuxHandle, MuxOutlet, MuxSender, Written};
-use homing_process::OwnedHandle;
+use homing_process::{ForkGuard, OwnedHandle};
 
 use crate::sys::{ATOMIC, Writer};
 
@@ -16,7 +16,7 @@ use crate::sys::{ATOMIC, Writer};
 ///
 /// On Windows a write waits for space even where it should not; there no message comes back
 /// as full, and none is dropped.
-pub struct PipeSink(Writer);
+pub struct PipeSink(Writer, ForkGuard);
 
 /// One side of a link of OS pipes, which makes the senders of its pipes.
 pub type PipeHandle = MuxHandle<PipeSink>;
@@ -47,7 +47,7 @@ pub fn adopt(handles: Vec<OwnedHandle>, config: MuxConfig) -> io::Result<PipeHan
 }
 
 pub(crate) fn connect(handle: OwnedHandle, config: MuxConfig) -> io::Result<PipeHandle> {
-    Ok(MuxHandle::new(PipeSink(Writer::new(handle)?), config))
+    Ok(MuxHandle::new(PipeSink(Writer::new(handle)?, ForkGuard::new()), config))
 }
 
 impl FrameSink for PipeSink {
@@ -67,6 +67,11 @@ impl FrameSink for PipeSink {
     fn wait_writable(&self, _len: usize) -> Result<(), Disconnected> {
         self.0.wait();
         Ok(())
+    }
+
+    #[inline]
+    fn is_forked_copy(&self) -> bool {
+        self.1.is_forked_copy()
     }
 }
 

@@ -2,20 +2,60 @@
 
 use std::ptr;
 use std::sync::Once;
-use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 
-/// What stands in the page in the original process.
-const ORIGINAL: u8 = 1;
-
 /// Large enough for any page size: the kernel maps whole pages.
-const LEN: usize = 1;
+const LEN: usize = size_of::<AtomicU64>();
 
 /// Null until installed, and where the kernel has no such pages.
-static PAGE: AtomicPtr<AtomicU8> = AtomicPtr::new(ptr::null_mut());
+static PAGE: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
 
-pub(super) fn install() {
+/// How many marks were given in this process and those that it is a copy of.
+static MARKS: AtomicU64 = AtomicU64::new(0);
+
+/// This process's mark, which no copy of it has. Not 0.
+pub(super) fn mark() -> u64 {
+    install();
+    let Some(page) = page() else { return process_id() };
+    match page.load(Ordering::Relaxed) {
+        // The page is new, or this process is a copy that has no mark yet.
+        0 => {
+            let mark = MARKS.fetch_add(1, Ordering::Relaxed) + 1;
+            match page.compare_exchange(0, mark, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => mark,
+                Err(mark) => mark,
+            }
+        }
+        mark => mark,
+    }
+}
+
+/// This process's mark, or 0 when it has none yet.
+#[inline]
+pub(super) fn look() -> u64 {
+    match page() {
+        Some(page) => page.load(Ordering::Relaxed),
+        None => process_id(),
+    }
+}
+
+#[cold]
+fn process_id() -> u64 {
+    u64::from(std::process::id())
+}
+
+#[inline]
+fn page() -> Option<&'static AtomicU64> {
+    // Acquire pairs with the Release in `install`.
+    let page = PAGE.load(Ordering::Acquire);
+    // SAFETY: a pointer that is not null is that of a page that is never unmapped, and holds
+    // an atomic number.
+    unsafe { page.as_ref() }
+}
+
+fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // SAFETY: a new anonymous mapping at an address of the kernel's choice.
@@ -34,18 +74,7 @@ pub(super) fn install() {
             let _ = unsafe { munmap(page, LEN) };
             return;
         }
-        let page = page.cast::<AtomicU8>();
-        // SAFETY: the mapping is at least a byte, writable, and never unmapped from here on.
-        unsafe { &*page }.store(ORIGINAL, Ordering::Relaxed);
-        // Release pairs with the Acquire below: the byte is set before the page is found.
-        PAGE.store(page, Ordering::Release);
+        // Release pairs with the Acquire above: the page is made before it is found.
+        PAGE.store(page.cast(), Ordering::Release);
     });
-}
-
-#[inline]
-pub(super) fn forked() -> bool {
-    let page = PAGE.load(Ordering::Acquire);
-    // SAFETY: a pointer that is not null is that of a page that is never unmapped, and holds
-    // an atomic byte.
-    !page.is_null() && unsafe { &*page }.load(Ordering::Relaxed) != ORIGINAL
 }

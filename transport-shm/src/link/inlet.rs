@@ -265,6 +265,10 @@ impl Inlet for ShmInlet {
 
 impl Drop for ShmInlet {
     fn drop(&mut self) {
+        // The memory and the socket are still the original's, which goes on.
+        if self.wakes.is_forked_copy() {
+            return;
+        }
         // In this order: a sender that is woken by the second finds the first.
         self.region.close();
         self.wakes.close();

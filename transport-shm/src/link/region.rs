@@ -77,6 +77,7 @@ impl Region {
     }
 
     fn seal_and_map(fd: OwnedFd, size: usize, ring: usize) -> io::Result<(Self, OwnedFd)> {
+        check_file_size(size as u64)?;
         rustix::fs::ftruncate(&fd, size as u64)?;
         rustix::fs::fcntl_add_seals(&fd, SEALS)?;
         let region = Self::map(&fd, size, ring)?;
@@ -274,6 +275,21 @@ unsafe fn load(mut words: *const AtomicU64, into: &mut [u8]) {
         for (to, from) in rest.iter_mut().zip(get(words, count)) {
             *to = from;
         }
+    }
+}
+
+/// A file beyond the limit on file sizes would be more than an error: SIGXFSZ, which kills.
+fn check_file_size(size: u64) -> io::Result<()> {
+    use rustix::process::{Resource, getrlimit};
+    match getrlimit(Resource::Fsize).current {
+        Some(limit) if limit < size => {
+            let text = format!(
+                "shared memory of {size} bytes exceeds this process's limit on file sizes \
+                 (RLIMIT_FSIZE: {limit} bytes); raise it, or make the ring smaller"
+            );
+            Err(io::Error::new(io::ErrorKind::FileTooLarge, text))
+        }
+        _ => Ok(()),
     }
 }
 

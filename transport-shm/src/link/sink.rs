@@ -118,6 +118,11 @@ impl FrameSink for ShmSink {
     fn disconnect(&self) {
         self.region.close();
     }
+
+    #[inline]
+    fn is_forked_copy(&self) -> bool {
+        self.socket.is_forked_copy()
+    }
 }
 
 impl Drop for ShmSink {

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use homing_core::{Disconnected, LinkEnd, ProtocolError};
-use homing_process::PumpStatus;
+use homing_process::{ForkGuard, PumpStatus};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{
@@ -24,7 +24,7 @@ const MAX_EMPTY_RINGS: u32 = 1000;
 
 /// One end of the socket. A byte says: look again. Which byte does not matter.
 #[derive(Debug)]
-pub(crate) struct WakeSocket(OwnedFd);
+pub(crate) struct WakeSocket(OwnedFd, ForkGuard);
 
 /// What is on the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,8 @@ impl WakeSocket {
     pub(crate) fn pair() -> io::Result<(Self, Self)> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (one, two) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-        Ok((Self(one), Self(two)))
+        let guard = ForkGuard::new();
+        Ok((Self(one, guard), Self(two, guard)))
     }
 
     /// An end that was inherited.
@@ -48,7 +49,7 @@ impl WakeSocket {
         if rustix::net::sockopt::socket_type(&fd)? != SocketType::STREAM {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        Ok(Self(fd))
+        Ok(Self(fd, ForkGuard::new()))
     }
 
     pub(crate) fn into_fd(self) -> OwnedFd {
@@ -108,8 +109,17 @@ impl WakeSocket {
         }
     }
 
+    /// Whether this process is a forked copy of the one that has the link.
+    #[inline]
+    pub(crate) fn is_forked_copy(&self) -> bool {
+        self.1.is_forked_copy()
+    }
+
     /// Says that this side is gone, whatever process may still hold the descriptor.
     pub(crate) fn close(&self) {
+        if self.is_forked_copy() {
+            return;
+        }
         // It fails only when the other side is gone.
         let _ = shutdown(&self.0, Shutdown::Both);
     }
@@ -171,6 +181,11 @@ impl WakeReceiver {
     pub(crate) fn notify_writer(&self) {
         // A worker that is gone needs none.
         let _ = self.socket.ring();
+    }
+
+    /// Whether this process is a forked copy of the foreground.
+    pub(crate) fn is_forked_copy(&self) -> bool {
+        self.socket.is_forked_copy()
     }
 
     /// The inlet goes: the worker is told, and the pump ends.
