@@ -1,6 +1,7 @@
 //! What a receiver is told: messages, and how it ended.
 
 use core::fmt;
+use core::time::Duration;
 
 use crate::inlet::Undecodable;
 use crate::text::Text;
@@ -128,6 +129,9 @@ pub struct Lost {
     /// Whether it had opened its link. A process that ends without is most likely no worker:
     /// the wrong program, or one that failed before it asked for its sender.
     pub opened: bool,
+    /// The time that it had been given to open its link, where it was killed because it had not
+    /// by then.
+    pub start_deadline: Option<Duration>,
     /// The last lines of its standard error, where they were asked for.
     pub stderr: Text,
 }
@@ -135,7 +139,7 @@ pub struct Lost {
 impl Default for Lost {
     /// A worker of which nothing else is known.
     fn default() -> Self {
-        Self { exit: None, opened: true, stderr: Text::EMPTY }
+        Self { exit: None, opened: true, start_deadline: None, stderr: Text::EMPTY }
     }
 }
 
@@ -157,6 +161,12 @@ impl Lost {
         Self { exit, ..self }
     }
 
+    /// The same, of a worker that was killed because it had not opened its link in time.
+    #[must_use]
+    pub fn with_start_deadline(self, start_deadline: Option<Duration>) -> Self {
+        Self { start_deadline, ..self }
+    }
+
     /// The same, with the last lines of the worker's standard error.
     #[must_use]
     pub fn with_stderr(self, stderr: Text) -> Self {
@@ -172,11 +182,14 @@ impl From<Exit> for Lost {
 
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.opened, self.exit) {
-            (false, _) => "the worker ended without opening its link",
-            (true, Some(_)) => "the worker ended without stopping its sender",
-            (true, None) => "the worker is gone",
-        })?;
+        match (self.start_deadline, self.opened, self.exit) {
+            (Some(after), ..) => {
+                write!(f, "the worker did not open its link within {after:?} and was killed")?
+            }
+            (None, false, _) => f.write_str("the worker ended without opening its link")?,
+            (None, true, Some(_)) => f.write_str("the worker ended without stopping its sender")?,
+            (None, true, None) => f.write_str("the worker is gone")?,
+        }
         if let Some(exit) = self.exit {
             write!(f, " ({exit})")?;
         }

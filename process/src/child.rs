@@ -8,6 +8,7 @@ use std::{fmt, io};
 use homing_core::{Exit, Ticket};
 
 use crate::descriptor::LinkDescriptor;
+use crate::start_deadline::StartDeadline;
 use crate::stderr::StderrTail;
 use crate::system::{self, Process, Streams};
 use crate::{OwnedHandle, SpawnOptions, StartError};
@@ -33,6 +34,7 @@ struct Inner {
     exit: OnceLock<Option<Exit>>,
     streams: Mutex<Streams>,
     stderr: Option<StderrTail>,
+    start_deadline: Option<Arc<StartDeadline>>,
 }
 
 /// How long [`ChildProcess::end`] waits for a process that was killed.
@@ -98,7 +100,15 @@ impl ChildProcess {
             ticket: ticket.to_string(),
             ..LinkDescriptor::default()
         };
-        let (process, mut streams) = system::start(command, options, handles, descriptor)?;
+        let start_deadline = options.start_deadline.map(StartDeadline::new).map(Arc::new);
+        if start_deadline.is_some() && options.keep_running {
+            let text = "a worker that runs on after the foreground can have no start deadline";
+            let error = io::Error::new(io::ErrorKind::InvalidInput, text);
+            return Err(StartError::about(&command)(error));
+        }
+        let deadline = start_deadline.clone();
+        let (process, mut streams) =
+            system::start(command, options, handles, descriptor, deadline)?;
         let stderr = StderrTail::start(&mut streams, &process, options.stderr_lines);
         Ok(Self(Arc::new(Inner {
             process,
@@ -108,6 +118,7 @@ impl ChildProcess {
             exit: OnceLock::new(),
             streams: Mutex::new(streams),
             stderr,
+            start_deadline,
         })))
     }
 
@@ -143,6 +154,12 @@ impl ChildProcess {
     pub fn stderr_tail(&self) -> Vec<String> {
         let ended = self.exit().is_some();
         self.0.stderr.as_ref().map(|tail| tail.lines(ended)).unwrap_or_default()
+    }
+
+    /// The [time](SpawnOptions::start_deadline) that the worker had to open its link, if it was
+    /// killed for not having done so.
+    pub fn missed_start_deadline(&self) -> Option<Duration> {
+        self.0.start_deadline.as_ref()?.missed()
     }
 
     /// Kills the process (SIGKILL), and its children where it leads a

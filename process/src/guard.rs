@@ -5,8 +5,10 @@ use std::sync::mpsc;
 use std::thread;
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::net::{SendFlags, send};
 
 use crate::descriptor::LinkDescriptor;
+use crate::start_deadline::OPENED;
 use crate::sys;
 
 /// Ends this process when the foreground has ended. `watched` is what the foreground handed
@@ -18,6 +20,11 @@ use crate::sys;
 pub(crate) fn arm(descriptor: &LinkDescriptor, watched: Vec<OwnedFd>) {
     if watched.is_empty() {
         return;
+    }
+    // The last of them is a socket on every system.
+    if let Some(lifeline) = watched.last() {
+        // The foreground may be gone, as the watcher will find.
+        let _ = send(lifeline, OPENED, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
     }
     let parent = (!descriptor.any_parent).then_some(descriptor.foreground);
     let (armed, is_armed) = mpsc::sync_channel::<()>(1);

@@ -68,6 +68,7 @@ mod link_waker;
 mod options;
 mod pump;
 mod readers;
+mod start_deadline;
 mod start_error;
 mod stderr;
 #[cfg(unix)]

@@ -1,5 +1,7 @@
 //! How a worker process is started.
 
+use std::time::Duration;
+
 /// What a worker process is called, and what becomes of it and of its children.
 ///
 /// ```
@@ -16,6 +18,7 @@ pub struct SpawnOptions {
     pub(crate) keep_running: bool,
     pub(crate) adopt_through_wrappers: bool,
     pub(crate) stderr_lines: usize,
+    pub(crate) start_deadline: Option<Duration>,
 }
 
 impl SpawnOptions {
@@ -69,6 +72,22 @@ impl SpawnOptions {
     #[must_use]
     pub fn capture_stderr(mut self, lines: usize) -> Self {
         self.stderr_lines = lines;
+        self
+    }
+
+    /// Kills the worker when it has not opened its link so long after its start: a program
+    /// that is no worker and runs on, or one that hangs before it asks for its sender. Its
+    /// pipes are told so ([`Lost::start_deadline`](homing_core::Lost::start_deadline)). No
+    /// deadline unless it is set. Unix only.
+    ///
+    /// A worker opens its link by `homing::worker::run`, `sender` or `link`, so it should do
+    /// that before work that may take long.
+    ///
+    /// A worker that is to [run on](SpawnOptions::keep_running) can have no such deadline: to
+    /// start it is an error.
+    #[must_use]
+    pub fn start_deadline(mut self, after: Duration) -> Self {
+        self.start_deadline = Some(after);
         self
     }
 }

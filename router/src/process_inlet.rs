@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use homing_core::{Arrival, Inlet, LinkEnd, Lost, Text};
+use homing_core::{Arrival, ConnectionId, Inlet, LinkEnd, Lost, Text};
 use homing_process::ChildProcess;
 
 /// What comes from a worker process, and then how the process ended.
@@ -27,6 +27,12 @@ impl Inlet for ProcessInlet {
         if self.over.is_none() {
             match self.inlet.poll() {
                 Err(LinkEnd::Gone(lost)) => self.over = Some(lost),
+                Ok(Some(arrival)) => {
+                    if let Arrival::Started { connection, .. } = arrival {
+                        log_start(&self.child, connection);
+                    }
+                    return Ok(Some(arrival));
+                }
                 other => return other,
             }
         }
@@ -36,9 +42,18 @@ impl Inlet for ProcessInlet {
         match child.exit() {
             Some(exit) => {
                 let stderr = Text::new(child.stderr_tail().join("\n"));
-                Err(LinkEnd::Gone(lost.with_exit(exit).with_stderr(stderr)))
+                let deadline = child.missed_start_deadline();
+                let lost = lost.with_exit(exit).with_start_deadline(deadline).with_stderr(stderr);
+                Err(LinkEnd::Gone(lost))
             }
             None => Ok(None),
         }
+    }
+}
+
+#[cold]
+fn log_start(child: &OnceCell<ChildProcess>, connection: ConnectionId) {
+    if let Some(worker) = child.get() {
+        log::debug!(target: "homing::pipe", "pipe {connection} was started by {worker}");
     }
 }

@@ -18,17 +18,29 @@ const REAP_DEADLINE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unreaped {
+    /// The name that the worker was given.
+    pub name: Option<String>,
     /// The process id.
     pub process_id: u32,
     /// Why it could not be killed. `None` when it was, and has not ended in time.
     pub error: Option<String>,
 }
 
+impl Unreaped {
+    fn new(worker: &ChildProcess, error: Option<String>) -> Self {
+        Self { name: worker.name().map(str::to_owned), process_id: worker.id(), error }
+    }
+}
+
 impl fmt::Display for Unreaped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "worker `{name}` (pid {}) ", self.process_id)?,
+            None => write!(f, "worker (pid {}) ", self.process_id)?,
+        }
         match &self.error {
-            Some(error) => write!(f, "worker {} could not be killed: {error}", self.process_id),
-            None => write!(f, "worker {} was killed, and has not ended yet", self.process_id),
+            Some(error) => write!(f, "could not be killed: {error}"),
+            None => f.write_str("was killed, and has not ended yet"),
         }
     }
 }
@@ -48,17 +60,14 @@ pub(crate) fn kill_then_reap(
         }
         match worker.kill() {
             Ok(()) => killed.push(worker),
-            Err(error) => {
-                unreaped.push(Unreaped { process_id: worker.id(), error: Some(error.to_string()) })
-            }
+            Err(error) => unreaped.push(Unreaped::new(&worker, Some(error.to_string()))),
         }
     }
     meanwhile();
     let late = reap(killed, Instant::now() + REAP_DEADLINE);
-    unreaped
-        .extend(late.into_iter().map(|worker| Unreaped { process_id: worker.id(), error: None }));
+    unreaped.extend(late.iter().map(|worker| Unreaped::new(worker, None)));
     for worker in &unreaped {
-        log::error!("{worker}");
+        log::error!(target: "homing::worker", "{worker}");
     }
     unreaped
 }
@@ -67,7 +76,7 @@ pub(crate) fn kill_then_reap(
 fn reap(mut workers: Vec<ChildProcess>, deadline: Instant) -> Vec<ChildProcess> {
     workers.retain(|worker| match worker.wait_deadline(deadline) {
         Some(exit) => {
-            log::info!("{worker} has ended ({})", Ended(exit));
+            log::info!(target: "homing::worker", "{worker} has ended ({})", Ended(exit));
             false
         }
         None => true,

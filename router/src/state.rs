@@ -149,7 +149,7 @@ impl<C: 'static> Inner<C> {
         drop(state);
         if let Some(LinkState { worker: Some(worker), on_exit, .. }) = link {
             let exit = worker.exit().flatten();
-            log::info!("worker {} has ended ({})", worker.id(), Ended(exit));
+            log::info!(target: "homing::worker", "{worker} has ended ({})", Ended(exit));
             if let Some(on_exit) = on_exit {
                 on_exit(context, exit);
             }
@@ -161,7 +161,7 @@ impl<C: 'static> Inner<C> {
         if log::log_enabled!(log::Level::Debug) {
             let state = self.state.borrow();
             let link = state.links.get(&token);
-            log::debug!("pipe {connection} over {} ended: {end}", Source(link));
+            log::debug!(target: "homing::pipe", "pipe {connection} over {} ended: {end}", Source(link));
         }
     }
 
@@ -169,8 +169,10 @@ impl<C: 'static> Inner<C> {
         let state = self.state.borrow();
         let source = Source(state.links.get(&token));
         match end {
-            LinkEnd::Refused(violation) => log::warn!("{source} was cut off: {violation}"),
-            _ => log::debug!("{source} ended"),
+            LinkEnd::Refused(violation) => {
+                log::warn!(target: "homing::link", "{source} was cut off: {violation}");
+            }
+            _ => log::debug!(target: "homing::link", "{source} ended"),
         }
     }
 }
@@ -185,7 +187,7 @@ impl<C: 'static> std::fmt::Display for Source<'_, C> {
             Some(link) => {
                 write!(f, "link {}", link.id)?;
                 match &link.worker {
-                    Some(worker) => write!(f, " of worker {}", worker.id()),
+                    Some(worker) => write!(f, " of {worker}"),
                     None => Ok(()),
                 }
             }

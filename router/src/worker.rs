@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use std::rc::Rc;
+use std::time::Duration;
 
 use homing_core::{
     Authorization, Event, Exit, LinkId, MakeSender, Overflow, PipeErrorKind, Postcard, Ticket,
@@ -43,6 +44,11 @@ impl<M: Serialize + DeserializeOwned> MakeSender<M> for Process {
 }
 
 impl<C: 'static> Link<C, Process> {
+    /// The name that the worker was given, see [`SpawnBuilder::named`].
+    pub fn name(&self) -> Option<&str> {
+        self.factory().0.name()
+    }
+
     /// The process id.
     pub fn process_id(&self) -> u32 {
         self.factory().0.id()
@@ -65,6 +71,11 @@ impl<C: 'static> Link<C, Process> {
 
     /// The writing end of the worker's standard input, where the command asked for one. It
     /// can be taken once.
+    ///
+    /// A write to it waits while the worker does not read. On the foreground's thread that can
+    /// be for ever: the worker may be waiting for room for its own messages, which this thread
+    /// takes. Write from another thread, or only as much as a pipe of the system holds (64 KiB
+    /// on Linux) before the worker answers.
     pub fn take_stdin(&self) -> Option<ChildStdin> {
         self.factory().0.take_stdin()
     }
@@ -141,8 +152,45 @@ impl<C: 'static, T: fmt::Debug> fmt::Debug for SpawnBuilder<C, T> {
 }
 
 impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
-    /// Says what the worker is called, and what becomes of it and its children.
+    /// Says what the worker is called, and what becomes of it and its children, all at once:
+    /// replaces what was said before.
     pub fn options(self, options: SpawnOptions) -> Self {
+        Self { options, ..self }
+    }
+
+    /// Names the worker in logs, `Debug` and errors.
+    pub fn named(self, name: impl Into<String>) -> Self {
+        let options = self.options.named(name);
+        Self { options, ..self }
+    }
+
+    /// Makes the worker the leader of a process group of its own, so that
+    /// [`kill`](Worker::kill) takes its children along and a Ctrl-C in the terminal does not
+    /// reach it. See [`SpawnOptions::own_process_group`].
+    pub fn own_process_group(self) -> Self {
+        let options = self.options.own_process_group();
+        Self { options, ..self }
+    }
+
+    /// Lets the worker run on when the foreground ends without having stopped its router. See
+    /// [`SpawnOptions::keep_running`].
+    pub fn keep_running(self) -> Self {
+        let options = self.options.keep_running();
+        Self { options, ..self }
+    }
+
+    /// Keeps the last `lines` lines of the worker's standard error, which come with the end of
+    /// its pipes ([`Lost::stderr`](homing_core::Lost::stderr)). See
+    /// [`SpawnOptions::capture_stderr`].
+    pub fn capture_stderr(self, lines: usize) -> Self {
+        let options = self.options.capture_stderr(lines);
+        Self { options, ..self }
+    }
+
+    /// Kills the worker when it has not opened its link so long after its start, and tells its
+    /// pipes so. See [`SpawnOptions::start_deadline`].
+    pub fn start_deadline(self, after: Duration) -> Self {
+        let options = self.options.start_deadline(after);
         Self { options, ..self }
     }
 
@@ -243,7 +291,11 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
                 worker.end();
                 return Err(LinkError::Watch(error).into());
             }
-            log::info!("worker {} started over link {id}: {}", worker.id(), program.display());
+            log::info!(
+                target: "homing::worker",
+                "{worker} was started over link {id}: {}",
+                program.display()
+            );
             Ok((worker, p))
         });
         match started {

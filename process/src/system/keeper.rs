@@ -16,13 +16,17 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Child, Command};
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::FdFlags;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use super::pidfd::kill;
+use crate::start_deadline::{StartDeadline, has_opened};
 use crate::sys::{
     Hangup, PrivateTable, block_all_signals, signal_on_hangup, stop_signal_on_hangup,
 };
@@ -38,6 +42,8 @@ pub(super) struct Job {
     pub(super) lifeline: Option<(RawFd, RawFd)>,
     /// Whether the worker leads a process group, which is to end with the foreground too.
     pub(super) group: bool,
+    /// How long the worker may take to open its link.
+    pub(super) start_deadline: Option<Arc<StartDeadline>>,
     /// Where the descriptors go that the thread has opened: see [`Parcel`](super::pidfd).
     pub(super) socket: RawFd,
 }
@@ -77,6 +83,7 @@ pub(super) fn run(mut job: Job, report: &Sender<(Command, Outcome)>) {
         Ok((id, pidfd)) => (Outcome::Started(id), pidfd),
         Err(error) => (Outcome::Failed(error), None),
     };
+    let id = if let Outcome::Started(id) = outcome { id } else { 0 };
     let kept = pidfd.as_ref().zip(job.lifeline);
     table.close_all_but(match kept {
         Some((pidfd, (ours, theirs))) => vec![pidfd.as_raw_fd(), ours, theirs],
@@ -85,7 +92,15 @@ pub(super) fn run(mut job: Job, report: &Sender<(Command, Outcome)>) {
     });
     // The foreground waits for this no longer than for the receiver to be dropped.
     let _ = report.send((job.command, outcome));
-    if let Some((pidfd, (_, theirs))) = kept {
+    if let Some((pidfd, (ours, theirs))) = kept {
+        if let Some(deadline) = &job.start_deadline
+            && !opens_in_time(pidfd, table.get(ours), deadline.after)
+        {
+            deadline.set_missed();
+            if let Err(error) = kill(pidfd, id, job.group, true) {
+                log::warn!(target: "homing::worker", "worker (pid {id}) cannot be killed: {error}");
+            }
+        }
         wait_for_end(pidfd);
         // The process has ended: nothing of its group is to die of this thread's end.
         stop_signal_on_hangup(table.get(theirs));
@@ -169,6 +184,23 @@ fn hand_over(socket: BorrowedFd<'_>, child: &mut Child, pidfd: Option<&OwnedFd>)
     }
     sendmsg(socket, &[IoSlice::new(&[present])], &mut ancillary, SendFlags::NOSIGNAL)?;
     Ok(())
+}
+
+/// Waits until the worker has opened its link, or has ended. Whether one of these was before
+/// the deadline.
+fn opens_in_time(pidfd: &OwnedFd, lifeline: BorrowedFd<'_>, after: Duration) -> bool {
+    let Some(deadline) = Instant::now().checked_add(after) else { return true };
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left.min(Duration::from_secs(3600))).ok();
+        let mut entries =
+            [PollFd::new(pidfd, PollFlags::IN), PollFd::new(&lifeline, PollFlags::IN)];
+        match poll(&mut entries, timeout.as_ref()) {
+            Ok(0) if left.is_zero() => return has_opened(lifeline),
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) | Err(_) => return true,
+        }
+    }
 }
 
 fn wait_for_end(pidfd: &OwnedFd) {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::process::{ChildStderr, ChildStdin, ChildStdout, Command};
+use std::sync::Arc;
 use std::time::Instant;
 
 use homing_core::Exit;
@@ -9,6 +10,7 @@ use shared_child::SharedChild;
 
 use crate::descriptor::LinkDescriptor;
 use crate::options::SpawnOptions;
+use crate::start_deadline::StartDeadline;
 use crate::{OwnedHandle, StartError};
 
 #[cfg(target_os = "linux")]
@@ -41,6 +43,7 @@ struct Order<'a> {
     options: &'a SpawnOptions,
     handles: Vec<OwnedHandle>,
     descriptor: LinkDescriptor,
+    start_deadline: Option<Arc<StartDeadline>>,
 }
 
 /// Starts `command` with the `handles` of a link, which `descriptor` is completed to name.
@@ -49,6 +52,7 @@ pub(crate) fn start(
     options: &SpawnOptions,
     handles: Vec<OwnedHandle>,
     descriptor: LinkDescriptor,
+    start_deadline: Option<Arc<StartDeadline>>,
 ) -> Result<(Process, Streams), StartError> {
     #[cfg(unix)]
     if options.own_process_group {
@@ -58,7 +62,7 @@ pub(crate) fn start(
     if options.stderr_lines > 0 {
         command.stderr(std::process::Stdio::piped());
     }
-    let order = Order { command, options, handles, descriptor };
+    let order = Order { command, options, handles, descriptor, start_deadline };
     #[cfg(target_os = "linux")]
     let order = match pidfd::start(order) {
         Ok(started) => return Ok(started),

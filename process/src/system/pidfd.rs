@@ -42,7 +42,7 @@ pub(super) fn start(order: Order<'_>) -> Result<(Process, Streams), Failure<'_>>
     let Ok(own_pidfd) = own_pidfd() else { return Err(Failure::Unsupported(Box::new(order))) };
     let error = StartError::about(&order.command);
     let failed = |source| Failure::Start(error(source));
-    let Order { mut command, options, handles, mut descriptor } = order;
+    let Order { mut command, options, handles, mut descriptor, start_deadline } = order;
 
     let handles: Vec<OwnedHandle> = handles
         .into_iter()
@@ -62,6 +62,7 @@ pub(super) fn start(order: Order<'_>) -> Result<(Process, Streams), Failure<'_>>
         inherited: handles.iter().chain(watched).map(|fd| fd.as_raw_fd()).collect(),
         lifeline: lifeline.as_ref().map(|line| (line.ours.as_raw_fd(), line.theirs.as_raw_fd())),
         group: options.own_process_group,
+        start_deadline: start_deadline.clone(),
         socket: keepers_socket.as_raw_fd(),
     };
     let (report, reported) = mpsc::channel();
@@ -84,7 +85,7 @@ pub(super) fn start(order: Order<'_>) -> Result<(Process, Streams), Failure<'_>>
     match outcome {
         Ok((_command, Outcome::Failed(source))) => Err(failed(source)),
         Ok((command, _)) => {
-            let order = Order { command, options, handles, descriptor };
+            let order = Order { command, options, handles, descriptor, start_deadline };
             Err(Failure::Unsupported(Box::new(order)))
         }
         Err(mpsc::RecvError) => Err(failed(io::Error::other("the starting thread panicked"))),
@@ -135,32 +136,7 @@ impl PidfdProcess {
     }
 
     pub(super) fn kill(&self, running: bool) -> io::Result<()> {
-        if self.group {
-            match sys::kill_group_of(&self.pidfd) {
-                Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Ok(()),
-                // Before Linux 6.9. The number is the group's as long as its leader was not
-                // reaped.
-                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-                    return if running { self.kill_group_by_number() } else { Ok(()) };
-                }
-                other => return other,
-            }
-        }
-        if !running {
-            return Ok(());
-        }
-        match pidfd_send_signal(&self.pidfd, Signal::KILL) {
-            // It was reaped by another thread or by the kernel.
-            Err(Errno::SRCH) => Ok(()),
-            other => Ok(other?),
-        }
-    }
-
-    fn kill_group_by_number(&self) -> io::Result<()> {
-        match i32::try_from(self.id).ok().and_then(Pid::from_raw) {
-            Some(id) => Ok(kill_process_group(id, Signal::KILL)?),
-            None => Ok(()),
-        }
+        kill(&self.pidfd, self.id, self.group, running)
     }
 
     pub(super) fn try_reap(&self) -> Option<Option<Exit>> {
@@ -188,5 +164,35 @@ impl PidfdProcess {
         if ended && let Some(keeper) = self.keeper.take() {
             let _ = keeper.join();
         }
+    }
+}
+
+/// Kills the process, which is `running` as far as is known, and its group where it leads one.
+pub(super) fn kill(pidfd: &OwnedFd, id: u32, group: bool, running: bool) -> io::Result<()> {
+    if group {
+        match sys::kill_group_of(pidfd) {
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Ok(()),
+            // Before Linux 6.9. The number is the group's as long as its leader was not
+            // reaped.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                return if running { kill_group_by_number(id) } else { Ok(()) };
+            }
+            other => return other,
+        }
+    }
+    if !running {
+        return Ok(());
+    }
+    match pidfd_send_signal(pidfd, Signal::KILL) {
+        // It was reaped by another thread or by the kernel.
+        Err(Errno::SRCH) => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+fn kill_group_by_number(id: u32) -> io::Result<()> {
+    match i32::try_from(id).ok().and_then(Pid::from_raw) {
+        Some(id) => Ok(kill_process_group(id, Signal::KILL)?),
+        None => Ok(()),
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct PortableProcess {
 
 pub(super) fn start(order: Order<'_>) -> Result<(Process, Streams), StartError> {
     let error = StartError::about(&order.command);
-    let Order { mut command, options, handles, descriptor } = order;
+    let Order { mut command, options, handles, descriptor, start_deadline } = order;
 
     #[cfg(unix)]
     let lifeline =
@@ -47,8 +47,15 @@ pub(super) fn start(order: Order<'_>) -> Result<(Process, Streams), StartError> 
     arm(&child, options.own_process_group, lifeline.as_ref());
     // Only used on Unix.
     let _ = options;
+    let child = Arc::new(child);
+    #[cfg(unix)]
+    if let (Some(deadline), Some(line)) = (start_deadline, &lifeline) {
+        watch_start(Arc::clone(&child), line.ours.try_clone(), deadline);
+    }
+    #[cfg(not(unix))]
+    drop(start_deadline);
     let process = PortableProcess {
-        child: Arc::new(child),
+        child,
         #[cfg(unix)]
         group: options.own_process_group,
         #[cfg(unix)]
@@ -117,6 +124,36 @@ fn arm(child: &SharedChild, group: bool, lifeline: Option<&super::watched::Lifel
     let whom = if group { Hangup::Group(id) } else { Hangup::Process(id) };
     if let Err(error) = signal_on_hangup(line.theirs.as_fd(), whom) {
         log::warn!("the worker process {id} may outlive this process: {error}");
+    }
+}
+
+/// Kills a worker that has not opened its link by its deadline. A thread of its own looks.
+#[cfg(unix)]
+fn watch_start(
+    child: Arc<SharedChild>,
+    lifeline: io::Result<std::os::fd::OwnedFd>,
+    deadline: Arc<crate::start_deadline::StartDeadline>,
+) {
+    let watch = move |lifeline| {
+        let start = Instant::now();
+        while !crate::start_deadline::has_opened(&lifeline) {
+            if !matches!(child.try_wait(), Ok(None)) {
+                return;
+            }
+            if start.elapsed() >= deadline.after {
+                deadline.set_missed();
+                // It fails when the process has ended meanwhile.
+                let _ = child.kill();
+                return;
+            }
+            thread::sleep(INTERVAL);
+        }
+    };
+    let started = lifeline.and_then(|lifeline| {
+        thread::Builder::new().name("homing-start".into()).spawn(move || watch(lifeline))
+    });
+    if let Err(error) = started {
+        log::warn!(target: "homing::worker", "a worker's start deadline is not watched: {error}");
     }
 }
 
