@@ -105,8 +105,11 @@ fn poll(inlet: &mut dyn Inlet) -> Option<bool> {
 }
 
 fuzz_target!(|run: Run| {
-    let Prepared { mut inlet, doorbell, mut handles, .. } =
-        Shm::new().ring(RING as usize).limit(LIMIT).prepare(LinkWaker::noop()).expect("there can be a link");
+    let Prepared { mut inlet, doorbell, mut handles, .. } = Shm::new()
+        .ring(RING as usize)
+        .limit(LIMIT)
+        .prepare(LinkWaker::noop())
+        .expect("there can be a link");
     let socket = handles.pop();
     let memory = File::from(handles.pop().expect("the memory"));
     let done = AtomicBool::new(false);
@@ -137,9 +140,10 @@ fuzz_target!(|run: Run| {
                         let (header, body) = match kind {
                             Kind::Preface => (Header::PREFACE, &[][..]),
                             Kind::Message => (Header::Message { connection }, &body[..]),
-                            Kind::FirstFragment(total) => {
-                                (Header::FirstFragment { connection, total: (*total).into() }, &body[..])
-                            }
+                            Kind::FirstFragment(total) => (
+                                Header::FirstFragment { connection, total: (*total).into() },
+                                &body[..],
+                            ),
                             Kind::Fragment => (Header::Fragment { connection }, &body[..]),
                             Kind::Reset => (Header::Reset { connection }, &[][..]),
                             Kind::Stop => (Header::Stop { connection, reason: 0 }, &[][..]),

@@ -139,7 +139,8 @@ fuzz_target!(|steps: Vec<Step>| {
                 links[usize::from(fellow)].1.items.borrow_mut().push_back(item);
             }
             Step::Pipe => {
-                let receiver = Receiver { nonce: Some(2), honest: false, connection: Rc::default() };
+                let receiver =
+                    Receiver { nonce: Some(2), honest: false, connection: Rc::default() };
                 let pipe = router.borrow_mut().pipe(None, receiver.clone()).ok();
                 receiver.connection.set(pipe);
                 out += usize::from(pipe.is_some());
