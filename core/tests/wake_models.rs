@@ -26,8 +26,8 @@ const MESSAGES: usize = 2;
 trait Wake: Send + Sync + 'static {
     fn new() -> Self;
     /// Whether the caller must ping.
-    fn raise(&self) -> bool;
-    fn lower(&self);
+    fn set(&self) -> bool;
+    fn clear(&self);
     /// Whether the consumer looks once more.
     const SECOND_LOOK: bool = true;
 }
@@ -37,11 +37,11 @@ impl Wake for WakeFlag {
         WakeFlag::new()
     }
 
-    fn raise(&self) -> bool {
+    fn set(&self) -> bool {
         WakeFlag::set(self)
     }
 
-    fn lower(&self) {
+    fn clear(&self) {
         WakeFlag::clear(self);
     }
 }
@@ -210,11 +210,11 @@ impl Wake for PlainStore {
         Self(AtomicBool::new(false))
     }
 
-    fn raise(&self) -> bool {
+    fn set(&self) -> bool {
         !self.0.swap(true, Ordering::AcqRel)
     }
 
-    fn lower(&self) {
+    fn clear(&self) {
         self.0.store(false, Ordering::Release);
     }
 }
@@ -233,11 +233,11 @@ impl Wake for NoSecondLook {
         Self(WakeFlag::new())
     }
 
-    fn raise(&self) -> bool {
+    fn set(&self) -> bool {
         self.0.set()
     }
 
-    fn lower(&self) {
+    fn clear(&self) {
         self.0.clear();
     }
 
@@ -258,14 +258,14 @@ impl<const FENCED: bool> Wake for LoadFirst<FENCED> {
         Self(AtomicBool::new(false))
     }
 
-    fn raise(&self) -> bool {
+    fn set(&self) -> bool {
         if FENCED {
             fence(Ordering::SeqCst);
         }
         !self.0.load(Ordering::Acquire) && !self.0.swap(true, Ordering::AcqRel)
     }
 
-    fn lower(&self) {
+    fn clear(&self) {
         self.0.swap(false, Ordering::AcqRel);
         if FENCED {
             fence(Ordering::SeqCst);
