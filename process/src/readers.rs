@@ -46,6 +46,9 @@ pub struct DescriptorReader<F> {
     /// A read that was not filled has emptied the source, and what comes then makes another
     /// edge: so it is of pipes, and of no other kind that can be told from its status.
     short_read_is_all: bool,
+    /// Once the worker is gone: how many bytes were left at that moment. What follows them is
+    /// another process's, which inherited the worker's end.
+    left: Option<u64>,
 }
 
 #[cfg(unix)]
@@ -60,7 +63,7 @@ impl<F: AsFd> DescriptorReader<F> {
         rustix::io::ioctl_fionbio(source.as_fd(), true)?;
         let mode = rustix::fs::fstat(source.as_fd())?.st_mode;
         let short_read_is_all = FileType::from_raw_mode(mode) == FileType::Fifo;
-        Ok(Self { source, queue, read_size: READ_SIZE, short_read_is_all })
+        Ok(Self { source, queue, read_size: READ_SIZE, short_read_is_all, left: None })
     }
 
     /// Sets how much one read takes at most, 64 KiB unless it is set, and at least one byte.
@@ -68,6 +71,32 @@ impl<F: AsFd> DescriptorReader<F> {
     #[must_use]
     pub fn with_read_size(self, bytes: usize) -> Self {
         Self { read_size: bytes.max(1), ..self }
+    }
+
+    /// How much the next read may take, which is nothing when all of the worker's bytes were
+    /// read.
+    fn next_read(&mut self, worker_gone: bool) -> usize {
+        if worker_gone && self.short_read_is_all && self.left.is_none() {
+            self.left = rustix::io::ioctl_fionread(&self.source).ok();
+        }
+        let left = self.left.and_then(|left| usize::try_from(left).ok());
+        left.map_or(self.read_size, |left| left.min(self.read_size))
+    }
+
+    /// Reads at most so many bytes to the empty `buffer`.
+    fn read(&self, buffer: &mut Vec<u8>, most: usize) -> rustix::io::Result<usize> {
+        buffer.clear();
+        if self.left.is_none() {
+            buffer.reserve_exact(most);
+            return rustix::io::read(&self.source, rustix::buffer::spare_capacity(buffer));
+        }
+        // A vector may have more capacity than it was asked for.
+        buffer.resize(most, 0);
+        let len = rustix::io::read(&self.source, buffer.as_mut_slice()).inspect_err(|_| {
+            buffer.clear();
+        })?;
+        buffer.truncate(len);
+        Ok(len)
     }
 
     fn end(&self) -> PumpStatus {
@@ -90,11 +119,14 @@ impl<F: AsFd + Send> ReadyPump for DescriptorReader<F> {
                 Capacity::Full => return PumpStatus::Backpressured,
                 Capacity::Closed => return PumpStatus::Closed,
             }
-            buffer.clear();
-            buffer.reserve_exact(self.read_size);
-            match rustix::io::read(&self.source, rustix::buffer::spare_capacity(&mut buffer)) {
+            let most = self.next_read(worker_gone);
+            if most == 0 {
+                return self.end();
+            }
+            match self.read(&mut buffer, most) {
                 Ok(0) => return self.end(),
                 Ok(len) => {
+                    self.left = self.left.map(|left| left.saturating_sub(len as u64));
                     hand_over(&self.queue, &mut buffer, self.read_size);
                     if len < self.read_size && self.short_read_is_all && !worker_gone {
                         return PumpStatus::WouldBlock;

@@ -55,6 +55,35 @@ fn read_to_end(doorbells: &mut Doorbells, reader: &mut Reader) -> (Vec<u8>, Link
     }
 }
 
+/// A process that inherited the worker's end, and writes without end, does not keep the link
+/// open.
+#[cfg(unix)]
+#[test]
+fn what_comes_after_the_end_of_the_worker_is_not_read() {
+    use homing_process::ReadyPump as _;
+
+    let (source, mut writer) = io::pipe().unwrap();
+    let (queue, mut reader) = byte_queue::bounded(1 << 20);
+    let mut pump =
+        homing_process::DescriptorReader::new(source, queue).unwrap().with_read_size(2);
+    writer.write_all(b"the worker's").unwrap();
+    let mut calls = 0;
+    let stop = loop {
+        match pump.pump(true) {
+            homing_process::PumpStatus::Closed => break calls,
+            _ => writer.write_all(b"another's another's").unwrap(),
+        }
+        calls += 1;
+        assert!(calls < 100, "it does not end");
+    };
+    assert!(stop > 0, "the pump was called once only, which says nothing");
+    let mut read = Vec::new();
+    while let Ok(Some(bytes)) = reader.read() {
+        read.extend(bytes);
+    }
+    assert_eq!(String::from_utf8(read).unwrap(), "the worker's");
+}
+
 #[test]
 fn all_that_was_written_is_read_and_then_the_end() {
     for kind in kinds() {
