@@ -64,8 +64,7 @@ fn what_comes_after_the_end_of_the_worker_is_not_read() {
 
     let (source, mut writer) = io::pipe().unwrap();
     let (queue, mut reader) = byte_queue::bounded(1 << 20);
-    let mut pump =
-        homing_process::DescriptorReader::new(source, queue).unwrap().with_read_size(2);
+    let mut pump = homing_process::DescriptorReader::new(source, queue).unwrap().with_read_size(2);
     writer.write_all(b"the worker's").unwrap();
     let mut calls = 0;
     let stop = loop {
