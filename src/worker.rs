@@ -199,7 +199,7 @@ pub fn bytes_sender<M: RawBytes>() -> Result<ReservingSender<M>, InheritError> {
 impl WorkerState {
     fn take_ticket<M>(&self) -> Result<Ticket<M>, InheritError> {
         let ticket = self.ticket.parse().map_err(|_| InheritError::Malformed)?;
-        // Relaxed: who comes second gets nothing that would have to be visible.
+        // Relaxed: the second caller gets nothing that would have to be visible.
         if self.taken.swap(true, Ordering::Relaxed) {
             return Err(InheritError::Taken);
         }

@@ -57,7 +57,7 @@ macro_rules! parts {
 parts!(ConnectionId);
 parts!(LinkId);
 
-/// The secret part of a ticket: who knows it may claim the pipe.
+/// The secret part of a ticket: a worker that knows it may claim the pipe.
 ///
 /// 128 bits, so that it cannot be guessed. Comparing two of them takes the same time wherever
 /// they differ, and `Debug` shows nothing of it, so that logs give no pipe away.

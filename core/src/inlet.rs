@@ -94,7 +94,7 @@
 //! impl<M: 'static, P: Pinger> MakeSender<M> for LoopbackFactory<P> {
 //!     type Sender = Sender<M, LoopbackOutlet<P>>;
 //!     type Codec = ByValue;
-//!     // Who holds the sender may use it: nothing has to be claimed.
+//!     // The holder of the sender may use it: nothing has to be claimed.
 //!     const AUTHORIZATION: Authorization = Authorization::Trusted;
 //!
 //!     fn make_sender(&self, ticket: Ticket<M>) -> Self::Sender {
@@ -475,7 +475,7 @@ impl<M: 'static> Decode<M> for ByValue {
 /// Whether pipes are claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Authorization {
-    /// Who holds the sender may use it, on the link that it was made for.
+    /// The holder of the sender may use it, on the link that it was made for.
     Trusted,
     /// A sender claims its pipe when it starts, with the ticket's nonce, for the link on
     /// which it does.

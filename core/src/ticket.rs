@@ -13,7 +13,7 @@ use crate::overflow::Overflow;
 ///
 /// It can be serialised with serde, or written as a word of ASCII and parsed from it, and
 /// handed over in whatever way the application has: an argument, an environment variable, a
-/// line on the worker's standard input. Who holds it may claim the pipe, once; it holds no
+/// line on the worker's standard input. Its holder may claim the pipe, once; it contains no
 /// address and no handle, and is worth nothing outside the router's own workers.
 ///
 /// `Up` is the type of the messages that go to the foreground. `Down` is that of messages

@@ -63,8 +63,8 @@ impl<P: Pinger + ?Sized> Pinger for alloc::sync::Arc<P> {
     }
 }
 
-/// The event loop's end of a wake-up. It owns the callback, `on_ping`, which whoever makes
-/// the pingee hands over in the form that the loop has for callbacks.
+/// The event loop's end of a wake-up. Owns the callback, `on_ping`, which the caller that
+/// makes the pingee hands over in the form that the loop has for callbacks.
 ///
 /// What an implementor promises, and the conformance suite checks:
 ///

@@ -109,7 +109,7 @@ impl Outlet<u32> for QueueOutlet {
     }
 
     fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
-        // Who abandons a pipe claims it first.
+        // An abandoned pipe is claimed first.
         if reason == CloseReason::Abandoned {
             self.open()?;
         }

@@ -12,7 +12,7 @@ use homing_core::{
 
 /// What an outlet is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Told {
+enum Call {
     Open,
     Put(u8, Blocking),
     Close(CloseReason),
@@ -21,7 +21,7 @@ enum Told {
 /// What the outlet was told, and how it is to answer.
 #[derive(Default)]
 struct Record {
-    told: RefCell<Vec<Told>>,
+    told: RefCell<Vec<Call>>,
     gone: Cell<bool>,
     full: Cell<bool>,
     drops: Cell<u64>,
@@ -30,7 +30,7 @@ struct Record {
 struct Recorder(Rc<Record>);
 
 impl Recorder {
-    fn tell(&self, told: Told) -> Result<(), Disconnected> {
+    fn tell(&self, told: Call) -> Result<(), Disconnected> {
         self.0.told.borrow_mut().push(told);
         if self.0.gone.get() { Err(Disconnected) } else { Ok(()) }
     }
@@ -38,11 +38,11 @@ impl Recorder {
 
 impl Outlet<u8> for Recorder {
     fn open(&mut self) -> Result<(), Disconnected> {
-        self.tell(Told::Open)
+        self.tell(Call::Open)
     }
 
     fn put(&mut self, message: u8, blocking: Blocking) -> Result<u64, SendError<u8>> {
-        if self.tell(Told::Put(message, blocking)).is_err() {
+        if self.tell(Call::Put(message, blocking)).is_err() {
             return Err(SendError::new(message, SendErrorKind::Disconnected));
         }
         if self.0.full.get() {
@@ -52,7 +52,7 @@ impl Outlet<u8> for Recorder {
     }
 
     fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
-        self.tell(Told::Close(reason))
+        self.tell(Call::Close(reason))
     }
 
     fn panicking(&self) -> Option<Panic> {
@@ -144,21 +144,21 @@ fn scope(sender: &mut Subject) -> Outcome {
     sent.into()
 }
 
-const PUT: Told = Told::Put(7, Blocking::Allowed);
-const STOPPED: Told = Told::Close(CloseReason::Stopped);
-const DROPPED: Told = Told::Close(CloseReason::Dropped);
-const ABANDONED: Told = Told::Close(CloseReason::Abandoned);
+const PUT: Call = Call::Put(7, Blocking::Allowed);
+const STOPPED: Call = Call::Close(CloseReason::Stopped);
+const DROPPED: Call = Call::Close(CloseReason::Dropped);
+const ABANDONED: Call = Call::Close(CloseReason::Abandoned);
 
-fn failed(message: &str) -> Told {
-    Told::Close(CloseReason::Failed { message: Text::new(message) })
+fn failed(message: &str) -> Call {
+    Call::Close(CloseReason::Failed { message: Text::new(message) })
 }
 
-fn panicked() -> Told {
-    Told::Close(CloseReason::Panicked(Panic::default()))
+fn panicked() -> Call {
+    Call::Close(CloseReason::Panicked(Panic::default()))
 }
 
 /// A call, what it comes to, the state after it, and what the outlet was told.
-type Case = (SenderState, fn(&mut Subject) -> Outcome, Outcome, SenderState, &'static [Told]);
+type Case = (SenderState, fn(&mut Subject) -> Outcome, Outcome, SenderState, &'static [Call]);
 
 fn run(cases: &[Case], set: impl Fn(&Record)) {
     for (at, (state, call, outcome, after, told)) in cases.iter().enumerate() {
@@ -175,17 +175,17 @@ fn every_call_in_every_state() {
     use Outcome::{Done, NotSent, Wrong};
     run(
         &[
-            (Initial, start, Done, Open, &[Told::Open]),
+            (Initial, start, Done, Open, &[Call::Open]),
             (Open, start, Wrong(Open), Open, &[]),
             (Closed, start, Wrong(Closed), Closed, &[]),
             (Initial, send, NotSent(7, SendErrorKind::NotOpen(Initial)), Initial, &[]),
             (Open, send, Done, Open, &[PUT]),
             (Closed, send, NotSent(7, SendErrorKind::NotOpen(Closed)), Closed, &[]),
             (Initial, try_send, NotSent(7, SendErrorKind::NotOpen(Initial)), Initial, &[]),
-            (Open, try_send, Done, Open, &[Told::Put(7, Blocking::Never)]),
+            (Open, try_send, Done, Open, &[Call::Put(7, Blocking::Never)]),
             (Closed, try_send, NotSent(7, SendErrorKind::NotOpen(Closed)), Closed, &[]),
             (Initial, send_all, NotSent(7, SendErrorKind::NotOpen(Initial)), Initial, &[]),
-            (Open, send_all, Done, Open, &[PUT, Told::Put(8, Blocking::Allowed)]),
+            (Open, send_all, Done, Open, &[PUT, Call::Put(8, Blocking::Allowed)]),
             (Closed, send_all, NotSent(7, SendErrorKind::NotOpen(Closed)), Closed, &[]),
             (Initial, send_none, Done, Initial, &[]),
             (Open, send_none, Done, Open, &[]),
@@ -193,7 +193,7 @@ fn every_call_in_every_state() {
             (Initial, stop, Wrong(Initial), Initial, &[]),
             (Open, stop, Done, Closed, &[STOPPED]),
             (Closed, stop, Wrong(Closed), Closed, &[]),
-            (Initial, scope, Done, Closed, &[Told::Open, PUT, STOPPED]),
+            (Initial, scope, Done, Closed, &[Call::Open, PUT, STOPPED]),
             (Open, scope, Wrong(Open), Open, &[]),
             (Closed, scope, Wrong(Closed), Closed, &[]),
         ],
@@ -207,8 +207,8 @@ fn every_call_when_the_foreground_is_gone() {
     run(
         &[
             // It never opened, so there is nothing to close.
-            (Initial, start, Gone, Closed, &[Told::Open]),
-            (Initial, scope, Gone, Closed, &[Told::Open]),
+            (Initial, start, Gone, Closed, &[Call::Open]),
+            (Initial, scope, Gone, Closed, &[Call::Open]),
             (Open, send, NotSent(7, SendErrorKind::Disconnected), Open, &[PUT]),
             (Open, send_all, NotSent(7, SendErrorKind::Disconnected), Open, &[PUT]),
             // A foreground that is gone is no error of a worker that stops.
@@ -225,7 +225,7 @@ fn a_full_link_changes_no_state() {
     run(
         &[
             (Open, send, full, Open, &[PUT]),
-            (Open, try_send, full, Open, &[Told::Put(7, Blocking::Never)]),
+            (Open, try_send, full, Open, &[Call::Put(7, Blocking::Never)]),
             (Open, send_all, full, Open, &[PUT]),
         ],
         |record| record.full.set(true),
@@ -235,7 +235,7 @@ fn a_full_link_changes_no_state() {
 /// A sender that is dropped says how it ended its pipe, once. Only `stop` finishes a pipe.
 #[test]
 fn every_state_when_it_is_dropped() {
-    let cases: [(SenderState, &[Told]); 3] =
+    let cases: [(SenderState, &[Call]); 3] =
         [(Initial, &[ABANDONED]), (Open, &[DROPPED]), (Closed, &[])];
     for (state, told) in cases {
         let (sender, record) = sender(state);
@@ -246,7 +246,7 @@ fn every_state_when_it_is_dropped() {
 
 #[test]
 fn every_state_when_it_is_dropped_by_a_panic() {
-    let cases: [(SenderState, &[Told]); 3] =
+    let cases: [(SenderState, &[Call]); 3] =
         [(Initial, &[ABANDONED]), (Open, &[panicked()]), (Closed, &[])];
     for (state, told) in cases {
         let (sender, record) = sender(state);
@@ -289,7 +289,7 @@ fn the_text_of_an_error_is_bounded_and_in_the_alternate_form() {
     let (mut long, record) = sender(Open);
     assert_eq!(long.fail("x".repeat(1 << 20)), Ok(()));
     let told = record.told.borrow();
-    let [Told::Close(CloseReason::Failed { message })] = told.as_slice() else {
+    let [Call::Close(CloseReason::Failed { message })] = told.as_slice() else {
         panic!("{told:?}");
     };
     assert_eq!(message.as_str().len(), Text::MAX);
@@ -301,7 +301,7 @@ fn a_sender_that_failed_to_open_says_nothing_when_it_is_dropped() {
     record.gone.set(true);
     assert_eq!(sender.start(), Err(SenderError::Disconnected));
     drop(sender);
-    assert_eq!(*record.told.borrow(), [Told::Open]);
+    assert_eq!(*record.told.borrow(), [Call::Open]);
 }
 
 /// Every way out of a scope: its end, an error, an end within, and a panic.
@@ -312,13 +312,13 @@ fn a_scope_closes_on_every_way_out() {
     let (mut ok, record) = sender(Initial);
     assert!(ok.scope(|sender| Ok::<_, Error>(sender.state())).is_ok_and(|state| state == Open));
     drop(ok);
-    assert_eq!(*record.told.borrow(), [Told::Open, STOPPED]);
+    assert_eq!(*record.told.borrow(), [Call::Open, STOPPED]);
 
     let (mut fails, record) = sender(Initial);
     let error = fails.scope(|_| Ok::<u8, Error>("one".parse()?)).map_err(|error| error.to_string());
     assert_eq!(error, Err("invalid digit found in string".into()), "the caller has the error");
     drop(fails);
-    assert_eq!(*record.told.borrow(), [Told::Open, failed("invalid digit found in string")]);
+    assert_eq!(*record.told.borrow(), [Call::Open, failed("invalid digit found in string")]);
 
     let (mut stops, record) = sender(Initial);
     let result = stops.scope(|sender| {
@@ -326,7 +326,7 @@ fn a_scope_closes_on_every_way_out() {
         sender.stop()
     });
     assert_eq!(result, Err(SenderError::WrongState(WrongState { state: Closed })));
-    assert_eq!(*record.told.borrow(), [Told::Open, STOPPED], "what is closed stays as it is");
+    assert_eq!(*record.told.borrow(), [Call::Open, STOPPED], "what is closed stays as it is");
 
     let (mut panics, record) = sender(Initial);
     let unwound = catch_unwind(AssertUnwindSafe(|| {
@@ -337,7 +337,7 @@ fn a_scope_closes_on_every_way_out() {
     assert!(unwound.is_err());
     assert_eq!(panics.state(), Closed);
     drop(panics);
-    assert_eq!(*record.told.borrow(), [Told::Open, panicked()]);
+    assert_eq!(*record.told.borrow(), [Call::Open, panicked()]);
 }
 
 #[test]

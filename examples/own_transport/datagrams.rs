@@ -217,7 +217,7 @@ impl EncodedOutlet for DatagramOutlet {
     }
 
     fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
-        // Only who has claimed a pipe can end it: a sender that was never started does so now.
+        // Only a claimed pipe can be ended: a sender that was never started claims it now.
         if !self.claimed {
             self.open()?;
         }

@@ -30,13 +30,13 @@ const LIMITS: DecodeLimits = DecodeLimits::new().memory(MEMORY).empty_elements(1
 struct Counting;
 
 static HELD: AtomicUsize = AtomicUsize::new(0);
-static MOST: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
 
 // SAFETY: all calls go to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        MOST.fetch_max(held, Ordering::Relaxed);
+        PEAK.fetch_max(held, Ordering::Relaxed);
         // SAFETY: the caller's promise is passed on.
         unsafe { System.alloc(layout) }
     }
@@ -94,9 +94,9 @@ struct Expanding {
 
 fn decode<M: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8]) {
     let before = HELD.load(Ordering::Relaxed);
-    MOST.store(before, Ordering::Relaxed);
+    PEAK.store(before, Ordering::Relaxed);
     let decoded = codec::decode::<M>(bytes, &LIMITS);
-    let most = MOST.load(Ordering::Relaxed) - before;
+    let most = PEAK.load(Ordering::Relaxed) - before;
     let bound = RESERVED + SPARE * (MEMORY + bytes.len());
     assert!(most <= bound, "{most} bytes for {}", bytes.len());
 

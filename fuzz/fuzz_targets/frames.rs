@@ -15,7 +15,7 @@ const LIMIT: usize = 1024;
 
 /// A `Vec` that grows may have twice what it holds; there are the messages in parts and the
 /// last whole one. The rest is the map of the messages in parts.
-const MOST: usize = 4 * LIMIT + MAX_PARTIAL * 256;
+const MAX_HELD: usize = 4 * LIMIT + MAX_PARTIAL * 256;
 
 struct Counting;
 
@@ -55,6 +55,6 @@ fuzz_target!(|bytes: &[u8]| {
             Err(_) => return,
         }
         let held = HELD.load(Ordering::Relaxed).saturating_sub(before);
-        assert!(held <= MOST, "{held} bytes held");
+        assert!(held <= MAX_HELD, "{held} bytes held");
     }
 });

@@ -20,7 +20,7 @@ const LIMIT: usize = 40_000;
 const RING: u64 = 64 * 1024;
 
 /// The longest body.
-const MOST: usize = 15_000;
+const MAX_FRAME: usize = 15_000;
 
 // Where things stand; see `WIRE.md`.
 const AT_TAIL: u64 = 128;
@@ -63,7 +63,7 @@ enum Step {
 
 #[derive(Arbitrary, Debug)]
 struct Run {
-    greeted: bool,
+    sent_preface: bool,
     /// What another thread writes over and over.
     meanwhile: Option<(u16, u64)>,
     steps: Vec<Step>,
@@ -128,13 +128,13 @@ fuzz_target!(|run: Run| {
         });
         let mut worker = Worker { memory, tail: 0 };
         let steps = || {
-            if run.greeted {
+            if run.sent_preface {
                 worker.put(&Header::PREFACE.frame(&[]));
             }
             for step in &run.steps {
                 match step {
                     Step::Frame { kind, pipe, body, times } => {
-                        let times = (1 + usize::from(*times)).min(MOST / body.len().max(1));
+                        let times = (1 + usize::from(*times)).min(MAX_FRAME / body.len().max(1));
                         let body = &body.repeat(times);
                         let connection = ConnectionId::from_parts((pipe % 3).into(), 0);
                         let (header, body) = match kind {
@@ -151,7 +151,7 @@ fuzz_target!(|run: Run| {
                                 (Header::Dropped { connection, count: *count }, &[][..])
                             }
                         };
-                        let body = &body[..body.len().min(MOST)];
+                        let body = &body[..body.len().min(MAX_FRAME)];
                         worker.put(&header.frame(body));
                     }
                     Step::Bytes(bytes) => worker.put(bytes),

@@ -249,7 +249,7 @@ impl<S: FrameSink> Mux<S> {
     /// Reserves the budget for a message in fragments that does not wait, if it can be had.
     pub(crate) fn try_reserve_budget(&self, len: usize) -> Result<bool, Disconnected> {
         self.with(|scheduler, sink| {
-            // Not past those that wait, and not in vain.
+            // Not ahead of senders that wait, and only if the message has a chance to fit.
             Ok(scheduler.flush_pending(sink)?
                 && scheduler.next_ticket == scheduler.now_serving
                 && sink.may_fit(len)

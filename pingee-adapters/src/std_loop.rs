@@ -230,7 +230,7 @@ impl Pingee for StdPingee {
 
 impl Drop for StdPingee {
     fn drop(&mut self) {
-        // Pings find themselves made already, and wake nobody.
+        // Later pings find the flag set, and do not wake the loop.
         self.callback.pinged.store(true, Ordering::Release);
     }
 }

@@ -65,7 +65,7 @@ pub(crate) fn adopt(names: &[String]) -> io::Result<Vec<OwnedHandle>> {
     let handles = numbers.into_iter().map(|number| {
         // SAFETY: the descriptor is open, and it is the very one that the foreground put
         // into this process for Homing to own: its inode is that of an anonymous pipe or
-        // memory that exists nowhere else. The caller adopts once only, so nobody else owns
+        // memory that exists nowhere else. The caller adopts once only, so nothing else owns
         // it.
         unsafe { OwnedFd::from_raw_fd(number) }
     });

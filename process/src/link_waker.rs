@@ -38,8 +38,8 @@ impl LinkWaker {
         Self::new(Noop)
     }
 
-    /// The flag that merges pings. Who polls the link clears it when the inlet was empty, and
-    /// then polls once more, as [`homing_core::wake`] describes.
+    /// The flag that merges pings. The poller of the link clears it when the inlet was empty,
+    /// and then polls once more, as [`homing_core::wake`] describes.
     #[inline]
     pub fn flag(&self) -> &WakeFlag {
         &self.0.flag

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// What a worker writes to its end of the lifeline when it opens its link. Nobody reads it:
+/// What a worker writes to its end of the lifeline when it opens its link. It is never read:
 /// the foreground only looks whether it is there.
 #[cfg(unix)]
 pub(crate) const OPENED: &[u8] = &[1];
@@ -23,7 +23,7 @@ impl StartDeadline {
     /// The worker is killed for it next.
     #[cfg(unix)]
     pub(crate) fn set_missed(&self) {
-        // Release pairs with the Acquire below. Who asks has learnt of the process's end, which
+        // Release pairs with the Acquire below. The reader has learnt of the process's end, which
         // comes after this.
         self.missed.store(true, Ordering::Release);
     }

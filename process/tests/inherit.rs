@@ -92,7 +92,7 @@ fn handles_are_adopted_in_their_order() {
     let (mut first, one) = os_pipe::pipe().unwrap();
     let (mut second, two) = os_pipe::pipe().unwrap();
     let worker = spawn(again("writer"), vec![one.into(), two.into()]);
-    // The ends of the pipes come: nobody here holds the writing ends any more.
+    // The ends of the pipes come: this process does not hold the writing ends any more.
     let (mut read_first, mut read_second) = (String::new(), String::new());
     first.read_to_string(&mut read_first).unwrap();
     second.read_to_string(&mut read_second).unwrap();

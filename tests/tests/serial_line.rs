@@ -17,7 +17,7 @@ use homing_conformance::{EventLoopRig, Pinged, Watched};
 use homing_transport_serial::{Line, Port};
 use rustix::pty::OpenptFlags;
 
-type Told = Rc<RefCell<Vec<Event<Received<u64>>>>>;
+type Log = Rc<RefCell<Vec<Event<Received<u64>>>>>;
 
 /// The frames that a chip writes in one run, each by itself: the start of port 0, so many
 /// messages, and the stop.
@@ -62,11 +62,11 @@ impl Way {
 /// A foreground with one pipe, on port 0 of a line.
 fn listen<H: EventLoopRig>(
     serial: Serial,
-) -> (Foreground<H>, Told, LineStats, Link<App, impl Sized>) {
+) -> (Foreground<H>, Log, LineStats, Link<App, impl Sized>) {
     let foreground = Foreground::<H>::started();
     let stats = serial.stats();
     let link = foreground.router.link(serial).unwrap();
-    let told = Told::default();
+    let told = Log::default();
     let writes = Rc::clone(&told);
     let (port, _) = link
         .pipe(move |_: &mut App, event: Event<Received<u64>>| writes.borrow_mut().push(event))
@@ -75,7 +75,7 @@ fn listen<H: EventLoopRig>(
     (foreground, told, stats, link)
 }
 
-fn until_ended<H: EventLoopRig>(foreground: &mut Foreground<H>, told: &Told) {
+fn until_ended<H: EventLoopRig>(foreground: &mut Foreground<H>, told: &Log) {
     foreground
         .until("the end", |_| told.borrow().last().is_some_and(|event| event.ended().is_some()));
 }

@@ -102,7 +102,7 @@ impl<M: Send + 'static> MakeSender<M> for ChannelFactory {
     type Sender = Sender<M>;
     type Codec = ByValue;
 
-    /// Who holds the sender may use it.
+    /// The holder of the sender may use it.
     const AUTHORIZATION: Authorization = Authorization::Trusted;
 
     fn make_sender(&self, ticket: Ticket<M>) -> Sender<M> {

@@ -22,8 +22,8 @@ impl<T> Lock<T> {
         content
     }
 
-    /// Uses the content. `None` when it is in use by a caller of this one, where nobody can
-    /// wait for that.
+    /// Uses the content. `None` when a caller further up the stack uses it: waiting for that
+    /// would not end.
     pub(crate) fn with<R>(&self, use_it: impl FnOnce(&mut T) -> R) -> Option<R> {
         // What a panic of the writer's leaves behind is a frame that is cut off, and is noted
         // before it is written.

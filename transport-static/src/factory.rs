@@ -193,7 +193,7 @@ impl<M, C: Encode<M>> Decode<M> for StaticFactory<C> {
 impl<M, C: Encode<M>> MakeSender<M> for StaticFactory<C> {
     type Sender = Result<StaticSender<M, C>, MakeSenderError>;
     type Codec = Self;
-    /// Who holds the sender may use it.
+    /// The holder of the sender may use it.
     const AUTHORIZATION: Authorization = Authorization::Trusted;
 
     fn make_sender(&self, ticket: Ticket<M>) -> Self::Sender {

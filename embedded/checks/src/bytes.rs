@@ -5,7 +5,7 @@ use homing_transport_static::{Bytes, BytesLink, StaticSender};
 use serde::{Deserialize, Serialize};
 
 use crate::Failed;
-use crate::rig::{Rig, To, Told, done};
+use crate::rig::{Observed, Rig, To, done};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Reading {
@@ -48,7 +48,7 @@ pub(crate) fn too_large() -> Result<(), Failed> {
     ensure!(refused == Err((SendErrorKind::TooLarge { len: 5, max: 3 }, u32::MAX)));
     done(sender.send((1 << 21) - 1))?;
     rig.drain();
-    ensure!(rig.heard == [(0, Told::Message((1 << 21) - 1))]);
+    ensure!(rig.heard == [(0, Observed::Message((1 << 21) - 1))]);
     Ok(())
 }
 
@@ -72,10 +72,10 @@ pub(crate) fn undecodable() -> Result<(), Failed> {
     let [(0, first), (0, second), (0, third), (0, own), (1, others)] = rig.heard.as_slice() else {
         return Err(Failed { what: "three messages and two ends", line: line!() });
     };
-    ensure!(*first == Told::Message(5) && *second == Told::Message(u32::MAX));
+    ensure!(*first == Observed::Message(5) && *second == Observed::Message(u32::MAX));
     // The bytes of this one are a `u32`'s too.
-    ensure!(*third == Told::Message(1));
-    ensure!(matches!(own, Told::Ended(End::Refused(ProtocolError::Undecodable(_)))));
+    ensure!(*third == Observed::Message(1));
+    ensure!(matches!(own, Observed::Ended(End::Refused(ProtocolError::Undecodable(_)))));
     ensure!(others == own);
     ensure!(sender.send(1).is_err_and(|error| error.is_disconnected()));
     Ok(())

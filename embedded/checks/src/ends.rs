@@ -4,7 +4,7 @@ use homing_core::{End, Exit, LinkEnd, Lost, PipeErrorKind};
 use homing_transport_static::ValueLink;
 
 use crate::Failed;
-use crate::rig::{Rig, To, Told, done};
+use crate::rig::{Observed, Rig, To, done};
 
 pub(crate) fn once() -> Result<(), Failed> {
     static LINK: ValueLink<u32, 16> = ValueLink::new();
@@ -15,7 +15,12 @@ pub(crate) fn once() -> Result<(), Failed> {
     rig.drain();
     rig.drain();
     ensure!(
-        rig.heard == [(0, Told::Message(1)), (0, Told::Message(2)), (0, Told::Ended(End::Dropped))]
+        rig.heard
+            == [
+                (0, Observed::Message(1)),
+                (0, Observed::Message(2)),
+                (0, Observed::Ended(End::Dropped))
+            ]
     );
     ensure!(rig.router.close_pipe(a).is_err());
     ensure!(rig.router.open_pipes() == 0 && rig.router.counters().most_pipes == 1);
@@ -39,7 +44,7 @@ pub(crate) fn link() -> Result<(), Failed> {
         Err(error) => ensure!(error.kind() == PipeErrorKind::NoSuchLink),
     }
     ensure!(rig.drain());
-    let end = Told::Ended(End::Lost(lost));
+    let end = Observed::Ended(End::Lost(lost));
     ensure!(rig.heard == [(0, end.clone()), (2, end)]);
     ensure!(!rig.router.has_link(rig.link) && rig.router.links() == 0);
     Ok(())

@@ -5,7 +5,7 @@ use homing_core::{ClosePipeError, ConnectionId, End, Overflow, Polled, ProtocolE
 use homing_transport_static::ValueLink;
 
 use crate::Failed;
-use crate::rig::{Rig, Told, done};
+use crate::rig::{Observed, Rig, done};
 
 pub(crate) fn order() -> Result<(), Failed> {
     static LINK: ValueLink<u32, 16> = ValueLink::new();
@@ -22,7 +22,7 @@ pub(crate) fn order() -> Result<(), Failed> {
         ensure!(rig.heard.len() == 5);
         for (at, (pipe, told)) in rig.heard.iter().enumerate() {
             let message = at as u32;
-            ensure!(*told == Told::Message(message));
+            ensure!(*told == Observed::Message(message));
             ensure!(*pipe == u8::from(message % 2 != round % 2));
         }
     }
@@ -47,7 +47,7 @@ pub(crate) fn closing() -> Result<(), Failed> {
     done(other.send(4))?;
     done(sender.stop())?;
     rig.drain();
-    ensure!(rig.heard == [(0, Told::Message(1)), (1, Told::Message(4))]);
+    ensure!(rig.heard == [(0, Observed::Message(1)), (1, Observed::Message(4))]);
     ensure!(rig.router.counters().discarded_closed == 2);
     Ok(())
 }
@@ -69,7 +69,7 @@ pub(crate) fn generations() -> Result<(), Failed> {
     done(late.send(1))?;
     done(sender.send(2))?;
     rig.drain();
-    ensure!(rig.heard == [(0, Told::Ended(End::Dropped)), (1, Told::Message(2))]);
+    ensure!(rig.heard == [(0, Observed::Ended(End::Dropped)), (1, Observed::Message(2))]);
     ensure!(rig.router.counters().discarded_closed == 1);
     Ok(())
 }
@@ -136,6 +136,6 @@ pub(crate) fn not_yours() -> Result<(), Failed> {
 
     done(sender.send(3))?;
     rig.drain();
-    ensure!(rig.heard == [(0, Told::Message(3))]);
+    ensure!(rig.heard == [(0, Observed::Message(3))]);
     Ok(())
 }

@@ -19,12 +19,12 @@ impl Authorize for To {}
 
 /// What a receiver was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum Observed {
     Message(u32),
     Ended(End),
 }
 
-pub(crate) type Heard = Vec<(u8, Told), 32>;
+pub(crate) type Heard = Vec<(u8, Observed), 32>;
 
 /// Rung by the links of all checks. They run one after another on a chip, but tests may not:
 /// only a check with a bell of its own may look at it.
@@ -71,14 +71,14 @@ impl<C: Encode<u32>> Rig<C> {
             let heard = &mut self.heard;
             let polled = self.router.poll_with(self.link, |to, payload| {
                 let message = C::decode(payload)?;
-                heard.push((to.0, Told::Message(message))).map_err(|_| Undecodable::default())
+                heard.push((to.0, Observed::Message(message))).map_err(|_| Undecodable::default())
             });
             match polled {
                 Polled::Empty => return false,
                 Polled::LinkEnded(_) => return true,
                 Polled::Ended(lent, end) => {
                     // A check that hears so much fails by what is missing.
-                    let _ = self.heard.push((lent.receiver.0, Told::Ended(end)));
+                    let _ = self.heard.push((lent.receiver.0, Observed::Ended(end)));
                 }
                 _ => {}
             }

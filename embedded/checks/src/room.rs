@@ -5,7 +5,7 @@ use homing_core::{AttachError, End, Overflow, PipeErrorKind};
 use homing_transport_static::{AlreadySplit, MakeSenderError, ValueLink};
 
 use crate::Failed;
-use crate::rig::{Rig, To, Told, done};
+use crate::rig::{Observed, Rig, To, done};
 
 pub(crate) fn full() -> Result<(), Failed> {
     static LINK: ValueLink<u32, 4> = ValueLink::new();
@@ -20,7 +20,7 @@ pub(crate) fn full() -> Result<(), Failed> {
         ensure!(refused == Err((true, 9)));
         ensure!(sender.try_send(9).is_err_and(|error| error.is_full()));
         rig.drain();
-        ensure!(rig.heard == [(0, Told::Message(round)), (0, Told::Message(round + 1))]);
+        ensure!(rig.heard == [(0, Observed::Message(round)), (0, Observed::Message(round + 1))]);
     }
     ensure!(sender.counters().sent == 6 && sender.counters().dropped == 0);
     Ok(())
@@ -36,8 +36,11 @@ pub(crate) fn reason() -> Result<(), Failed> {
     drop(b);
     ensure!(a.stop() == Ok(()));
     rig.drain();
-    let told =
-        [(0, Told::Message(1)), (1, Told::Ended(End::Dropped)), (0, Told::Ended(End::Finished))];
+    let told = [
+        (0, Observed::Message(1)),
+        (1, Observed::Ended(End::Dropped)),
+        (0, Observed::Ended(End::Finished)),
+    ];
     ensure!(rig.heard == told);
     Ok(())
 }
@@ -55,7 +58,8 @@ pub(crate) fn dropping() -> Result<(), Failed> {
     ensure!(sender.counters().sent == 5 && sender.counters().dropped == 3);
     done(sender.stop())?;
     rig.drain();
-    let told = [(0, Told::Message(0)), (0, Told::Message(1)), (0, Told::Ended(End::Finished))];
+    let told =
+        [(0, Observed::Message(0)), (0, Observed::Message(1)), (0, Observed::Ended(End::Finished))];
     ensure!(rig.heard == told);
     ensure!(rig.router.counters().missed == 3);
     Ok(())

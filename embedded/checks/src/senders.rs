@@ -7,7 +7,7 @@ use homing_core::{End, Lost, Overflow, SendErrorKind, SenderError, SenderState, 
 use homing_transport_static::ValueLink;
 
 use crate::Failed;
-use crate::rig::{Rig, Told, done};
+use crate::rig::{Observed, Rig, done};
 
 pub(crate) fn states() -> Result<(), Failed> {
     static LINK: ValueLink<u32, 8> = ValueLink::new();
@@ -35,7 +35,7 @@ pub(crate) fn states() -> Result<(), Failed> {
 
     drop(sender);
     rig.drain();
-    ensure!(rig.heard == [(0, Told::Message(2)), (0, Told::Ended(End::Finished))]);
+    ensure!(rig.heard == [(0, Observed::Message(2)), (0, Observed::Ended(End::Finished))]);
     Ok(())
 }
 
@@ -51,11 +51,11 @@ pub(crate) fn reason() -> Result<(), Failed> {
     drop((stopped, failed, open, initial));
     rig.drain();
     let ends = [
-        (2, Told::Ended(End::Finished)),
+        (2, Observed::Ended(End::Finished)),
         // The text is kept where there is an allocator.
-        (3, Told::Ended(End::Failed { message: Text::new("no sensor") })),
-        (0, Told::Ended(End::Dropped)),
-        (1, Told::Ended(End::Lost(Lost::default()))),
+        (3, Observed::Ended(End::Failed { message: Text::new("no sensor") })),
+        (0, Observed::Ended(End::Dropped)),
+        (1, Observed::Ended(End::Lost(Lost::default()))),
     ];
     ensure!(rig.heard == ends);
     Ok(())
@@ -73,7 +73,11 @@ pub(crate) fn scope() -> Result<(), Failed> {
     rig.drain();
     ensure!(
         rig.heard
-            == [(0, Told::Message(1)), (0, Told::Message(2)), (0, Told::Ended(End::Finished))]
+            == [
+                (0, Observed::Message(1)),
+                (0, Observed::Message(2)),
+                (0, Observed::Ended(End::Finished))
+            ]
     );
     Ok(())
 }

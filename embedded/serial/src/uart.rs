@@ -27,7 +27,7 @@ pub struct BadUart {
 impl BadUart {
     /// Turns the UART on. There is to be one only.
     pub fn new() -> Self {
-        // SAFETY: registers of the board, which nobody else uses.
+        // SAFETY: registers of the board, which nothing else uses.
         unsafe {
             ptr::write_volatile(DIVIDER, 16);
             ptr::write_volatile(CONTROL, SENDS);

@@ -44,7 +44,7 @@ fn exit_of(key: usize) -> Token {
 ///
 /// When the set is dropped, so are the pumps of descriptors, and each link's pinger is pinged
 /// after that: an inlet whose pump is gone can tell its owner. Workers that still run are then reaped by
-/// nobody but [`Worker::end`].
+/// [`ChildProcess::end`](crate::ChildProcess::end) only.
 pub struct Doorbells {
     poll: Poll,
     events: Events,
@@ -117,7 +117,7 @@ impl Doorbells {
     /// # Errors
     ///
     /// When the system cannot watch it. The doorbell is dropped then, and the worker is reaped
-    /// by nobody but [`Worker::end`].
+    /// by [`ChildProcess::end`](crate::ChildProcess::end) only.
     pub fn add(
         &mut self,
         doorbell: Doorbell,
@@ -165,7 +165,7 @@ impl Doorbells {
         }
     }
 
-    /// Waits until a doorbell rings, somebody calls [`Waker::wake`], or the time is over;
+    /// Waits until a doorbell rings, a thread calls [`Waker::wake`], or the time is over;
     /// moves what has come, and pings the links' pingers. It may return early.
     ///
     /// `None` waits without end, a zero time not at all.
@@ -179,8 +179,8 @@ impl Doorbells {
             if let Some(watched) = self.watched.get_mut(&key) {
                 watched.again = false;
             }
-            // A pump that is full moves nothing until somebody has made room, and wakes this
-            // set: it does not keep it from sleeping.
+            // A pump that is full moves nothing until its inlet has made room, which wakes this
+            // set: the pump does not keep the set from sleeping.
             if self.pump(key) {
                 timeout = Some(Duration::ZERO);
             }
@@ -291,7 +291,7 @@ impl Doorbells {
 
 impl Watched {
     fn pump(&mut self) -> PumpStatus {
-        // Known before the pump's last look: what it does not find then, nobody sent.
+        // Known before the pump's last look: what it does not find then was not sent.
         let worker_gone = matches!(self.process, Process::Gone);
         let pump = match &mut self.source {
             Watching::Readable(pump) => pump,

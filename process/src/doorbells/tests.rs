@@ -233,7 +233,7 @@ fn a_full_pump_sleeps_until_room_is_made() {
     assert!(spun <= 2, "it was pumped {spun} times while it slept");
     settle(&mut doorbells);
 
-    // Once nobody waits for room any more, making some wakes nobody.
+    // Once no pump waits for room any more, making some wakes no thread.
     shared.room.store(100, Ordering::SeqCst);
     doorbells.waker().notify_capacity();
     settle(&mut doorbells);
@@ -303,7 +303,7 @@ fn a_set_that_is_dropped_tells_the_inlets() {
     assert!(shared.is_dropped());
     assert!(bell.rings.load(Ordering::SeqCst) > before);
     assert!(bell.dropped_at_last.load(Ordering::SeqCst));
-    // Nobody is there to be woken.
+    // There is no set left to be woken.
     waker.wake();
     waker.notify_capacity();
 }

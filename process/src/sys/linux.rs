@@ -40,7 +40,7 @@ impl PrivateTable {
     /// fails with EBADF.
     pub(crate) fn get(&self, number: RawFd) -> BorrowedFd<'_> {
         debug_assert!(number >= 0);
-        // SAFETY: the number is not -1. The table is this thread's own, so nobody else closes
+        // SAFETY: the number is not -1. The table is this thread's own, so no other thread closes
         // or replaces what stands there, and nothing closes it while this is borrowed.
         unsafe { BorrowedFd::borrow_raw(number) }
     }

@@ -1,4 +1,4 @@
-//! How worker processes start, end, and outlive nobody, with real processes.
+//! How worker processes start and end, and that none outlives its foreground, with real processes.
 //!
 //! The workers, and the foregrounds of their own, are this test binary, started again with a
 //! role.

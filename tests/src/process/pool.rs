@@ -11,7 +11,7 @@ use crate::foreground::{App, Foreground};
 
 /// B4, B19: workers get the tickets of further pipes as lines of text, and send 64 messages
 /// on each of 64 pipes, from four threads each. A pipe may be handed to another worker than
-/// the one that it was made on: who presents the ticket first has it. Until then it is lost
+/// the one that it was made on: the worker that presents the ticket first has it. Until then it is lost
 /// with the one that it was made on, so these live until all is done.
 pub fn b04_a_pool_of_processes<R: ProcessRig, H: EventLoopRig>(program: Program) {
     const PIPES: usize = 64;

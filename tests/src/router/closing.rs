@@ -11,7 +11,8 @@ use crate::warnings::warnings_of;
 /// B9: a pipe that is closed tells its receiver so, and then nothing more: what arrives later
 /// is discarded, counted, and logged once per pipe. Other pipes of the link go on.
 ///
-/// Who fails it calls a receiver whose owner is gone, or lets a worker fill the log.
+/// Typical cause of failure: a receiver is called whose owner is gone, or a worker can fill the
+/// log.
 pub fn b09_late_messages_are_discarded<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
@@ -79,7 +80,7 @@ pub fn b09_a_pipe_is_closed_once<T: TransportRig, H: EventLoopRig>() {
 
 /// B9: pipes that are closed and made anew, many times, never get each other's messages.
 ///
-/// Who fails it uses a connection id again while a late message still carries it.
+/// Typical cause of failure: a connection id is used again while a late message still carries it.
 pub fn b09_a_late_message_never_finds_another_pipe<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
@@ -135,10 +136,10 @@ pub fn b10_stop_without_open_pipes_is_quiet<T: TransportRig, H: EventLoopRig>() 
     assert_eq!(warnings, [""; 0]);
 }
 
-/// A router whose last handle is dropped stops, and tells nobody: its receivers are dropped.
+/// A router whose last handle is dropped stops, and tells no receiver: they are dropped.
 pub fn b10_a_dropped_router_stops<T: TransportRig, H: EventLoopRig>() {
-    struct Told(std::rc::Rc<std::cell::Cell<u32>>);
-    impl Drop for Told {
+    struct CountsDrops(std::rc::Rc<std::cell::Cell<u32>>);
+    impl Drop for CountsDrops {
         fn drop(&mut self) {
             self.0.set(self.0.get() + 1);
         }
@@ -148,11 +149,11 @@ pub fn b10_a_dropped_router_stops<T: TransportRig, H: EventLoopRig>() {
     let router = Router::<App>::new(home.binding());
     router.start().unwrap();
     let link = router.link(T::transport()).unwrap();
-    let told = Told(std::rc::Rc::clone(&dropped));
+    let told = CountsDrops(std::rc::Rc::clone(&dropped));
     let (mut sender, _) = link
         .pipe(move |_: &mut App, _: Event<u64>| {
             let _ = &told;
-            panic!("nobody is told");
+            panic!("no receiver is told");
         })
         .unwrap();
     sender.start().unwrap();

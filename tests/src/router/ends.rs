@@ -13,7 +13,7 @@ use crate::rig::TransportRig;
 /// with messages right before its end: each receiver gets all of them, then its own end,
 /// once.
 ///
-/// Who fails it lets an end overtake messages, or tells the wrong one.
+/// Typical cause of failure: an end overtakes messages, or the wrong one is told.
 pub fn b13_each_pipe_ends_once<T: TransportRig, H: EventLoopRig>() {
     const ROUNDS: usize = 20;
     let mut foreground = Foreground::<H>::started();
@@ -108,7 +108,7 @@ pub fn b13_a_mailbox_ends_once<T: TransportRig, H: EventLoopRig>() {
 /// B16: a foreground that sleeps between any two messages is woken for each: no wake-up is
 /// lost. Two links take turns, so that each is asleep while the other is awake.
 ///
-/// Who fails it hangs here: see `homing_core::wake` for the protocol.
+/// A failure shows as a hang here: see `homing_core::wake` for the protocol.
 pub fn b16_no_wake_up_is_lost<T: TransportRig, H: EventLoopRig>() {
     const ROUNDS: u64 = 2000;
     let mut foreground = Foreground::<H>::started();

@@ -68,7 +68,7 @@ pub fn fairness_a_flood_starves_nobody<T: TransportRig, H: EventLoopRig>() {
 /// may come late with those of the second link; so one round out of many will do.)
 pub fn fairness_links_take_turns<T: TransportRig, H: EventLoopRig>() {
     const BACKLOG: u64 = 500;
-    const TURN: usize = 128;
+    const QUANTUM: usize = 128;
     let mut foreground = Foreground::<H>::started();
     foreground.router.set_budget(Budget::UNLIMITED);
     let links = [foreground.link::<T>(), foreground.link::<T>()];
@@ -90,7 +90,7 @@ pub fn fairness_links_take_turns<T: TransportRig, H: EventLoopRig>() {
         // For that thread, if there is one.
         std::thread::sleep(Duration::from_millis(round));
         foreground.until("a round", |app| app.total() as u64 == (round + 1) * (BACKLOG + 1));
-        if before.get() <= (round * BACKLOG) as usize + TURN {
+        if before.get() <= (round * BACKLOG) as usize + QUANTUM {
             return;
         }
     }

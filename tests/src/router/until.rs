@@ -138,7 +138,7 @@ pub fn b12_nobody_left_is_an_error<T: TransportRig, H: EventLoopRig>() {
     assert_eq!(foreground.app.end(0), Some(End::Finished));
 }
 
-/// B12: without a timeout, when all that waits is for a mailbox that nobody reads meanwhile,
+/// B12: without a timeout, when all that waits is for a mailbox that is not read meanwhile,
 /// it returns an error rather than wait for ever. A condition that reads it is fine.
 pub fn b12_a_full_mailbox_is_an_error<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();

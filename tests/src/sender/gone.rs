@@ -24,7 +24,7 @@ const POLICIES: [Overflow; 5] = [
 /// B7: when the router has stopped, `send` gives the message back as `Disconnected`, under
 /// every policy, `start` and `stop` say the same, and the sender is closed after them.
 ///
-/// Who fails it lets a worker go on for nobody.
+/// Typical cause of failure: a worker goes on although nothing it sends is received.
 pub fn b07_senders_learn_that_the_router_has_stopped<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
@@ -59,7 +59,7 @@ pub fn b07_senders_learn_that_the_router_has_stopped<T: TransportRig, H: EventLo
 
 /// B7: a sender that waits for room when the router stops gets its message back, at once.
 ///
-/// Who fails it hangs the worker at the end of the application.
+/// Typical cause of failure: the worker hangs at the end of the application.
 pub fn b07_a_waiting_sender_learns_that_the_router_has_stopped<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.small_link::<T>();
@@ -76,7 +76,7 @@ pub fn b07_a_waiting_sender_learns_that_the_router_has_stopped<T: TransportRig, 
         }
     });
     foreground.until("a message", |app| app.count(0) > 0);
-    // Nobody takes anything from now on, so most likely it waits by the time of the stop.
+    // Nothing is taken from now on, so most likely the sender waits by the time of the stop.
     std::thread::sleep(std::time::Duration::from_millis(20));
     foreground.router.stop(&mut foreground.app).unwrap();
     worker.join();

@@ -13,7 +13,7 @@ fn wrong(state: SenderState) -> Result<(), SenderError> {
 /// B1: an initial sender neither sends nor stops, and says that it is initial. None of it
 /// reaches the receiver.
 ///
-/// Who fails it opens the pipe when it is made, or lets `open` run twice.
+/// Typical cause of failure: the pipe is opened when it is made, or `open` runs twice.
 pub fn b01_an_initial_sender_neither_sends_nor_stops<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
@@ -37,7 +37,8 @@ pub fn b01_an_initial_sender_neither_sends_nor_stops<T: TransportRig, H: EventLo
 
 /// B1: a sender starts once.
 ///
-/// Who fails it claims a pipe twice; the second claim gets the link of a process cut off.
+/// Typical cause of failure: a pipe is claimed twice; the second claim gets the link of a
+/// process cut off.
 pub fn b01_a_sender_starts_once<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();
@@ -54,7 +55,7 @@ pub fn b01_a_sender_starts_once<T: TransportRig, H: EventLoopRig>() {
 
 /// B1: a sender stops once, and sends nothing after that.
 ///
-/// Who fails it tells a receiver of two ends, or of a message after the end.
+/// Typical cause of failure: a receiver is told of two ends, or of a message after the end.
 pub fn b01_a_sender_stops_once<T: TransportRig, H: EventLoopRig>() {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.link::<T>();

@@ -237,9 +237,9 @@ impl Read for Source {
     }
 }
 
-struct Bell(Thread);
+struct Unpark(Thread);
 
-impl Pinger for Bell {
+impl Pinger for Unpark {
     fn ping(&self) {
         self.0.unpark();
     }
@@ -247,32 +247,32 @@ impl Pinger for Bell {
 
 /// What one receiver was told.
 #[derive(Clone, Debug)]
-enum Told {
+enum Observed {
     Received(Received<Note>),
     Ended,
 }
 
-fn listen(bytes: Vec<u8>, step: usize) -> (BTreeMap<u32, Vec<Told>>, LineCounters) {
+fn listen(bytes: Vec<u8>, step: usize) -> (BTreeMap<u32, Vec<Observed>>, LineCounters) {
     let port = Source { bytes: io::Cursor::new(bytes), step: step.max(1) };
     let mut serial = Serial::threaded(port).limit(200);
     let stats = serial.stats();
     let NewLink { factory, mut inlet, .. } =
-        serial.link(Bell(thread::current())).expect("there is a thread");
+        serial.link(Unpark(thread::current())).expect("there is a thread");
     for port in 0..PORTS - 1 {
         let ticket: Ticket<Received<Note>> =
             Ticket::new(ConnectionId::from_parts(port, 0), Nonce::new(0));
         assert_eq!(factory.make_sender(ticket), Port(port));
     }
-    let mut told: BTreeMap<u32, Vec<Told>> = BTreeMap::new();
+    let mut told: BTreeMap<u32, Vec<Observed>> = BTreeMap::new();
     let mut missed = 0;
     loop {
         match inlet.poll() {
             Ok(Some(Arrival::Message { connection, payload })) => {
                 let heard = payload.decode().expect("a note that was sent");
-                told.entry(connection.index()).or_default().push(Told::Received(heard));
+                told.entry(connection.index()).or_default().push(Observed::Received(heard));
             }
             Ok(Some(Arrival::Stopped { connection, .. })) => {
-                told.entry(connection.index()).or_default().push(Told::Ended);
+                told.entry(connection.index()).or_default().push(Observed::Ended);
             }
             Ok(Some(Arrival::Missed { count, .. })) => missed += count,
             Ok(Some(Arrival::Partial)) => {}
@@ -312,7 +312,7 @@ pub fn check(deeds: &[Deed], fates: &[Fate], step: usize) -> LineCounters {
         for told in told {
             assert!(!ended.contains(&port), "something came after the end");
             match told {
-                Told::Received(Received::Message(note)) => {
+                Observed::Received(Received::Message(note)) => {
                     let name = (note.run, note.port, note.number);
                     assert_eq!(contents.get(&name), Some(&&note), "a message that was not sent");
                     assert_eq!(note.port, port);
@@ -323,15 +323,15 @@ pub fn check(deeds: &[Deed], fates: &[Fate], step: usize) -> LineCounters {
                     *next = note.number + 1;
                     (gap, may_gap) = (0, true);
                 }
-                Told::Received(Received::Gap(count)) => {
+                Observed::Received(Received::Gap(count)) => {
                     assert!(count > 0 && may_gap, "a gap on a gap");
                     (gap, may_gap) = (count, false);
                 }
-                Told::Received(Received::Reset) => {
+                Observed::Received(Received::Reset) => {
                     assert_eq!(gap, 0, "a gap without what comes after it");
                     current = None;
                 }
-                Told::Ended => {
+                Observed::Ended => {
                     ended.insert(port);
                     if let Some(run) = current {
                         // All of that run are told.

@@ -83,7 +83,7 @@ impl<V: Variant> ControlWords for Model<V> {
 
     fn mark_notifying(&self) -> Snapshot {
         let seen = Snapshot(self.tail.fetch_or(NOTIFYING, Ordering::AcqRel));
-        // Who finds that another is about to ring takes it for rung.
+        // A writer that finds another about to ring takes the bell for rung.
         if V::TWO_STATES && seen.has(NOTIFYING) { Snapshot(seen.0 | NOTIFIED) } else { seen }
     }
 

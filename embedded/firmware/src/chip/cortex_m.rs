@@ -34,7 +34,7 @@ pub fn start_timer(ticks: u32) {
 
 /// Ends that.
 pub fn stop_timer() {
-    // SAFETY: a write of one register, which nobody else writes after `start_timer`.
+    // SAFETY: a write of one register, which nothing else writes after `start_timer`.
     unsafe { (*SYST::PTR).csr.write(0) };
 }
 
