@@ -11,7 +11,7 @@ use crate::overflow::Overflow;
 
 /// A sender before it is started, as plain data: this is what goes to a worker process.
 ///
-/// It can be serialised with serde, or written as a word of ASCII and parsed from it, and
+/// A ticket can be serialised with serde, or written as a word of ASCII and parsed from it, and
 /// handed over in whatever way the application has: an argument, an environment variable, a
 /// line on the worker's standard input. Its holder may claim the pipe, once; it contains no
 /// address and no handle, and is worth nothing outside the router's own workers.

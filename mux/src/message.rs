@@ -291,7 +291,7 @@ fn copy_short(to: &mut [u8], from: &[u8]) {
 
 /// A buffer to encode in. It belongs to the thread, so that no pipe has one.
 ///
-/// It grows to what the thread's messages need. One that is much larger than the message it
+/// The buffer grows to what the thread's messages need. One that is much larger than the message it
 /// was last used for is not kept.
 pub(crate) struct Scratch(Vec<u8>);
 

@@ -16,8 +16,8 @@ use crate::sink::FrameSink;
 
 /// A message that is encoded as its length and then its bytes, as they are.
 ///
-/// It is for types of one's own that wrap such a one. A type of which it is not true gets the
-/// link cut off.
+/// Implement it for types of one's own that wrap one of these. A type that is encoded in another
+/// way gets its link cut off.
 pub trait RawBytes: Serialize {}
 
 impl RawBytes for Vec<u8> {}
@@ -26,7 +26,7 @@ impl RawBytes for Box<[u8]> {}
 /// A sender whose messages can also be written piece by piece, straight to the link: an image
 /// by its rows, a file by its blocks. What arrives is an ordinary message.
 ///
-/// It is a [`Sender`] in every other respect. It comes from
+/// In every other respect this is a [`Sender`]. Made by
 /// [`MuxHandle::reserving_sender`](crate::MuxHandle::reserving_sender).
 ///
 /// ```

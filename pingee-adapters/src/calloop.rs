@@ -107,7 +107,7 @@ impl fmt::Debug for CalloopBinding {
 /// what that returned: after [`Dispatched::Again`], and after a panic, it is called again in
 /// the loop's next turn.
 ///
-/// It holds a handle of the router. Removed from the loop, it may be dropped: the router can
+/// The source holds a handle of the router. Removed from the loop, it may be dropped: the router can
 /// still be driven by hand ([`Router::route_until`]), and stopped.
 pub struct RouterSource<C: 'static> {
     wakeup: Wakeup,

@@ -1,6 +1,6 @@
 //! An event loop for programs that have none.
 //!
-//! It waits for the doorbells of its routers' links itself, so no monitor thread is needed
+//! The loop waits for the doorbells of its routers' links itself, so no monitor thread is needed
 //! and a message costs one wake-up. Between messages it sleeps, and never looks on an
 //! interval.
 //!
@@ -50,7 +50,7 @@ use homing_router::{Dispatched, DoorbellSet, LoopBinding, Router};
 
 /// An event loop that waits for doorbells and pings.
 ///
-/// It belongs to one thread, the foreground's. [`Handle`] and [`StdPinger`] go to any other.
+/// The loop belongs to one thread, the foreground's. [`Handle`] and [`StdPinger`] go to any other.
 pub struct EventLoop {
     doorbells: DoorbellSet,
     stop: Arc<AtomicBool>,

@@ -165,7 +165,7 @@ pub const BUDGET: Budget = Budget { messages: 1024, time: Some(Duration::from_mi
 
 /// What joins one router to the task that drives it.
 ///
-/// It wakes the one task that waits. A router that is woken while no task waits is due when
+/// Wakes the one task that waits. A router that is woken while no task waits is due when
 /// the next one does, so all futures here can be dropped at any time, and lose nothing.
 pub struct TaskDriver(Arc<TaskPingee>);
 

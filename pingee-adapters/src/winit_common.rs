@@ -32,7 +32,7 @@ impl<C: 'static> WinitRouter<C> {
     /// Hands messages that have arrived to their receivers, as far as the router's
     /// [budget](homing_router::Budget) goes. Returns whether it has left some.
     ///
-    /// It is called when the loop was woken for the router, and costs nearly nothing when
+    /// To be called when the loop was woken for the router, and costs nearly nothing when
     /// nothing has come: call it wherever else messages would be late.
     ///
     /// # Panics

@@ -2,7 +2,7 @@
 
 /// Moves what waits at a descriptor. Unix.
 ///
-/// It runs on the thread that watches the doorbells: the foreground's own, or a monitor's.
+/// A pump runs on the thread that watches the doorbells: the foreground's own, or a monitor's.
 #[cfg(unix)]
 pub trait ReadyPump: Send {
     /// The descriptor to watch. It becomes readable when there is something to move, or
@@ -23,7 +23,7 @@ pub trait ReadyPump: Send {
 
 /// Moves what comes from a source that cannot be watched. Any system.
 ///
-/// It runs on a thread of its own, which lives as long as the source and the link.
+/// Such a pump runs on a thread of its own, which lives as long as the source and the link.
 pub trait BlockingPump: Send {
     /// Waits until something has come and there is room for it, and moves it.
     ///

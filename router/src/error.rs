@@ -137,7 +137,7 @@ pub enum RouteError {
     /// What waits is for mailboxes that are full, and the condition does not read them, so
     /// waiting without a timeout would not end.
     MailboxFull,
-    /// It was called by a handler, to which the router is routing.
+    /// The call came from a handler, to which the router is routing.
     Nested,
     /// The system cannot wait.
     Wait(io::Error),

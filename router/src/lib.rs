@@ -4,7 +4,7 @@
 //! it, [`Router::spawn`] worker processes; a [`Link`] makes pipes, whose messages are handed
 //! to closures on the foreground's thread or wait in a [`Mailbox`].
 //!
-//! It knows no transport and no event loop. A transport implements the traits of
+//! This crate knows no transport and no event loop. A transport implements the traits of
 //! `homing-core` and, to reach processes, that of `homing-process`. An event loop is joined
 //! by [`LoopBinding`]: it either watches a [`DoorbellSet`], or is pinged. Either way it then calls
 //! [`Router::dispatch`].

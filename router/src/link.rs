@@ -14,7 +14,7 @@ use crate::router::Router;
 /// on the link of a [`Worker`](crate::Worker), a ticket for it. `M` may be any message that
 /// the link's transport can carry.
 ///
-/// It holds a handle of its router. Dropping it does not end the link.
+/// A link holds a handle of its router. Dropping it does not end the link.
 pub struct Link<C: 'static, R> {
     router: Router<C>,
     id: LinkId,

@@ -77,7 +77,7 @@ impl Drop for PingOnDrop {
 
 /// Set when the inlet is dropped.
 ///
-/// It is a hint that spares senders the work, and publishes nothing: Relaxed will do.
+/// A hint that spares senders the work, and publishes nothing: Relaxed will do.
 #[derive(Clone, Default)]
 pub(crate) struct Gone(Arc<AtomicBool>);
 

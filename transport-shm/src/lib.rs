@@ -1,7 +1,7 @@
 //! Shared memory as a transport of [Homing](https://crates.io/crates/homing): links from
 //! worker processes, and within one process, at the speed of memory.
 //!
-//! It is for Linux: it stands on memfd and its seals. On other systems this crate is empty,
+//! This crate is for Linux: it needs memfd and its seals. On other systems this crate is empty,
 //! and `homing-transport-pipe` is the portable choice, with the same behaviour.
 //!
 //! A message is encoded with serde and postcard, and travels in frames; `WIRE.md` describes

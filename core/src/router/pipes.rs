@@ -10,7 +10,7 @@ use crate::table::{Storage, Table};
 
 /// One pipe in the routing table.
 ///
-/// It is small, for hosts with little memory: in its slot, 12 bytes and the receiver.
+/// Small, for hosts with little memory: in its slot, 12 bytes and the receiver.
 #[derive(Debug)]
 pub struct PipeEntry<R> {
     pub(super) owner: Owner,

@@ -20,7 +20,7 @@ type Shared<R, LS, PS> = RefCell<Router<SharedInlet, R, LS, PS>>;
 
 /// The foreground's end of a link, in the table of a router that is polled by [`Session`]s.
 ///
-/// It owns the inlet: when it is dropped, so is the inlet, although sessions of the link may
+/// The entry owns the inlet: when it is dropped, so is the inlet, although sessions of the link may
 /// still be on the stack.
 pub struct SharedInlet(Rc<InletCell>);
 

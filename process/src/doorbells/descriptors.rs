@@ -35,7 +35,7 @@ fn exit_of(key: usize) -> Token {
 
 /// Watches the doorbells of many links.
 ///
-/// It is itself a descriptor (`AsFd`), readable when any of its doorbells has rung, so that
+/// The set is itself a descriptor (`AsFd`), readable when any of its doorbells has rung, so that
 /// an event loop that watches descriptors needs only this one: it calls
 /// [`wait`](Doorbells::wait) with a time of zero whenever it is. Edges will do.
 ///

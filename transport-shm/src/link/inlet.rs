@@ -31,7 +31,7 @@ const MAX_COPIES_PER_POLL: usize = 2;
 
 /// The foreground's end of a link.
 ///
-/// It copies a run of frames at once out of the shared memory, and reads them where no other
+/// The inlet copies a run of frames at once out of the shared memory, and reads them where no other
 /// process can write. Each [`poll`](Inlet::poll) takes one frame, and copies at most one run.
 ///
 /// Until a `poll` has returned `None`, the worker takes the foreground for awake and does

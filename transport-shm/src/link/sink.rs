@@ -38,7 +38,7 @@ pub type Sender<M> = MuxSender<M, ShmSink>;
 /// Takes over, in a worker process, the handles that [`Shm`](crate::Shm) has prepared.
 /// `config` has the limits that came with them.
 ///
-/// It starts a thread (`homing-watch`) that sleeps until the foreground is gone, also by
+/// Starts a thread (`homing-watch`) that sleeps until the foreground is gone, also by
 /// SIGKILL, or until the link ends. So a sender learns of that with its next message, although
 /// it makes no system call to look.
 ///

@@ -152,7 +152,7 @@ pub(crate) trait ControlWords {
 
     /// Foreground: publishes how much it has taken, and says whether the worker waits.
     ///
-    /// It writes its own figure, whatever stood there, and with that takes the flag down.
+    /// The foreground writes its own figure, whatever stood there; that clears the flag.
     #[inline]
     fn publish_head(&self, index: u64) -> bool {
         // Release: the reads of what was taken come before it. See `load_head`.
