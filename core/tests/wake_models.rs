@@ -202,7 +202,7 @@ fn two_producers_lose_no_wake_up_with_a_budget_of_8() {
     one_level::<WakeFlag>(2, 8);
 }
 
-/// Lowered by a plain store, which does not see the pushes before an earlier raise.
+/// Cleared by a plain store, which does not see the pushes before an earlier set.
 struct PlainStore(AtomicBool);
 
 impl Wake for PlainStore {
@@ -291,7 +291,7 @@ fn a_fenced_load_would_do() {
 /// links, which has a flag of its own.
 ///
 /// ```text
-/// producer:  push; if link.set() { ready.push(link); if router.raise() { ping } }
+/// producer:  push; if link.set() { ready.push(link); if router.set() { ping } }
 /// consumer:  link empty    → link.clear(), then look at it once more
 ///            no link ready → router.clear(), then look at the ready ones once more
 /// ```
