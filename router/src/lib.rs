@@ -10,6 +10,22 @@
 //! [`Router::dispatch`].
 //!
 //! Applications get all of it through the crate `homing`.
+//!
+//! # Logs
+//!
+//! Records go to the crate `log`, under three targets, and name the worker, its process id, the
+//! pipe and the link that they concern:
+//!
+//! | target | record | level |
+//! |---|---|---|
+//! | `homing::worker` | a worker was started, or has ended, and how | info |
+//! | | a worker cannot be killed or reaped | error |
+//! | `homing::pipe` | a worker process has started a pipe, or a pipe has ended, and how | debug |
+//! | `homing::link` | a link was cut off, and why | warn |
+//! | | a link has ended | debug |
+//!
+//! Programs that use `tracing` get them by the crate `tracing-log`, which
+//! `tracing_subscriber::fmt::init()` sets up by default.
 
 #![forbid(unsafe_code)]
 
