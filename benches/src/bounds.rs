@@ -6,14 +6,15 @@ use std::marker::PhantomData;
 use std::process::ChildStdin;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use homing::channel::Channel;
 use homing::pipe::Pipe;
 use homing::shm::Shm;
 use homing::std_loop::EventLoop;
-use homing::{Disconnected, Event, ProcessTransport, Router, Worker};
+use homing::{Disconnected, Event, ProcessTransport, Router, Worker, worker};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::measure::{Sorted, alternate, nanos_each};
 use crate::place::Place;
@@ -30,6 +31,12 @@ pub(crate) const ROWS: &[Row] = &[
     quiet("quiet-pipe-p99", |settings| beside_flood::<Processes<Pipe>>(settings, 0.99)),
     quiet("quiet-shm-p50", |settings| beside_flood::<Processes<Shm>>(settings, 0.5)),
     quiet("quiet-shm-p99", |settings| beside_flood::<Processes<Shm>>(settings, 0.99)),
+    Row {
+        name: "slow-writer-cpu",
+        unit: "µs",
+        goal: Goal::RatioAtMost(1.1),
+        measure: slow_writers,
+    },
 ];
 
 const fn quiet(name: &'static str, measure: fn(&Settings) -> anyhow::Result<Figure>) -> Row {
@@ -59,6 +66,76 @@ fn stop(settings: &Settings) -> anyhow::Result<Figure> {
         ensure!(tally.ended == PIPES as usize, "{} of the pipes were told", tally.ended);
     }
     Ok(Figure::alone(Sorted::new(times).quantile(0.5)))
+}
+
+/// How many workers write a row a millisecond.
+const WRITERS: usize = 16;
+
+/// A row of an image, in bytes.
+const ROW_LEN: usize = 2048;
+
+/// The foreground's processor time for each row of slow writers, beside the same where links do
+/// not wait on the processor for more.
+fn slow_writers(settings: &Settings) -> anyhow::Result<Figure> {
+    let mut with = SlowWriters::start(Shm::new())?;
+    let mut without = SlowWriters::start(Shm::new().coalesce(false))?;
+    let rows = settings.pick(500, 200);
+    alternate(settings.pick(15, 7), || with.run(rows), || without.run(rows))
+}
+
+struct SlowWriters {
+    event_loop: EventLoop,
+    router: Router<Tally>,
+    orders: Vec<ChildStdin>,
+}
+
+impl SlowWriters {
+    fn start(transport: Shm) -> anyhow::Result<Self> {
+        let event_loop = EventLoop::new()?;
+        let router = Router::new(&event_loop);
+        router.start()?;
+        let mut orders = Vec::new();
+        for _ in 0..WRITERS {
+            let spawn = router.spawn(transport.clone(), Role::SendRows.command()?);
+            let (worker, _) =
+                spawn.pipe(|tally: &mut Tally, event: Event<Vec<u8>>| match event {
+                    Event::Message(_) => tally.got += 1,
+                    Event::Ended(_) => tally.ended += 1,
+                })?;
+            orders.push(worker.take_stdin().context("a standard input")?);
+        }
+        Ok(Self { event_loop, router, orders })
+    }
+
+    /// In microseconds for each row.
+    fn run(&mut self, rows: u64) -> anyhow::Result<f64> {
+        let mut tally = Tally::default();
+        for orders in &mut self.orders {
+            orders.write_all(format!("{rows}\n").as_bytes())?;
+        }
+        let all = rows * WRITERS as u64;
+        let before = cpu_time();
+        self.event_loop
+            .run_until(&self.router, &mut tally, |tally| tally.got >= all || tally.ended > 0)?;
+        let taken = cpu_time().saturating_sub(before);
+        tally.check(all)?;
+        Ok(nanos_each(all, taken) / 1e3)
+    }
+}
+
+/// The processor time of this thread.
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
+}
+
+/// The worker: so many rows, one a millisecond.
+pub(crate) fn send_rows(sender: &mut worker::Sender<Vec<u8>>, count: u64) -> anyhow::Result<()> {
+    for _ in 0..count {
+        thread::sleep(Duration::from_millis(1));
+        sender.send(vec![7; ROW_LEN]).map_err(|_| Disconnected)?;
+    }
+    Ok(())
 }
 
 const QUIET: usize = 63;

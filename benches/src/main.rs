@@ -23,6 +23,8 @@ mod measure;
 mod memory;
 mod peer;
 mod ping;
+#[cfg(target_os = "linux")]
+mod pinned;
 mod pipe;
 mod place;
 mod report;
@@ -72,6 +74,8 @@ const FAMILIES: &[&[Row]] = &[
     #[cfg(target_os = "linux")]
     bounds::ROWS,
     memory::ROWS,
+    #[cfg(target_os = "linux")]
+    pinned::ROWS,
 ];
 
 /// Measures Homing beside what it stands on.

@@ -39,11 +39,14 @@ pub(crate) struct Counting;
 
 static COUNTING: AtomicBool = AtomicBool::new(false);
 static IN_USE: AtomicIsize = AtomicIsize::new(0);
+static PEAK: AtomicIsize = AtomicIsize::new(0);
 
 impl Counting {
     pub(crate) fn begin() -> isize {
         COUNTING.store(true, Ordering::Relaxed);
-        IN_USE.load(Ordering::Relaxed)
+        let in_use = IN_USE.load(Ordering::Relaxed);
+        PEAK.store(in_use, Ordering::Relaxed);
+        in_use
     }
 
     pub(crate) fn end() -> isize {
@@ -51,11 +54,17 @@ impl Counting {
         IN_USE.load(Ordering::Relaxed)
     }
 
+    /// The most that was in use since it began.
+    pub(crate) fn peak() -> isize {
+        PEAK.load(Ordering::Relaxed)
+    }
+
     #[inline]
     fn change(by: isize) {
         // Other figures pay for a load only.
         if COUNTING.load(Ordering::Relaxed) {
-            IN_USE.fetch_add(by, Ordering::Relaxed);
+            let in_use = IN_USE.fetch_add(by, Ordering::Relaxed) + by;
+            PEAK.fetch_max(in_use, Ordering::Relaxed);
         }
     }
 }

@@ -12,7 +12,7 @@ use ipc_channel::ipc::IpcSender;
 use crate::place::Place;
 use crate::tally::{Message, message};
 #[cfg(target_os = "linux")]
-use crate::{busy, life, shm, wake};
+use crate::{bounds, busy, life, pinned, shm, wake};
 
 /// The option that says what a process is to do.
 pub(crate) const OPTION: &str = "--role";
@@ -29,6 +29,12 @@ pub(crate) enum Role {
     /// A worker that says that it is there, and does nothing more.
     #[cfg(target_os = "linux")]
     Idle,
+    /// A hostile worker, which pins what it can.
+    #[cfg(target_os = "linux")]
+    Hoard,
+    /// A worker that writes a row a millisecond.
+    #[cfg(target_os = "linux")]
+    SendRows,
     /// Keeps a processor busy.
     #[cfg(target_os = "linux")]
     Busy,
@@ -157,6 +163,14 @@ impl Role {
                 let sender = IpcSender::<Message>::connect(name.trim_end().into())?;
                 sender.send(message(0))?;
                 each_order(|count| Ok((0..count).try_for_each(|n| sender.send(message(n)))?))
+            }
+            #[cfg(target_os = "linux")]
+            Role::Hoard => pinned::hoard(),
+            #[cfg(target_os = "linux")]
+            Role::SendRows => {
+                let mut sender = worker::sender::<Vec<u8>>()?;
+                sender.start()?;
+                each_order(|count| bounds::send_rows(&mut sender, count))
             }
             #[cfg(target_os = "linux")]
             Role::Busy => busy::spin(),

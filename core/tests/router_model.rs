@@ -23,6 +23,7 @@ enum Item {
     Undecodable(ConnectionId),
     Stopped(ConnectionId, CloseReason),
     Missed(ConnectionId, u64),
+    Fragment(ConnectionId),
     Partial,
     End(LinkEnd),
 }
@@ -55,6 +56,7 @@ impl Inlet for QueueInlet {
             }
             Item::Stopped(connection, reason) => Arrival::Stopped { connection, end: reason.end() },
             Item::Missed(connection, count) => Arrival::Missed { connection, count },
+            Item::Fragment(connection) => Arrival::Fragment { connection },
             Item::Partial => Arrival::Partial,
             Item::End(end) => return Err(end),
         }))
@@ -292,6 +294,7 @@ impl Model {
             | Item::Message(connection, _)
             | Item::Undecodable(connection)
             | Item::Stopped(connection, _)
+            | Item::Fragment(connection)
             | Item::Missed(connection, _) => connection,
         };
         let Some(at) = self.pipe_named(connection) else {
@@ -308,7 +311,7 @@ impl Model {
             (Item::Started(..), Phase::Open | Phase::Closed) if ours => {
                 self.cut(link, ProtocolError::OutOfTurn)
             }
-            (Item::Started(..) | Item::Stopped(..), Phase::Gone) => Seen::Quiet,
+            (Item::Started(..) | Item::Stopped(..) | Item::Fragment(_), Phase::Gone) => Seen::Quiet,
             (Item::Missed(_, count), Phase::Gone) => {
                 self.counters.missed += count;
                 Seen::Quiet
@@ -323,6 +326,7 @@ impl Model {
                 self.counters.missed += count;
                 Seen::Quiet
             }
+            (Item::Fragment(_), _) => Seen::Quiet,
             (Item::Stopped(_, reason), Phase::Open) => self.end(at, reason.end()),
             (Item::Stopped(..), _) => {
                 pipe.phase = Phase::Gone;
@@ -713,7 +717,8 @@ impl<P: Polling> World<P> {
                     1 => Item::Started(connection, nonce),
                     2 => Item::Undecodable(connection),
                     3 | 4 => Item::Stopped(connection, CloseReason::Stopped),
-                    5 | 6 => Item::Missed(connection, what.into()),
+                    5 => Item::Missed(connection, what.into()),
+                    6 => Item::Fragment(connection),
                     7 => Item::Partial,
                     8 => Item::End(LinkEnd::gone()),
                     _ => Item::End(LinkEnd::Refused(ProtocolError::Malformed)),

@@ -72,6 +72,8 @@ impl PipeInlet {
             if more.is_empty() {
                 return Ok(None);
             }
+            // No more than the frame has: a worker cannot make it twice that.
+            self.carry.reserve_exact(missing);
             self.carry.extend_from_slice(more);
             self.at += more.len();
         }

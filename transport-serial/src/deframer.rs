@@ -44,11 +44,31 @@ impl Deframer {
         let more = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or(bytes);
         self.len += more.len() as u64;
         if self.len <= self.most as u64 {
+            self.make_room(more.len());
             self.segment.extend_from_slice(more);
+        } else {
+            // No frame any more, whatever follows.
+            self.segment = Vec::new();
         }
         let Some(end) = end else { return (None, more.len()) };
         self.done = true;
         (self.close(), end + 1)
+    }
+
+    /// Makes room for so many bytes more, and for no more than the longest segment.
+    fn make_room(&mut self, more: usize) {
+        let needed = self.segment.len() + more;
+        if self.segment.capacity() < needed {
+            let capacity = needed.max(self.segment.capacity() * 2).min(self.most);
+            self.segment.reserve_exact(capacity.saturating_sub(self.segment.len()));
+        }
+    }
+
+    /// Frees the memory of the last segment, if it was handed out. For a line that is idle.
+    pub(crate) fn shrink(&mut self) {
+        if self.done || self.segment.is_empty() {
+            self.segment = Vec::new();
+        }
     }
 
     fn close(&mut self) -> Option<Found> {

@@ -202,7 +202,10 @@ impl Inlet for SerialInlet {
                 self.piece = Vec::new();
                 match self.bytes.read()? {
                     Some(piece) => self.piece = piece,
-                    None => return Ok(None),
+                    None => {
+                        self.deframer.shrink();
+                        return Ok(None);
+                    }
                 }
                 self.stats.add(|counters| counters.bytes += self.piece.len() as u64);
             }

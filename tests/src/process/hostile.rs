@@ -13,7 +13,7 @@ use crate::event_loops::EventLoopRig;
 use crate::foreground::Foreground;
 
 /// What each hostile worker writes, and what its receiver is told.
-const CASES: [(&str, fn(&ProtocolError) -> bool); 15] = [
+const CASES: [(&str, fn(&ProtocolError) -> bool); 17] = [
     ("garbage", |_| true),
     ("zeros", |_| true),
     ("no-hello", |violation| *violation == ProtocolError::Malformed),
@@ -26,6 +26,8 @@ const CASES: [(&str, fn(&ProtocolError) -> bool); 15] = [
     ("undecodable", |violation| matches!(violation, ProtocolError::Undecodable(_))),
     ("more-than-one", |violation| matches!(violation, ProtocolError::Undecodable(_))),
     ("nobodys-pipe", |violation| *violation == ProtocolError::NotYours),
+    ("fragment-before-start", |violation| *violation == ProtocolError::NotYours),
+    ("fragment-of-nobodys-pipe", |violation| *violation == ProtocolError::NotYours),
     ("part-of-nothing", |violation| *violation == ProtocolError::OutOfTurn),
     ("started-twice", |violation| *violation == ProtocolError::OutOfTurn),
     ("missed-nobodys", |violation| *violation == ProtocolError::NotYours),
@@ -102,6 +104,12 @@ fn pieces(case: &str, ticket: &Ticket<u64>) -> (Vec<Piece>, bool) {
         "undecodable" => opened(message(&[0xff; 11])),
         "more-than-one" => opened(message(&[1, 2])),
         "nobodys-pipe" => opened(frame(Header::Message { connection: nobodys }, &[1])),
+        "fragment-before-start" => {
+            vec![hello(), frame(Header::FirstFragment { connection, total: 1000 }, &[1])]
+        }
+        "fragment-of-nobodys-pipe" => {
+            opened(frame(Header::FirstFragment { connection: nobodys, total: 1000 }, &[1]))
+        }
         "part-of-nothing" => opened(frame(Header::Fragment { connection }, &[1])),
         "started-twice" => opened(start()),
         "missed-nobodys" => opened(frame(Header::Dropped { connection: nobodys, count: 1 }, &[])),

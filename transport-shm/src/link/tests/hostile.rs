@@ -253,6 +253,44 @@ fn a_flood_of_rings_is_a_bounded_turn_each_time() {
     assert_eq!(foreground.until_end(), (vec![], LinkEnd::Gone(homing_core::Lost::unopened())));
 }
 
+/// Wakes the foreground for nothing, for ever.
+#[test]
+fn rings_without_data_end_the_link() {
+    let (mut raw, mut foreground) = raw(Shm::new());
+    raw.put(&frame(Header::PREFACE, &[]));
+    let hang = Instant::now() + HANG;
+    while raw.socket.ring().is_ok() {
+        foreground.pump();
+        match foreground.poll() {
+            Ok(got) => assert!(got.is_none(), "{got:?}"),
+            Err(end) => {
+                assert_eq!(end, LinkEnd::Refused(ProtocolError::EmptyRings));
+                return;
+            }
+        }
+        assert!(Instant::now() < hang, "the link goes on");
+    }
+    panic!("the worker was told before the foreground");
+}
+
+/// Each ring comes after a frame, which the foreground may have found without it.
+#[test]
+fn rings_with_data_are_no_violation() {
+    let (mut raw, mut foreground) = raw(Shm::new());
+    raw.put(&frame(Header::PREFACE, &[]));
+    let connection = ConnectionId::from_parts(0, 0);
+    for n in 0..5000u64 {
+        raw.put(&frame(Header::Dropped { connection, count: n }, &[]));
+        if n % 3 == 0 {
+            let _ = raw.socket.ring();
+        }
+        if n % 2 == 0 {
+            foreground.pump();
+        }
+        while foreground.poll().unwrap().is_some() {}
+    }
+}
+
 #[test]
 fn other_handles_are_refused() {
     use rustix::fs::{MemfdFlags, SealFlags};
