@@ -24,8 +24,9 @@ pub use homing_core::{
     SenderState, Text, Ticket, Transport, Undecodable,
 };
 pub use homing_mux::{
-    FragmentBudget, FrameSink, MAX_PARTIAL, MuxConfig, MuxFactory, MuxHandle, MuxOutlet, RawBytes,
-    Reassembler, Reservation, ReservingSender, WeakMuxHandle, Written, encode, frame,
+    FragmentBudget, FrameSink, MAX_LINK_OVERHEAD, MAX_PARTIAL, MuxConfig, MuxFactory, MuxHandle,
+    MuxOutlet, RawBytes, Reassembler, Reservation, ReservingSender, WeakMuxHandle, Written, encode,
+    frame,
 };
 pub use homing_process::{
     AdoptedLink, BlockingPump, BlockingReader, Doorbell, Doorbells, EncodedOutlet, InheritError,

@@ -32,6 +32,9 @@ pub(crate) enum Role {
     /// A hostile worker, which pins what it can.
     #[cfg(target_os = "linux")]
     Hoard,
+    /// A worker that pins what it can, and keeps to the protocol.
+    #[cfg(target_os = "linux")]
+    HoardLegally,
     /// A worker that writes a row a millisecond.
     #[cfg(target_os = "linux")]
     SendRows,
@@ -166,6 +169,8 @@ impl Role {
             }
             #[cfg(target_os = "linux")]
             Role::Hoard => pinned::hoard(),
+            #[cfg(target_os = "linux")]
+            Role::HoardLegally => pinned::hoard_legally(),
             #[cfg(target_os = "linux")]
             Role::SendRows => {
                 let mut sender = worker::sender::<Vec<u8>>()?;

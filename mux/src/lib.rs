@@ -61,6 +61,6 @@ pub use factory::MuxFactory;
 pub use fragment_budget::FragmentBudget;
 pub use handle::{MuxConfig, MuxHandle, WeakMuxHandle};
 pub use outlet::{MuxOutlet, MuxSender};
-pub use reassembler::{MAX_PARTIAL, Reassembler};
+pub use reassembler::{MAX_LINK_OVERHEAD, MAX_PARTIAL, Reassembler};
 pub use reserve::{RawBytes, Reservation, ReserveTarget, ReservingSender};
 pub use sink::{FrameSink, Written};

@@ -10,6 +10,10 @@ use crate::frame::{self, Header};
 /// The most messages in fragments that are on their way on one link at once.
 pub const MAX_PARTIAL: usize = 64;
 
+/// The most that the foreground holds of a link to a worker process beside the link's limit and
+/// its ring or buffer, in bytes: a frame or two that are being read.
+pub const MAX_LINK_OVERHEAD: usize = 256 * 1024;
+
 /// Puts messages together that came in several frames, and checks the order of frames.
 ///
 /// One for each link. What it holds is bounded: at most [`MAX_PARTIAL`] messages in fragments
