@@ -4,6 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::inlet::Undecodable;
+use crate::message_type::TypeMismatch;
 use crate::text::Text;
 
 /// What arrives at the foreground's end of a pipe.
@@ -234,6 +235,9 @@ pub enum ProtocolError {
     },
     /// A message does not decode as its receiver's type.
     Undecodable(Undecodable),
+    /// The worker started a pipe with messages of another type than its receiver's. Only where
+    /// both ends say what their type is, see [`MessageType`](crate::MessageType).
+    TypeMismatch(TypeMismatch),
     /// The worker named a pipe that was not given to it, or knew the wrong nonce.
     NotYours,
     /// The worker started a pipe twice, or sent on one after stopping it.
@@ -253,6 +257,7 @@ impl fmt::Display for ProtocolError {
                 write!(f, "{len} bytes where at most {max} are allowed")
             }
             ProtocolError::Undecodable(undecodable) => undecodable.fmt(f),
+            ProtocolError::TypeMismatch(mismatch) => mismatch.fmt(f),
             ProtocolError::NotYours => f.write_str("a pipe that was not given to this worker"),
             ProtocolError::OutOfTurn => f.write_str("a pipe that was started twice or not open"),
             ProtocolError::EmptyRings => f.write_str("a doorbell that rings without data"),

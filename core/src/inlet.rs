@@ -141,6 +141,7 @@ use serde::de::DeserializeOwned;
 use crate::codec::{self, DecodeLimits};
 use crate::event::{End, Lost, ProtocolError};
 use crate::id::{ConnectionId, Nonce};
+use crate::message_type::MessageType;
 use crate::text::Text;
 use crate::ticket::Ticket;
 use crate::wake::Pinger;
@@ -192,6 +193,8 @@ pub enum Arrival<'a> {
         connection: ConnectionId,
         /// The secret that came with its ticket.
         nonce: Nonce,
+        /// The type of the messages that the worker will send, as far as it says.
+        message_type: MessageType<'a>,
     },
     /// A message.
     Message {

@@ -19,6 +19,7 @@
 //! | `alloc` | tables that grow |
 //! | `log` | warnings and debug records through `log` |
 //! | `defmt` | the same through `defmt`, and `defmt::Format` for the public types |
+//! | `schema` | fingerprints of types, [`MessageType::of`](MessageType), with `postcard-schema` |
 //! | `task` | a pingee over the wakers of tasks, [`wake::TaskPingee`] |
 //! | `critical-section` | atomics for cores without compare-and-swap |
 
@@ -36,6 +37,7 @@ mod event;
 mod id;
 pub mod inlet;
 mod log;
+mod message_type;
 mod overflow;
 mod poll_pingee;
 mod receiver;
@@ -57,6 +59,7 @@ pub use inlet::{
     Arrival, Authorization, ByValue, Decode, Inlet, LinkEnd, MakeSender, NewLink, Payload,
     Postcard, Transport, Undecodable,
 };
+pub use message_type::{MessageType, TypeMismatch};
 pub use overflow::Overflow;
 pub use receiver::Authorize;
 #[cfg(feature = "alloc")]

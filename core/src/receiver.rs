@@ -1,6 +1,7 @@
 //! The foreground's end of a pipe, as far as routing is concerned.
 
 use crate::id::Nonce;
+use crate::message_type::MessageType;
 
 /// What the router keeps for each pipe: the foreground's receiver, as far as routing is
 /// concerned.
@@ -10,6 +11,12 @@ pub trait Authorize {
     fn authorizes(&self, nonce: Nonce) -> bool {
         let _ = nonce;
         false
+    }
+
+    /// The type of messages that the receiver expects. A worker that claims the pipe for another
+    /// type is cut off. Nothing is compared unless this is implemented.
+    fn message_type(&self) -> MessageType<'static> {
+        MessageType::UNCHECKED
     }
 }
 

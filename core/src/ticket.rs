@@ -7,6 +7,7 @@ use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ConnectionId, Nonce};
+use crate::message_type::MessageType;
 use crate::overflow::Overflow;
 
 /// A sender before it is started, as plain data: this is what goes to a worker process.
@@ -24,6 +25,9 @@ pub struct Ticket<Up, Down = ()> {
     connection: ConnectionId,
     nonce: Nonce,
     overflow: Overflow,
+    /// It does not travel: each end of the pipe has a type of its own.
+    #[serde(skip)]
+    message_type: MessageType<'static>,
     #[serde(skip)]
     _messages: PhantomData<fn(Up) -> Down>,
 }
@@ -31,13 +35,33 @@ pub struct Ticket<Up, Down = ()> {
 impl<Up, Down> Ticket<Up, Down> {
     /// Writes a ticket for a pipe. For routers.
     pub const fn new(connection: ConnectionId, nonce: Nonce) -> Self {
-        Self { connection, nonce, overflow: Overflow::Wait, _messages: PhantomData }
+        let (overflow, message_type) = (Overflow::Wait, MessageType::UNCHECKED);
+        Self { connection, nonce, overflow, message_type, _messages: PhantomData }
     }
 
     /// Sets what the sender does when there is no room.
     pub const fn with_overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
         self
+    }
+
+    /// Sets what the sender says about the type of its messages when it claims the pipe. It is
+    /// forgotten when the ticket is written down.
+    pub const fn with_message_type(mut self, message_type: MessageType<'static>) -> Self {
+        self.message_type = message_type;
+        self
+    }
+
+    /// The sender says of which type its messages are when it claims the pipe: a fingerprint of
+    /// the schema of `Up`, and its name. A foreground that expects another type ends the pipe
+    /// then, before any message is sent.
+    #[cfg(feature = "schema")]
+    #[must_use]
+    pub fn checked(self) -> Self
+    where
+        Up: postcard_schema::Schema,
+    {
+        self.with_message_type(MessageType::of::<Up>())
     }
 
     /// The pipe.
@@ -55,8 +79,14 @@ impl<Up, Down> Ticket<Up, Down> {
         self.overflow
     }
 
+    /// What the sender says about the type of its messages.
+    pub fn message_type(&self) -> MessageType<'static> {
+        self.message_type
+    }
+
     /// The same pipe for messages of other types: for a ticket whose types were lost on its
-    /// way. Messages that do not decode as the receiver's type get the link cut off.
+    /// way. Messages that do not decode as the receiver's type get the link cut off. What
+    /// was to be [said about the type](Ticket::message_type) is forgotten.
     pub fn cast<OtherUp, OtherDown>(self) -> Ticket<OtherUp, OtherDown> {
         Ticket::new(self.connection, self.nonce).with_overflow(self.overflow)
     }

@@ -45,7 +45,11 @@ impl Inlet for QueueInlet {
         let Some(item) = self.queue.items.borrow_mut().pop_front() else { return Ok(None) };
         Ok(Some(match item {
             Item::Started(connection, nonce) => {
-                Arrival::Started { connection, nonce: Nonce::new(nonce) }
+                Arrival::Started {
+                    connection,
+                    nonce: Nonce::new(nonce),
+                    message_type: MessageType::UNCHECKED,
+                }
             }
             Item::Message(connection, message) => {
                 self.bytes = encoded(message);

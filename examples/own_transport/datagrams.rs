@@ -191,9 +191,11 @@ impl DatagramOutlet {
 
 impl EncodedOutlet for DatagramOutlet {
     fn open(&mut self) -> Result<(), Disconnected> {
-        let (connection, nonce) = (self.ticket.connection(), self.ticket.nonce());
+        let Self { ticket, .. } = &*self;
+        let (header, name) =
+            Header::start(ticket.connection(), ticket.nonce(), ticket.message_type());
         self.claimed = true;
-        self.send(Header::start(connection, nonce), &[])
+        self.send(header, name)
     }
 
     /// Policies that drop messages cannot be kept here, where nothing is queued: under them,

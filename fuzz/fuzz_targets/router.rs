@@ -65,6 +65,7 @@ impl Inlet for Hostile {
             Item::Started { pipe, generation, nonce } => Arrival::Started {
                 connection: named(pipe, generation),
                 nonce: Nonce::new((nonce % 4).into()),
+                message_type: MessageType::new((nonce / 4 % 4).into(), "of the worker"),
             },
             Item::Message { pipe, generation, bytes } => {
                 self.bytes = bytes;
@@ -101,6 +102,10 @@ impl Authorize for Receiver {
     fn authorizes(&self, nonce: Nonce) -> bool {
         assert!(!self.honest, "only workers whose pipes are not trusted are asked");
         self.nonce == Some(nonce.bits())
+    }
+
+    fn message_type(&self) -> MessageType<'static> {
+        MessageType::new(u64::from(!self.honest), "of the receiver")
     }
 }
 

@@ -5,7 +5,7 @@
 //! out, and no byte of a peer's can make it panic or allocate.
 
 use crate::close_reason;
-use homing_core::{CloseReason, ConnectionId, Nonce, ProtocolError};
+use homing_core::{CloseReason, ConnectionId, MessageType, Nonce, ProtocolError};
 use serde::{Deserialize, Serialize};
 
 /// The version of the wire format that this crate speaks.
@@ -32,6 +32,9 @@ pub const MAX_FRAME: usize = MAX_HEADER + MAX_BODY;
 /// The longest text with which a sender may end its pipe, in bytes.
 pub const MAX_CLOSE_TEXT: usize = 4096;
 
+/// The longest name of a type with which a sender may claim its pipe, in bytes.
+pub const MAX_TYPE_NAME: usize = MessageType::MAX_NAME;
+
 /// The largest message that a link carries unless another limit is agreed: 16 MiB.
 pub const DEFAULT_LIMIT: usize = 16 * 1024 * 1024;
 
@@ -51,13 +54,14 @@ pub enum Header {
         /// The version that the writer speaks.
         version: u8,
     },
-    /// Claims a pipe for the link on which this comes.
+    /// Claims a pipe for the link on which this comes. The body is the name of the type of its
+    /// messages in UTF-8, of at most [`MAX_TYPE_NAME`] bytes.
     Start {
         /// The pipe.
         connection: ConnectionId,
         /// The secret of its ticket.
         nonce: Nonce,
-        /// Reserved for a fingerprint of the type of its messages: 0 says nothing about it.
+        /// A fingerprint of the type of its messages: 0 says nothing about it.
         schema: u64,
     },
     /// A whole message, which is the body.
@@ -106,9 +110,15 @@ impl Header {
     /// The first frame of a link.
     pub const PREFACE: Header = Header::Preface { magic: Self::MAGIC, version: VERSION };
 
-    /// Claims a pipe, without a word about the type of its messages.
-    pub const fn start(connection: ConnectionId, nonce: Nonce) -> Self {
-        Header::Start { connection, nonce, schema: 0 }
+    /// Claims a pipe for messages of a type: the header, and the body that goes with it.
+    pub fn start(
+        connection: ConnectionId,
+        nonce: Nonce,
+        message_type: MessageType<'_>,
+    ) -> (Self, &[u8]) {
+        let schema = message_type.fingerprint();
+        let name = if message_type.is_checked() { message_type.name() } else { "" };
+        (Header::Start { connection, nonce, schema }, name.as_bytes())
     }
 
     /// Ends a pipe: the header, and the body that goes with it.
@@ -123,6 +133,7 @@ impl Header {
             Header::Message { .. } | Header::FirstFragment { .. } | Header::Fragment { .. } => {
                 MAX_BODY
             }
+            Header::Start { .. } => MAX_TYPE_NAME,
             Header::Stop { .. } => MAX_CLOSE_TEXT,
             _ => 0,
         }

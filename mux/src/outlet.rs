@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use homing_core::{
-    Blocking, CloseReason, ConnectionId, Disconnected, Nonce, Outlet, Overflow, Panic, SendError,
-    SendErrorKind, SenderCounters, Ticket,
+    Blocking, CloseReason, ConnectionId, Disconnected, MessageType, Nonce, Outlet, Overflow, Panic,
+    SendError, SendErrorKind, SenderCounters, Ticket,
 };
 use serde::Serialize;
 
@@ -44,6 +44,7 @@ pub struct MuxOutlet<S: FrameSink> {
     mux: Arc<Mux<S>>,
     connection: ConnectionId,
     nonce: Nonce,
+    message_type: MessageType<'static>,
     overflow: Overflow,
     template: MessageTemplate,
     bias: Arc<BiasedLock>,
@@ -63,6 +64,7 @@ impl<S: FrameSink> MuxOutlet<S> {
             mux,
             connection,
             nonce: ticket.nonce(),
+            message_type: ticket.message_type(),
             overflow: ticket.overflow(),
             template: MessageTemplate::new(connection),
             bias: Arc::new(BiasedLock::new()),
@@ -100,8 +102,9 @@ impl<S: FrameSink> MuxOutlet<S> {
         Ok(())
     }
 
-    fn start(&self) -> Header {
-        Header::start(self.connection, self.nonce)
+    fn start(&self) -> (Header, &'static [u8]) {
+        let message_type = self.message_type.shortened(self.mux.max_body);
+        Header::start(self.connection, self.nonce, message_type)
     }
 
     /// Whether a message may wait for space.
@@ -195,7 +198,7 @@ impl<M: Serialize, S: FrameSink> Outlet<M> for MuxOutlet<S> {
     fn open(&mut self) -> Result<(), Disconnected> {
         homing_panic::install();
         self.claimed = true;
-        self.send_control(&[(self.start(), &[])])
+        self.send_control(&[self.start()])
     }
 
     #[inline]
@@ -219,7 +222,7 @@ impl<M: Serialize, S: FrameSink> Outlet<M> for MuxOutlet<S> {
         let dropped = (Header::Dropped { connection, count: self.dropped }, &[][..]);
         match (self.claimed, self.dropped) {
             // Only a pipe that was claimed can be ended.
-            (false, _) => self.send_control(&[(self.start(), &[]), stop]),
+            (false, _) => self.send_control(&[self.start(), stop]),
             (true, 0) => self.send_control(&[stop]),
             (true, _) => self.send_control(&[dropped, stop]),
         }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use homing_core::{Arrival, ConnectionId, DecodeLimits, LinkEnd, Payload, ProtocolError};
+use homing_core::{
+    Arrival, ConnectionId, DecodeLimits, LinkEnd, MessageType, Payload, ProtocolError,
+};
 
 use crate::close_reason;
 use crate::frame::{self, Header};
@@ -222,9 +224,10 @@ impl Reassembler {
                 Some(_) => Ok(Arrival::Partial),
                 None => Err(ProtocolError::OutOfTurn),
             },
-            // No reader knows fingerprints of types yet.
-            Header::Start { connection, nonce, schema: _ } => {
-                Ok(Arrival::Started { connection, nonce })
+            Header::Start { connection, nonce, schema } => {
+                let name = std::str::from_utf8(body).map_err(|_| ProtocolError::Malformed)?;
+                let message_type = MessageType::new(schema, name);
+                Ok(Arrival::Started { connection, nonce, message_type })
             }
             Header::Stop { connection, reason } => {
                 if self.partial.contains_key(&connection) {

@@ -1,10 +1,10 @@
 //! The examples in `WIRE.md` are what the code writes and reads.
 
-use homing_core::{CloseReason, ConnectionId, Disconnected, Nonce, Panic, Text};
+use homing_core::{CloseReason, ConnectionId, Disconnected, MessageType, Nonce, Panic, Text};
 use serde::Serialize;
 
 use crate::frame::{
-    Header, MAX_BODY, MAX_CLOSE_TEXT, MAX_FRAME, MAX_HEADER, MAX_MESSAGE_HEADER, parse, split,
+    Header, MAX_BODY, MAX_CLOSE_TEXT, MAX_FRAME, MAX_HEADER, MAX_MESSAGE_HEADER, MAX_TYPE_NAME, parse, split,
 };
 use crate::message::{Encoded, MessageBounds, MessageTemplate, SHORT};
 use crate::{FrameSink, MAX_PARTIAL, Written, close_reason};
@@ -55,13 +55,18 @@ fn panicked(message: &str, location: &str) -> CloseReason {
 #[test]
 fn wire_examples() {
     let connection = connection();
+    let start = |message_type| {
+        let (header, name) = Header::start(connection, Nonce::new(1000), message_type);
+        header.frame(name)
+    };
     let stop = |reason| {
         let (reason, text) = close_reason::encode(&reason, MAX_CLOSE_TEXT);
         Header::Stop { connection, reason }.frame(&text)
     };
     let cases = [
         ("Preface", Header::PREFACE.frame(&[])),
-        ("Start", Header::start(connection, Nonce::new(1000)).frame(&[])),
+        ("Start", start(MessageType::UNCHECKED)),
+        ("Start, with the fingerprint 1000 of the type \"P\"", start(MessageType::new(1000, "P"))),
         ("Message, 5 as a u32", message(5u32)),
         ("Message, the string \"home\"", message("home")),
         (
@@ -94,5 +99,5 @@ fn wire_examples() {
 fn wire_limits() {
     assert_eq!((MAX_HEADER, MAX_MESSAGE_HEADER), (37, 16));
     assert_eq!((MAX_BODY, MAX_FRAME, MAX_PARTIAL), (65_536, 65_573, 64));
-    assert_eq!(MAX_CLOSE_TEXT, 4096);
+    assert_eq!((MAX_CLOSE_TEXT, MAX_TYPE_NAME), (4096, 256));
 }

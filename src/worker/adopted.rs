@@ -26,7 +26,8 @@ pub(super) struct Adopted {
 
 impl Adopted {
     pub(super) fn outlet<M>(&self, ticket: Ticket<M>) -> AdoptedOutlet {
-        let outlet = self.link.outlet(ticket.cast());
+        let message_type = ticket.message_type();
+        let outlet = self.link.outlet(ticket.cast().with_message_type(message_type));
         let Self { limit, depth, guard, .. } = *self;
         AdoptedOutlet { outlet, limit, depth, guard, encoded: Vec::new() }
     }

@@ -7,6 +7,7 @@ use crate::event::{End, ProtocolError};
 use crate::id::{ConnectionId, LinkId, Nonce};
 use crate::inlet::{Arrival, Inlet, LinkEnd, Payload, Undecodable};
 use crate::log::{debug, warning};
+use crate::message_type::{MessageType, TypeMismatch};
 use crate::receiver::Authorize;
 use crate::table::{KeyStatus, Storage};
 
@@ -82,6 +83,11 @@ where
                 self.add_member(link, connection);
                 (Polled::Handled, None)
             }
+            ArrivalFault::Mistyped(connection, mismatch) => {
+                // The pipe was claimed, and ends with this link.
+                self.add_member(link, connection);
+                self.fault(link, ArrivalFault::Refused(ProtocolError::TypeMismatch(mismatch)))
+            }
             ArrivalFault::LateStart(connection) => {
                 self.warn_of_late_start(link, connection);
                 (Polled::Handled, None)
@@ -135,6 +141,9 @@ pub(super) enum ArrivalFault {
     Refused(ProtocolError),
     /// The link owns this pipe from now on.
     Claimed(ConnectionId),
+    /// The link owns this pipe from now on, and its messages would be of another type than the
+    /// receiver's.
+    Mistyped(ConnectionId, TypeMismatch),
     /// A worker started a pipe that had been closed.
     LateStart(ConnectionId),
 }
@@ -186,7 +195,9 @@ impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
     {
         match arrival {
             Arrival::Message { .. } | Arrival::Partial => Ok(Polled::Handled),
-            Arrival::Started { connection, nonce } => self.started(link, *connection, *nonce),
+            Arrival::Started { connection, nonce, message_type } => {
+                self.started(link, *connection, *nonce, message_type)
+            }
             Arrival::Stopped { connection, end } => self.stopped(link, *connection, end.clone()),
             Arrival::Missed { connection, count } => self.missed(link, *connection, *count),
             Arrival::Fragment { connection } => self.fragment(link, *connection),
@@ -224,20 +235,32 @@ impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
         Ok(())
     }
 
-    fn started(&mut self, link: LinkId, connection: ConnectionId, nonce: Nonce) -> Routed<R>
+    fn started(
+        &mut self,
+        link: LinkId,
+        connection: ConnectionId,
+        nonce: Nonce,
+        message_type: &MessageType<'_>,
+    ) -> Routed<R>
     where
         R: Authorize,
     {
         let standing = self.table.standing(connection.0);
         match self.table.get_mut(connection.0) {
             Some(entry) if entry.phase == Phase::Waiting && entry.owner != Owner::GONE => {
-                match &entry.receiver {
-                    Some(receiver) if receiver.authorizes(nonce) => {}
+                let admitted = match &entry.receiver {
+                    Some(receiver) if receiver.authorizes(nonce) => {
+                        receiver.message_type().admit(message_type)
+                    }
                     _ => return Err(ArrivalFault::Refused(ProtocolError::NotYours)),
-                }
+                };
                 entry.phase = Phase::Open;
                 debug!("pipe #{}.{} started", connection.index(), connection.generation());
-                if core::mem::replace(&mut entry.owner, Owner::of(link)) == Owner::of(link) {
+                let owner = core::mem::replace(&mut entry.owner, Owner::of(link));
+                if let Err(mismatch) = admitted {
+                    return Err(ArrivalFault::Mistyped(connection, mismatch));
+                }
+                if owner == Owner::of(link) {
                     return Ok(Polled::Handled);
                 }
                 Err(ArrivalFault::Claimed(connection))

@@ -73,7 +73,7 @@ impl Reader {
             break match self.inlet.poll()? {
                 None => None,
                 Some(Arrival::Partial | Arrival::Fragment { .. }) => continue,
-                Some(Arrival::Started { connection, nonce }) => {
+                Some(Arrival::Started { connection, nonce, .. }) => {
                     Some(Got::Started(connection.index(), nonce))
                 }
                 Some(Arrival::Message { connection, payload: Payload::Bytes { bytes, .. } }) => {

@@ -81,7 +81,7 @@ fn raw(bytes: Vec<u8>) -> Piece {
 fn pieces(case: &str, ticket: &Ticket<u64>) -> (Vec<Piece>, bool) {
     let (connection, nonce) = (ticket.connection(), ticket.nonce());
     let hello = || frame(Header::PREFACE, &[]);
-    let start = || frame(Header::start(connection, nonce), &[]);
+    let start = || frame(Header::Start { connection, nonce, schema: 0 }, &[]);
     let opened = |piece: Piece| vec![hello(), start(), piece];
     let message = |body: &[u8]| frame(Header::Message { connection }, body);
     let stop = || frame(Header::Stop { connection, reason: 0 }, &[]);
@@ -91,7 +91,7 @@ fn pieces(case: &str, ticket: &Ticket<u64>) -> (Vec<Piece>, bool) {
             vec![raw((0..4096_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect())]
         }
         "zeros" => vec![raw(vec![0; 4096])],
-        "no-hello" => vec![frame(Header::start(connection, Nonce::new(0)), &[])],
+        "no-hello" => vec![frame(Header::Start { connection, nonce: Nonce::new(0), schema: 0 }, &[])],
         "two-hellos" => vec![hello(), hello()],
         "version" => vec![frame(Header::Preface { magic: Header::MAGIC, version: 9 }, &[])],
         // 2 to the power of 60, as a varint.

@@ -37,7 +37,7 @@ enum Owned {
 impl Owned {
     fn new(arrival: Arrival<'_>) -> Self {
         match arrival {
-            Arrival::Started { connection, nonce } => Self::Started(connection, nonce),
+            Arrival::Started { connection, nonce, .. } => Self::Started(connection, nonce),
             Arrival::Message { connection, payload: Payload::Bytes { bytes, .. } } => {
                 Self::Message(connection, bytes.to_vec())
             }
@@ -123,7 +123,10 @@ impl<I: Inlet, F: Fault> Inlet for WrongInlet<I, F> {
             self.is_again = true;
         }
         Ok(Some(match next {
-            Owned::Started(connection, nonce) => Arrival::Started { connection, nonce },
+            Owned::Started(connection, nonce) => {
+                let message_type = MessageType::UNCHECKED;
+                Arrival::Started { connection, nonce, message_type }
+            }
             Owned::Message(connection, bytes) => {
                 self.bytes = bytes;
                 Arrival::Message { connection, payload: Payload::bytes(&self.bytes) }
