@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod transport;
 pub mod worker;
 
@@ -55,6 +57,6 @@ pub use homing_core::{
 pub use homing_process::{ProcessTransport, SpawnOptions, StartError};
 pub use homing_router::{
     Budget, Capacity, Dispatched, DoorbellSet, Link, LinkError, LinkWaker, LoopBinding, Mailbox,
-    PipeId, Process, RouteError, RouteInterrupt, Router, SpawnBuilder, SpawnError, StopError,
-    TryRouteError, Unreaped, WeakRouter, Worker,
+    PipeId, PipeOptions, Process, RouteError, RouteInterrupt, Router, SpawnBuilder, SpawnError,
+    StopError, TryRouteError, Unreaped, WeakRouter, Worker,
 };

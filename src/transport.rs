@@ -19,9 +19,9 @@ pub use self::mux_link::MuxLink;
 pub use homing_core::wake::WakeFlag;
 pub use homing_core::{
     Arrival, Authorization, Blocking, ByValue, CloseReason, ConnectionId, Decode, Disconnected,
-    End, Exit, Inlet, LinkEnd, Lost, MakeSender, NewLink, Nonce, Outlet, Overflow, Panic, Payload,
-    Pinger, Postcard, ProtocolError, SendError, SendErrorKind, Sender, SenderCounters, SenderError,
-    SenderState, Text, Ticket, Transport, Undecodable,
+    End, Exit, Inlet, LinkEnd, Lost, MakeSender, MessageType, NewLink, Nonce, Outlet, Overflow,
+    Panic, Payload, Pinger, Postcard, ProtocolError, SendError, SendErrorKind, Sender,
+    SenderCounters, SenderError, SenderState, Text, Ticket, Transport, TypeMismatch, Undecodable,
 };
 pub use homing_mux::{
     FragmentBudget, FrameSink, MAX_LINK_OVERHEAD, MAX_PARTIAL, MuxConfig, MuxFactory, MuxHandle,

@@ -27,6 +27,8 @@
 #![doc = include_str!("../docs/messages.md")]
 
 mod adopted;
+#[cfg(feature = "schema")]
+pub mod checked;
 mod registry;
 mod run;
 
@@ -178,8 +180,7 @@ pub fn link() -> Result<WorkerLink, InheritError> {
 /// As [`link`]; and [`InheritError::Taken`] when it was taken before.
 pub fn sender<M: Serialize>() -> Result<Sender<M>, InheritError> {
     let worker = worker()?;
-    let ticket = worker.take_ticket::<M>()?;
-    Ok(Sender::new(ticket.connection(), worker.link.outlet(ticket, true)))
+    Ok(worker.first_sender(worker.take_ticket()?))
 }
 
 /// As [`sender`], for messages that can also be written piece by piece to where they travel.
@@ -189,14 +190,24 @@ pub fn sender<M: Serialize>() -> Result<Sender<M>, InheritError> {
 /// As [`sender`]; and [`InheritError::Unsupported`] on a link of a [registered](register)
 /// transport, on which [`sender`] still gives the sender of the pipe.
 pub fn bytes_sender<M: RawBytes>() -> Result<ReservingSender<M>, InheritError> {
-    let worker = worker()?;
-    if matches!(worker.link.backend, Backend::Adopted(_)) {
-        return Err(InheritError::Unsupported);
-    }
-    worker.link.reserving_sender(worker.take_ticket()?, true)
+    worker()?.first_bytes_sender(|ticket| ticket)
 }
 
 impl WorkerState {
+    fn first_sender<M: Serialize>(&self, ticket: Ticket<M>) -> Sender<M> {
+        Sender::new(ticket.connection(), self.link.outlet(ticket, true))
+    }
+
+    fn first_bytes_sender<M: RawBytes>(
+        &self,
+        with: impl FnOnce(Ticket<M>) -> Ticket<M>,
+    ) -> Result<ReservingSender<M>, InheritError> {
+        if matches!(self.link.backend, Backend::Adopted(_)) {
+            return Err(InheritError::Unsupported);
+        }
+        self.link.reserving_sender(with(self.take_ticket()?), true)
+    }
+
     fn take_ticket<M>(&self) -> Result<Ticket<M>, InheritError> {
         let ticket = self.ticket.parse().map_err(|_| InheritError::Malformed)?;
         // Relaxed: the second caller gets nothing that would have to be visible.

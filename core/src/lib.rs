@@ -61,6 +61,8 @@ pub use inlet::{
 };
 pub use message_type::{MessageType, TypeMismatch};
 pub use overflow::Overflow;
+#[cfg(feature = "schema")]
+pub use postcard_schema::{self, Schema};
 pub use receiver::Authorize;
 #[cfg(feature = "alloc")]
 pub use receiver::{Delivery, Receive};

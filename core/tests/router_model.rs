@@ -44,13 +44,11 @@ impl Inlet for QueueInlet {
     fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
         let Some(item) = self.queue.items.borrow_mut().pop_front() else { return Ok(None) };
         Ok(Some(match item {
-            Item::Started(connection, nonce) => {
-                Arrival::Started {
-                    connection,
-                    nonce: Nonce::new(nonce),
-                    message_type: MessageType::UNCHECKED,
-                }
-            }
+            Item::Started(connection, nonce) => Arrival::Started {
+                connection,
+                nonce: Nonce::new(nonce),
+                message_type: MessageType::UNCHECKED,
+            },
             Item::Message(connection, message) => {
                 self.bytes = encoded(message);
                 Arrival::Message { connection, payload: Payload::bytes(&self.bytes) }

@@ -26,8 +26,10 @@ impl Inlet for QueueInlet {
             Arrived::Message(connection) => {
                 Arrival::Message { connection, payload: Payload::bytes(&[7]) }
             }
-            Arrived::Started(connection) => {
-                Arrival::Started { connection, nonce: Nonce::new(7), message_type: MessageType::UNCHECKED }
+            Arrived::Started(connection) => Arrival::Started {
+                connection,
+                nonce: Nonce::new(7),
+                message_type: MessageType::UNCHECKED,
             },
             Arrived::Stopped(connection) => Arrival::Stopped { connection, end: End::Finished },
         }))

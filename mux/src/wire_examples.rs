@@ -4,7 +4,8 @@ use homing_core::{CloseReason, ConnectionId, Disconnected, MessageType, Nonce, P
 use serde::Serialize;
 
 use crate::frame::{
-    Header, MAX_BODY, MAX_CLOSE_TEXT, MAX_FRAME, MAX_HEADER, MAX_MESSAGE_HEADER, MAX_TYPE_NAME, parse, split,
+    Header, MAX_BODY, MAX_CLOSE_TEXT, MAX_FRAME, MAX_HEADER, MAX_MESSAGE_HEADER, MAX_TYPE_NAME,
+    parse, split,
 };
 use crate::message::{Encoded, MessageBounds, MessageTemplate, SHORT};
 use crate::{FrameSink, MAX_PARTIAL, Written, close_reason};

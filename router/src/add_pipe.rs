@@ -2,14 +2,13 @@
 
 use std::rc::Rc;
 
-use homing_core::{
-    Authorization, Event, LinkId, MakeSender, Nonce, Overflow, PipeErrorKind, Ticket,
-};
+use homing_core::{Authorization, Event, LinkId, MakeSender, Nonce, PipeErrorKind, Ticket};
 
 use crate::handler::Handler;
 use crate::mailbox::{Capacity, ClosePipe, Mailbox, MailboxWriter};
 use crate::pipe::PipeId;
-use crate::receiver::Entry;
+use crate::pipe_options::PipeOptions;
+use crate::receiver::{Claim, Entry};
 use crate::router::Router;
 
 impl<C: 'static> Router<C> {
@@ -17,7 +16,7 @@ impl<C: 'static> Router<C> {
     pub(crate) fn add_handler<M, R, F>(
         &self,
         link: LinkId,
-        overflow: Overflow,
+        options: PipeOptions<M>,
         handler: F,
     ) -> Result<(Ticket<M>, PipeId), PipeErrorKind>
     where
@@ -25,8 +24,9 @@ impl<C: 'static> Router<C> {
         M: 'static,
         F: FnMut(&mut C, Event<M>) + 'static,
     {
-        self.add_pipe::<M, R>(link, overflow, |nonce| {
-            Entry::new(Handler::<R::Codec, M, F>::new(nonce, overflow, handler))
+        let (overflow, _) = options.parts();
+        self.add_pipe::<M, R>(link, options, |claim| {
+            Entry::new(Handler::<R::Codec, M, F>::new(claim, overflow, handler))
         })
     }
 
@@ -34,7 +34,7 @@ impl<C: 'static> Router<C> {
     pub(crate) fn add_mailbox<M, R>(
         &self,
         link: LinkId,
-        overflow: Overflow,
+        options: PipeOptions<M>,
         capacity: Capacity,
     ) -> Result<(Ticket<M>, Mailbox<M>), PipeErrorKind>
     where
@@ -42,25 +42,27 @@ impl<C: 'static> Router<C> {
         M: 'static,
     {
         let router = Rc::downgrade(&(Rc::clone(&self.inner) as Rc<dyn ClosePipe>));
+        let (overflow, _) = options.parts();
         Mailbox::add(overflow, capacity, router, |writer: MailboxWriter<R::Codec, M>| {
-            let receiver = |nonce| Entry::new(writer.claimed_by(nonce));
-            self.add_pipe::<M, R>(link, overflow, receiver)
+            let receiver = |claim| Entry::new(writer.claimed_by(claim));
+            self.add_pipe::<M, R>(link, options, receiver)
         })
     }
 
-    /// Adds a pipe to a link: its receiver is made with the nonce of its ticket.
+    /// Adds a pipe to a link: its receiver is made with what a worker has to claim it with.
     fn add_pipe<M, R: MakeSender<M>>(
         &self,
         link: LinkId,
-        overflow: Overflow,
-        receiver: impl FnOnce(Nonce) -> Entry<C>,
+        options: PipeOptions<M>,
+        receiver: impl FnOnce(Claim) -> Entry<C>,
     ) -> Result<(Ticket<M>, PipeId), PipeErrorKind> {
         let nonce = match R::AUTHORIZATION {
             // It is never asked for.
             Authorization::Trusted => Nonce::new(0),
             Authorization::Nonce => random_nonce()?,
         };
-        let receiver = receiver(nonce);
+        let (overflow, message_type) = options.parts();
+        let receiver = receiver(Claim { nonce, message_type });
         let mut core = self.inner.core.borrow_mut();
         let connection = match R::AUTHORIZATION {
             Authorization::Trusted => core.trusted_pipe(link, receiver),
@@ -69,7 +71,8 @@ impl<C: 'static> Router<C> {
         // A receiver that comes back may own anything of the application's.
         drop(core);
         let connection = connection.map_err(|error| error.kind())?;
-        let ticket = Ticket::new(connection, nonce).with_overflow(overflow);
+        let ticket =
+            Ticket::new(connection, nonce).with_overflow(overflow).with_message_type(message_type);
         Ok((ticket, PipeId::new(connection, self.inner.id)))
     }
 }

@@ -4,15 +4,15 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::marker::PhantomData;
 
-use homing_core::{Decode, Delivery, End, Event, Nonce, Overflow, Payload, Undecodable};
+use homing_core::{Decode, Delivery, End, Event, Overflow, Payload, Undecodable};
 
 use crate::backpressure::{Backpressure, BackpressureGuard};
 use crate::mailbox::Capacity;
-use crate::receiver::Receiver;
+use crate::receiver::{Claim, Receiver};
 
 /// Calls a closure with each event of its pipe.
 pub(crate) struct Handler<D, M, F> {
-    nonce: Nonce,
+    claim: Claim,
     latest_wins: bool,
     /// Borrowed while the closure runs.
     handle: RefCell<F>,
@@ -37,10 +37,10 @@ struct Stored<M> {
 }
 
 impl<D, M, F> Handler<D, M, F> {
-    pub(crate) fn new(nonce: Nonce, overflow: Overflow, handle: F) -> Self {
+    pub(crate) fn new(claim: Claim, overflow: Overflow, handle: F) -> Self {
         let stored = Stored { messages: VecDeque::new(), bytes: 0, end: None, full: None };
         Self {
-            nonce,
+            claim,
             latest_wins: overflow == Overflow::LatestWins,
             handle: RefCell::new(handle),
             next: Cell::new(None),
@@ -118,8 +118,8 @@ where
     D: Decode<M>,
     F: FnMut(&mut C, Event<M>),
 {
-    fn authorizes(&self, nonce: Nonce) -> bool {
-        self.nonce == nonce
+    fn claim(&self) -> Option<&Claim> {
+        Some(&self.claim)
     }
 
     #[inline]

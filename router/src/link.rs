@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use homing_core::{Event, LinkId, MakeSender, Overflow, PipeErrorKind};
+use homing_core::{Event, LinkId, MakeSender, PipeErrorKind};
 
 use crate::mailbox::{Capacity, Mailbox};
 use crate::pipe::PipeId;
+use crate::pipe_options::PipeOptions;
 use crate::router::Router;
 
 /// One link from workers to a router; it makes pipes.
@@ -38,17 +39,19 @@ impl<C: 'static, R> Link<C, R> {
         M: 'static,
         F: FnMut(&mut C, Event<M>) + 'static,
     {
-        self.pipe_with(Overflow::Wait, handler)
+        self.pipe_with(PipeOptions::new(), handler)
     }
 
-    /// As [`pipe`](Link::pipe), and says what is to be done when there is no room.
+    /// As [`pipe`](Link::pipe), and says what is to be done when there is no room, and whether
+    /// the type of the messages is checked: an [`Overflow`](homing_core::Overflow), or
+    /// [`PipeOptions`].
     ///
     /// # Errors
     ///
     /// As [`pipe`](Link::pipe).
     pub fn pipe_with<M, F>(
         &self,
-        overflow: Overflow,
+        options: impl Into<PipeOptions<M>>,
         handler: F,
     ) -> Result<(R::Sender, PipeId), PipeErrorKind>
     where
@@ -56,7 +59,8 @@ impl<C: 'static, R> Link<C, R> {
         M: 'static,
         F: FnMut(&mut C, Event<M>) + 'static,
     {
-        let (ticket, pipe) = self.router.add_handler::<M, R, F>(self.id, overflow, handler)?;
+        let (ticket, pipe) =
+            self.router.add_handler::<M, R, F>(self.id, options.into(), handler)?;
         Ok((self.factory.make_sender(ticket), pipe))
     }
 
@@ -71,19 +75,21 @@ impl<C: 'static, R> Link<C, R> {
         R: MakeSender<M> + 'static,
         M: 'static,
     {
-        self.mailbox_with(Overflow::Wait, Capacity::default())
+        self.mailbox_with(PipeOptions::new(), Capacity::default())
     }
 
     /// Makes a pipe that ends in a mailbox of this capacity, a number of messages or a
-    /// [`Capacity`], and says what is to be done when there is no room. A mailbox of
-    /// [`LatestWins`](Overflow::LatestWins) holds one message in any case.
+    /// [`Capacity`], and says what is to be done when there is no room, and whether the type
+    /// of the messages is checked: an [`Overflow`](homing_core::Overflow), or [`PipeOptions`]. A
+    /// mailbox of [`LatestWins`](homing_core::Overflow::LatestWins) holds one message in any
+    /// case.
     ///
     /// # Errors
     ///
     /// As [`pipe`](Link::pipe).
     pub fn mailbox_with<M>(
         &self,
-        overflow: Overflow,
+        options: impl Into<PipeOptions<M>>,
         capacity: impl Into<Capacity>,
     ) -> Result<(R::Sender, Mailbox<M>), PipeErrorKind>
     where
@@ -91,7 +97,7 @@ impl<C: 'static, R> Link<C, R> {
         M: 'static,
     {
         let (ticket, mailbox) =
-            self.router.add_mailbox::<M, R>(self.id, overflow, capacity.into())?;
+            self.router.add_mailbox::<M, R>(self.id, options.into(), capacity.into())?;
         Ok((self.factory.make_sender(ticket), mailbox))
     }
 

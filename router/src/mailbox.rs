@@ -8,13 +8,11 @@ use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
-use homing_core::{
-    ConnectionId, Decode, Delivery, End, Event, Nonce, Overflow, Payload, Undecodable,
-};
+use homing_core::{ConnectionId, Decode, Delivery, End, Event, Overflow, Payload, Undecodable};
 
 use crate::backpressure::{Backpressure, BackpressureGuard};
 use crate::pipe::PipeId;
-use crate::receiver::Receiver;
+use crate::receiver::{Claim, Receiver};
 
 /// How much waits in a mailbox at most: in messages, and in bytes.
 ///
@@ -127,7 +125,7 @@ impl<M> Mailbox<M> {
             full: None,
         }));
         let (ticket, pipe) =
-            add(MailboxWriter { shared: Rc::clone(&shared), nonce: None, _codec: PhantomData })?;
+            add(MailboxWriter { shared: Rc::clone(&shared), claim: None, _codec: PhantomData })?;
         Ok((ticket, Self { pipe, shared, router }))
     }
 
@@ -281,21 +279,21 @@ impl<M> fmt::Debug for Mailbox<M> {
 
 /// The end of a mailbox that the router fills.
 pub(crate) struct MailboxWriter<D, M> {
-    nonce: Option<Nonce>,
+    claim: Option<Claim>,
     shared: Rc<RefCell<Shared<M>>>,
     _codec: PhantomData<fn(D)>,
 }
 
 impl<D, M> MailboxWriter<D, M> {
-    /// Says by which nonce the pipe is claimed.
-    pub(crate) fn claimed_by(self, nonce: Nonce) -> Self {
-        Self { nonce: Some(nonce), ..self }
+    /// Says with what the pipe is claimed.
+    pub(crate) fn claimed_by(self, claim: Claim) -> Self {
+        Self { claim: Some(claim), ..self }
     }
 }
 
 impl<C, D: Decode<M>, M> Receiver<C> for MailboxWriter<D, M> {
-    fn authorizes(&self, nonce: Nonce) -> bool {
-        self.nonce == Some(nonce)
+    fn claim(&self) -> Option<&Claim> {
+        self.claim.as_ref()
     }
 
     fn on_message(&self, payload: Payload<'_>) -> Result<Delivery, Undecodable> {

@@ -2,17 +2,25 @@
 
 use std::rc::Rc;
 
-use homing_core::{Authorize, Delivery, End, Nonce, Payload, Receive, Undecodable};
+use homing_core::{Authorize, Delivery, End, MessageType, Nonce, Payload, Receive, Undecodable};
 
 use crate::backpressure::Backpressure;
+
+/// What a worker has to claim a pipe with.
+#[derive(Clone, Copy)]
+pub(crate) struct Claim {
+    pub(crate) nonce: Nonce,
+    /// The type that its messages have to be of.
+    pub(crate) message_type: MessageType<'static>,
+}
 
 /// The foreground's end of a pipe, for a router whose handlers get a `C`.
 ///
 /// Messages and the end are stored first, and told by [`flush`](Receiver::flush): while they
 /// are told neither the router nor the link is borrowed, so that a handler may use both.
 pub(crate) trait Receiver<C> {
-    /// Whether a worker that knows this nonce may claim the pipe.
-    fn authorizes(&self, nonce: Nonce) -> bool;
+    /// What a worker has to claim the pipe with. `None` where it is not claimed.
+    fn claim(&self) -> Option<&Claim>;
 
     /// Takes a message out of its payload, and stores it.
     fn on_message(&self, payload: Payload<'_>) -> Result<Delivery, Undecodable>;
@@ -64,7 +72,11 @@ impl<C> Clone for Entry<C> {
 
 impl<C> Authorize for Entry<C> {
     fn authorizes(&self, nonce: Nonce) -> bool {
-        self.0.authorizes(nonce)
+        self.0.claim().is_some_and(|claim| claim.nonce == nonce)
+    }
+
+    fn message_type(&self) -> MessageType<'static> {
+        self.0.claim().map_or(MessageType::UNCHECKED, |claim| claim.message_type)
     }
 }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use homing_core::{
-    Authorization, Event, Exit, LinkId, MakeSender, Overflow, PipeErrorKind, Postcard, Ticket,
+    Authorization, Event, Exit, LinkId, MakeSender, PipeErrorKind, Postcard, Ticket,
 };
 use homing_process::{ChildProcess, Prepared, ProcessTransport, SpawnOptions};
 use serde::Serialize;
@@ -17,6 +17,7 @@ use crate::error::{LinkError, SpawnError};
 use crate::link::Link;
 use crate::mailbox::{Capacity, Mailbox};
 use crate::pipe::PipeId;
+use crate::pipe_options::PipeOptions;
 use crate::process_inlet::ProcessInlet;
 use crate::router::Router;
 use crate::state::OnExit;
@@ -213,24 +214,27 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
         M: Serialize + DeserializeOwned + 'static,
         F: FnMut(&mut C, Event<M>) + 'static,
     {
-        self.pipe_with(Overflow::Wait, handler)
+        self.pipe_with(PipeOptions::new(), handler)
     }
 
-    /// As [`pipe`](SpawnBuilder::pipe), and says what is to be done when there is no room.
+    /// As [`pipe`](SpawnBuilder::pipe), and says what is to be done when there is no room, and
+    /// whether the type of the messages is checked: an [`Overflow`](homing_core::Overflow), or
+    /// [`PipeOptions`].
     ///
     /// # Errors
     ///
     /// As [`pipe`](SpawnBuilder::pipe).
     pub fn pipe_with<M, F>(
         self,
-        overflow: Overflow,
+        options: impl Into<PipeOptions<M>>,
         handler: F,
     ) -> Result<(Worker<C>, PipeId), SpawnError>
     where
         M: Serialize + DeserializeOwned + 'static,
         F: FnMut(&mut C, Event<M>) + 'static,
     {
-        self.start(|router, link| router.add_handler::<M, Process, F>(link, overflow, handler))
+        let options = options.into();
+        self.start(|router, link| router.add_handler::<M, Process, F>(link, options, handler))
     }
 
     /// Starts the process with a first pipe that ends in a mailbox of the
@@ -243,25 +247,26 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
     where
         M: Serialize + DeserializeOwned + 'static,
     {
-        self.mailbox_with(Overflow::Wait, Capacity::default())
+        self.mailbox_with(PipeOptions::new(), Capacity::default())
     }
 
     /// Starts the process with a first pipe that ends in a mailbox of this capacity,
-    /// and says what is to be done when there is no room.
+    /// and says what is to be done when there is no room, and whether the type of the messages
+    /// is checked: an [`Overflow`](homing_core::Overflow), or [`PipeOptions`].
     ///
     /// # Errors
     ///
     /// As [`pipe`](SpawnBuilder::pipe).
     pub fn mailbox_with<M>(
         self,
-        overflow: Overflow,
+        options: impl Into<PipeOptions<M>>,
         capacity: impl Into<Capacity>,
     ) -> Result<(Worker<C>, Mailbox<M>), SpawnError>
     where
         M: Serialize + DeserializeOwned + 'static,
     {
-        let capacity = capacity.into();
-        self.start(|router, link| router.add_mailbox::<M, Process>(link, overflow, capacity))
+        let (options, capacity) = (options.into(), capacity.into());
+        self.start(|router, link| router.add_mailbox::<M, Process>(link, options, capacity))
     }
 
     fn start<M, P>(

@@ -49,7 +49,19 @@ where
     M: Serialize,
     E: fmt::Display + From<SenderError>,
 {
-    match sender::<M>() {
+    run_with(sender::<M>(), work)
+}
+
+/// Runs `work` with this sender, if there is one.
+pub(super) fn run_with<M, E>(
+    sender: Result<Sender<M>, InheritError>,
+    work: impl FnOnce(&mut Sender<M>) -> Result<(), E>,
+) -> ExitCode
+where
+    M: Serialize,
+    E: fmt::Display + From<SenderError>,
+{
+    match sender {
         Ok(mut sender) => exit_code(sender.scope(work)),
         Err(error) => exit_code::<InheritError>(Err(error)),
     }

@@ -91,7 +91,9 @@ fn pieces(case: &str, ticket: &Ticket<u64>) -> (Vec<Piece>, bool) {
             vec![raw((0..4096_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect())]
         }
         "zeros" => vec![raw(vec![0; 4096])],
-        "no-hello" => vec![frame(Header::Start { connection, nonce: Nonce::new(0), schema: 0 }, &[])],
+        "no-hello" => {
+            vec![frame(Header::Start { connection, nonce: Nonce::new(0), schema: 0 }, &[])]
+        }
         "two-hellos" => vec![hello(), hello()],
         "version" => vec![frame(Header::Preface { magic: Header::MAGIC, version: 9 }, &[])],
         // 2 to the power of 60, as a varint.

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use homing_conformance::homing_core::{Arrival, ConnectionId, End, Inlet, LinkEnd, Nonce, Payload};
+use homing_conformance::homing_core::{
+    Arrival, ConnectionId, End, Inlet, LinkEnd, MessageType, Nonce, Payload,
+};
 
 use super::Fault;
 

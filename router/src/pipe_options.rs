@@ -1,0 +1,93 @@
+//! What is chosen for one pipe.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use homing_core::{MessageType, Overflow};
+
+/// What is chosen for one pipe of messages of type `M`. An [`Overflow`] converts into it.
+///
+/// # Checked pipes
+///
+/// With the feature `schema`, the type of the messages can be checked when the worker starts its
+/// sender, see [`checked`](PipeOptions::checked).
+#[must_use = "options are for a pipe"]
+pub struct PipeOptions<M> {
+    overflow: Overflow,
+    message_type: MessageType<'static>,
+    _message: PhantomData<fn(M)>,
+}
+
+impl<M> PipeOptions<M> {
+    /// Senders wait when there is no room, and the type of the messages is not checked.
+    pub const fn new() -> Self {
+        Self {
+            overflow: Overflow::Wait,
+            message_type: MessageType::UNCHECKED,
+            _message: PhantomData,
+        }
+    }
+
+    /// Checks when the worker starts its sender that both ends mean the same type: a fingerprint
+    /// of the type's schema travels with the worker's claim of the pipe. A worker of another
+    /// type, or one whose sender is not checked, is cut off before it has sent anything: its
+    /// pipes end as [`Refused`](homing_core::End::Refused) with
+    /// [`TypeMismatch`](homing_core::ProtocolError::TypeMismatch), which names both types.
+    ///
+    /// The worker checks its sender by [`Ticket::checked`](homing_core::Ticket::checked) or, for
+    /// its first pipe, by a function of the module `worker::checked` of the crate `homing`.
+    ///
+    /// On links of values, whose messages have one type on both ends, and on serial lines,
+    /// nothing is compared.
+    #[cfg(feature = "schema")]
+    pub fn checked() -> Self
+    where
+        M: homing_core::Schema,
+    {
+        Self::new().message_type(MessageType::of::<M>())
+    }
+
+    /// Says what senders do when there is no room.
+    pub const fn overflow(self, overflow: Overflow) -> Self {
+        Self { overflow, ..self }
+    }
+
+    /// Says of which type the worker's messages have to be: for fingerprints that are made in
+    /// another way than [`checked`](PipeOptions::checked) does.
+    pub const fn message_type(self, message_type: MessageType<'static>) -> Self {
+        Self { message_type, ..self }
+    }
+
+    pub(crate) fn parts(self) -> (Overflow, MessageType<'static>) {
+        (self.overflow, self.message_type)
+    }
+}
+
+impl<M> Default for PipeOptions<M> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<M> From<Overflow> for PipeOptions<M> {
+    fn from(overflow: Overflow) -> Self {
+        Self::new().overflow(overflow)
+    }
+}
+
+impl<M> Clone for PipeOptions<M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for PipeOptions<M> {}
+
+impl<M> fmt::Debug for PipeOptions<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PipeOptions")
+            .field("overflow", &self.overflow)
+            .field("message_type", &self.message_type)
+            .finish()
+    }
+}
