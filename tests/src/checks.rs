@@ -56,6 +56,8 @@ macro_rules! __transport_checks {
                 b07_senders_learn_that_the_router_has_stopped
                 b07_a_waiting_sender_learns_that_the_router_has_stopped
                 b07_a_waiting_sender_learns_that_the_router_is_gone
+                b18_what_does_not_decode_is_refused
+                b19_a_checked_pipe_goes_on
                 overflow_give_back
                 overflow_drop_newest
                 overflow_drop_oldest
@@ -125,6 +127,7 @@ macro_rules! __inlet_checks {
                 b16_a_message_wakes_a_sleeping_link
                 b18_one_poll_does_bounded_work
                 b19_a_claim_comes_first
+                b19_a_claim_says_its_type
                 overflow_what_was_dropped_is_reported
             }
         }
@@ -178,10 +181,12 @@ macro_rules! __process_checks {
                 b18_half_a_message_is_never_delivered
                 b18_nothing_follows_an_end
                 b18_decoding_is_bounded
+                b18_what_does_not_decode_is_named
                 b18_a_sender_hears_that_its_message_is_too_deep
                 b19_a_wrong_claim_is_cut_off
                 b19_a_ticket_is_good_once
                 b19_a_late_claim_is_no_crime
+                b19_a_worker_of_another_type_is_cut_off
                 overflow_drop_newest
                 overflow_drop_oldest
                 overflow_latest_wins

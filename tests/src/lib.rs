@@ -177,7 +177,7 @@ pub use pingee::PingeeRig;
 #[cfg(unix)]
 pub use process::ProcessRig;
 pub use resource_count::ResourceCount;
-pub use rig::{SenderOf, Sends, SuiteFactory, TransportRig};
+pub use rig::{SenderOf, Sends, SuiteFactory, TransportRig, Unreadable};
 pub use warnings::warnings_of;
 
 /// What the rigs' types come from.

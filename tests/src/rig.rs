@@ -5,6 +5,8 @@ use std::ops::RangeInclusive;
 use homing_core::{MakeSender, Outlet, Sender, Transport};
 use homing_process::Doorbell;
 use homing_router::LinkWaker;
+use serde::de::{Deserializer, Error as _};
+use serde::{Deserialize, Serialize};
 
 /// A factory whose pipes for `M` end in a [`Sender`] that may go to another thread.
 ///
@@ -24,12 +26,23 @@ where
     type Outlet = O;
 }
 
+/// A message that can be written, and cannot be read.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Unreadable;
+
+impl<'de> Deserialize<'de> for Unreadable {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(D::Error::custom("this type cannot be read"))
+    }
+}
+
 /// A factory that carries the messages of this suite.
 ///
 /// Implemented for every factory of which that is true.
-pub trait SuiteFactory: Sends<u64> + Sends<String> + Sends<Vec<u8>> {}
+pub trait SuiteFactory: Sends<u64> + Sends<String> + Sends<Vec<u8>> + Sends<Unreadable> {}
 
-impl<R: Sends<u64> + Sends<String> + Sends<Vec<u8>>> SuiteFactory for R {}
+impl<R> SuiteFactory for R where R: Sends<u64> + Sends<String> + Sends<Vec<u8>> + Sends<Unreadable> {}
 
 /// The sender of a pipe on the factory of a rig.
 pub type SenderOf<T, M = u64> = Sender<M, <<T as TransportRig>::Factory as Sends<M>>::Outlet>;

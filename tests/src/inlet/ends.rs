@@ -1,6 +1,6 @@
 //! B13, B19: the first and the last arrival of a pipe, and the end of a link.
 
-use homing_core::LinkEnd;
+use homing_core::{LinkEnd, MessageType};
 
 use super::link::{Arrived, PolledLink, nonce};
 use super::{InletRig, deliver};
@@ -90,10 +90,38 @@ pub fn b19_a_claim_comes_first<R: InletRig>() {
     let arrivals = link.until_ends::<u64>(workers.len(), workers);
     for pipe in [3, 1] {
         let of_pipe = || arrivals.iter().filter(|(of, _)| *of == pipe).map(|(_, arrived)| arrived);
-        let claims = of_pipe().filter(|arrived| matches!(arrived, Arrived::Started(_))).count();
+        let claims = of_pipe().filter(|arrived| matches!(arrived, Arrived::Started(..))).count();
         assert_eq!(claims, usize::from(link.is_claimed()), "claims of pipe {pipe}");
         if link.is_claimed() {
-            assert_eq!(of_pipe().next(), Some(&Arrived::Started(nonce(pipe))), "pipe {pipe}");
+            let claim = Arrived::Started(nonce(pipe), 0, String::new());
+            assert_eq!(of_pipe().next(), Some(&claim), "pipe {pipe}");
         }
+    }
+}
+
+/// B19: where pipes are claimed, the claim says of which type the sender's messages are, when that
+/// is known: by a fingerprint and the type's name, of which what is too long is left out. A
+/// sender that is given back without having been started says so too.
+pub fn b19_a_claim_says_its_type<R: InletRig>() {
+    let mut link = PolledLink::<R>::new();
+    if !link.is_claimed() {
+        return;
+    }
+    let long: &'static str = "a::".repeat(200).leak();
+    let types =
+        [(u64::MAX, "app::Message<u32>"), (1, ""), (0, ""), (7, long), (8, "of a pipe not used")];
+    for (pipe, (fingerprint, name)) in (0..).zip(types) {
+        let message_type = MessageType::new(fingerprint, name);
+        let mut sender = link.sender_of::<u64>(pipe, message_type);
+        let worker = background(move || {
+            if fingerprint != 8 {
+                sender.start().unwrap();
+                sender.stop().unwrap();
+            }
+        });
+        let arrivals = link.until_ends::<u64>(1, [worker]);
+        let name = name.get(..name.len().min(MessageType::MAX_NAME)).unwrap().to_owned();
+        let claim = Arrived::Started(nonce(pipe), fingerprint, name);
+        assert_eq!(arrivals.first(), Some(&(pipe, claim)), "pipe {pipe}");
     }
 }

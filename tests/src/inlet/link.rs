@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use homing_core::wake::WakeFlag;
 use homing_core::{
-    Arrival, Authorization, ConnectionId, Decode, End, Inlet, LinkEnd, MakeSender, NewLink, Nonce,
-    Overflow, Pinger, Sender, Ticket, Transport,
+    Arrival, Authorization, ConnectionId, Decode, End, Inlet, LinkEnd, MakeSender, MessageType,
+    NewLink, Nonce, Overflow, Pinger, Sender, Ticket, Transport,
 };
 use homing_process::{Doorbells, Waker};
 
@@ -61,7 +61,7 @@ impl fmt::Debug for InletWaker {
 /// What an arrival was, with its message decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Arrived<M> {
-    Started(Nonce),
+    Started(Nonce, u64, String),
     Message(M),
     Missed(u64),
     Stopped(End),
@@ -115,6 +115,20 @@ impl<R: InletRig> PolledLink<R> {
         factory.make_sender(Ticket::new(connection(pipe), nonce(pipe)).with_overflow(overflow))
     }
 
+    /// As [`sender`](Self::sender), of messages of this type.
+    pub(super) fn sender_of<M>(
+        &self,
+        pipe: u32,
+        message_type: MessageType<'static>,
+    ) -> Sender<M, <R::Factory as Sends<M>>::Outlet>
+    where
+        R::Factory: Sends<M>,
+    {
+        let factory = self.factory.as_ref().expect("the worker's end is there");
+        let ticket = Ticket::new(connection(pipe), nonce(pipe)).with_message_type(message_type);
+        factory.make_sender(ticket)
+    }
+
     /// Whether pipes have to be claimed.
     pub(super) fn is_claimed(&self) -> bool {
         <R::Factory as MakeSender<u64>>::AUTHORIZATION == Authorization::Nonce
@@ -136,7 +150,10 @@ impl<R: InletRig> PolledLink<R> {
         self.polls += 1;
         let Some(arrival) = self.inlet.poll()? else { return Ok(None) };
         let (connection, arrived) = match arrival {
-            Arrival::Started { connection, nonce } => (connection, Arrived::Started(nonce)),
+            Arrival::Started { connection, nonce, message_type } => {
+                let (fingerprint, name) = (message_type.fingerprint(), message_type.name());
+                (connection, Arrived::Started(nonce, fingerprint, name.to_owned()))
+            }
             Arrival::Message { connection, payload } => {
                 let message = CodecOf::<R, M>::decode(payload).expect("the message decodes");
                 (connection, Arrived::Message(message))

@@ -77,7 +77,7 @@ pub fn b16_a_message_wakes_a_sleeping_link<R: InletRig>() {
         }
     });
     if link.is_claimed() {
-        assert!(matches!(link.next::<u64>(), Ok((0, Arrived::Started(_)))));
+        assert!(matches!(link.next::<u64>(), Ok((0, Arrived::Started(..)))));
     }
     for message in 0..500 {
         go.send(message).unwrap();
@@ -116,7 +116,7 @@ pub fn b18_one_poll_does_bounded_work<R: InletRig>() {
                 assert!(message == vec![7; len], "the message is torn");
                 break;
             }
-            Ok(Some(Some((_, Arrived::Started(_))))) => {}
+            Ok(Some(Some((_, Arrived::Started(..))))) => {}
             Ok(None) => std::thread::yield_now(),
             other => panic!("{other:?}"),
         }
@@ -164,7 +164,7 @@ pub fn overflow_what_was_dropped_is_reported<R: InletRig>() {
     let (mut got, mut missed) = (0, 0);
     loop {
         match link.next::<u64>() {
-            Ok((0, Arrived::Started(_))) => {}
+            Ok((0, Arrived::Started(..))) => {}
             Ok((0, Arrived::Message(_))) => got += 1,
             Ok((0, Arrived::Missed(count))) => missed += count,
             Ok((0, Arrived::Stopped(_))) => break,

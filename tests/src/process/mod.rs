@@ -13,6 +13,7 @@ mod kill;
 mod overflow;
 mod pool;
 mod role;
+mod types;
 
 use std::process::{Command, Stdio};
 
@@ -30,6 +31,7 @@ pub use kill::*;
 pub use overflow::*;
 pub use pool::*;
 pub use role::play;
+pub use types::*;
 
 use crate::event_loops::EventLoopRig;
 use crate::foreground::{App, Foreground};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use homing_core::{Event, Nonce, Ticket};
 use homing_process::SpawnOptions;
 
-use super::{BURST, PROGRESS, ProcessRig, Program, ROLE, TEST, decoding, hostile, overflow};
+use super::{BURST, PROGRESS, ProcessRig, Program, ROLE, TEST, decoding, hostile, overflow, types};
 use crate::background::panic_quietly;
 use crate::deadline::deadline;
 use crate::event_loops::Watched;
@@ -92,6 +92,8 @@ pub fn play<R: ProcessRig>() {
         "raw" => hostile::write(argument, R::WIRE),
         "decode" => decoding::send_hostile::<R>(argument),
         "deep" => decoding::send_deep::<R>(),
+        "typed" => types::send_typed::<R>(number()),
+        "text" => types::send_text::<R>(),
         "until-gone" => until_gone::<R>(),
         "computes" => one_message_then::<R>(std::hint::spin_loop),
         "stays" => one_message_then::<R>(|| std::thread::sleep(deadline())),
@@ -116,7 +118,7 @@ pub(super) fn say(line: &str) {
     let _ = out.write_all(format!("\n{line}\n").as_bytes()).and_then(|()| out.flush());
 }
 
-fn lines() -> impl Iterator<Item = String> {
+pub(super) fn lines() -> impl Iterator<Item = String> {
     std::io::stdin().lock().lines().map_while(Result::ok)
 }
 

@@ -1,4 +1,4 @@
-//! Checks of senders, B1 to B7, and of the overflow policies, on every transport.
+//! Checks of senders, B1 to B7, B18 and B19, and of the overflow policies, on every transport.
 
 mod close_reason;
 mod gone;
@@ -6,6 +6,7 @@ mod messages;
 mod overflow;
 mod room;
 mod states;
+mod types;
 
 pub use close_reason::*;
 pub use gone::*;
@@ -13,3 +14,4 @@ pub use messages::*;
 pub use overflow::*;
 pub use room::*;
 pub use states::*;
+pub use types::*;
