@@ -29,6 +29,12 @@ enum InternallyTagged {
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "value")]
+enum AdjacentlyTagged {
+    Number { n: u32 },
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Inner {
     n: u32,
 }
@@ -84,6 +90,8 @@ fn enums_that_are_told_apart_by_their_content_cannot_be_read() {
     assert!(!refused.detail().is_empty());
     let tagged = InternallyTagged::Number { n: 7 };
     assert!(sent::<_, InternallyTagged>(&tagged).unwrap().is_err());
+    let tagged = AdjacentlyTagged::Number { n: 7 };
+    assert!(sent::<_, AdjacentlyTagged>(&tagged).unwrap().is_err());
 }
 
 #[test]
