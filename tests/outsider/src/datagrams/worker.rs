@@ -161,8 +161,9 @@ impl DatagramOutlet {
 impl EncodedOutlet for DatagramOutlet {
     fn open(&mut self) -> Result<(), Disconnected> {
         let (connection, nonce) = (self.ticket.connection(), self.ticket.nonce());
+        let (header, name) = Header::start(connection, nonce, self.ticket.message_type());
         self.is_claimed = true;
-        self.link.send(Header::start(connection, nonce), &[])
+        self.link.send(header, name)
     }
 
     fn put(&mut self, encoded: &[u8], blocking: Blocking) -> Result<u64, SendErrorKind> {
