@@ -66,8 +66,10 @@
 //! * The schema is derived from the Rust type. Of serde's attributes it knows `rename` alone:
 //!   what [cannot travel](crate::worker#what-a-message-may-be) is not found by it.
 //! * A type that contains itself, as a tree does, has no schema.
-//! * On links of values both ends have one type, and nothing is compared. On serial lines nothing
-//!   is compared either: a chip's frames carry no fingerprint.
+//! * On links of values both ends have one type, and nothing is compared.
+//! * On serial lines the chip takes its sender from `Line::checked_sender` (feature `schema` of the
+//!   crate `homing-transport-serial`), and only the pipe ends. Its first frame may be lost like any
+//!   other: then nothing is compared until the chip is reset.
 
 pub use homing_core::{MessageType, TypeMismatch};
 pub use postcard_schema::{self, Schema};

@@ -37,8 +37,7 @@ impl<M> PipeOptions<M> {
     /// The worker checks its sender by [`Ticket::checked`](homing_core::Ticket::checked) or, for
     /// its first pipe, by a function of the module `worker::checked` of the crate `homing`.
     ///
-    /// On links of values, whose messages have one type on both ends, and on serial lines,
-    /// nothing is compared.
+    /// On links of values, whose messages have one type on both ends, nothing is compared.
     #[cfg(feature = "schema")]
     pub fn checked() -> Self
     where

@@ -1,7 +1,12 @@
 //! What a router says of a serial line that is not good, or comes to its end: with a loop that
 //! watches doorbells and with one that is pinged, and for a line that a thread reads.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "checks fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "checks fail by panicking"
+)]
 
 use std::cell::RefCell;
 use std::io::{self, Read, Write as _};
@@ -11,7 +16,7 @@ use std::sync::mpsc;
 
 use embedded_io_adapters::std::FromStd;
 use homing::serial::{LineStats, Received, Serial};
-use homing::{End, Event, Link, Lost, ProtocolError};
+use homing::{End, Event, Link, Lost, PipeOptions, ProtocolError};
 use homing_conformance::foreground::{App, Foreground};
 use homing_conformance::{EventLoopRig, Pinged, Watched};
 use homing_transport_serial::{Line, Port};
@@ -118,8 +123,57 @@ checks! {
     b13_a_line_that_ends_loses_its_pipes
     b13_a_stop_that_was_lost_leaves_the_pipe_open
     b18_a_message_of_another_type_is_cut_off
+    b19_a_chip_of_another_type_is_refused
     a_chip_that_was_reset_is_told
     noise_and_strange_ports_cost_nothing
+}
+
+/// What a chip has sent, of which the foreground expects numbers of 64 bits: how the pipe ended, and
+/// after how many messages.
+fn end_of_checked<H: EventLoopRig>(
+    serial: Serial,
+    start: impl FnOnce(&Line<FromStd<UnixStream>>),
+    chip: UnixStream,
+) -> (End, usize) {
+    let mut foreground = Foreground::<H>::started();
+    let link = foreground.router.link(serial).unwrap();
+    let told = Told::default();
+    let writes = Rc::clone(&told);
+    let write = move |_: &mut App, event| writes.borrow_mut().push(event);
+    link.pipe_with(PipeOptions::checked(), write).unwrap();
+    start(&Line::new(FromStd::new(chip), 1));
+    until_ended(&mut foreground, &told);
+    let told = told.take();
+    (told.last().unwrap().ended().unwrap().clone(), told.len() - 1)
+}
+
+fn b19_a_chip_of_another_type_is_refused<H: EventLoopRig>(way: Way) {
+    fn send<M: serde::Serialize, O: homing::Outlet<M>>(
+        sender: &mut homing::Sender<M, O>,
+        message: M,
+    ) {
+        sender.start().unwrap();
+        sender.send(message).unwrap();
+        sender.stop().unwrap();
+    }
+
+    let (port, chip) = UnixStream::pair().unwrap();
+    let same = |line: &Line<_>| send(&mut line.checked_sender(Port(0)).unwrap(), 5u64);
+    assert_eq!(end_of_checked::<H>(way.serial(port), same, chip), (End::Finished, 1));
+
+    let (port, chip) = UnixStream::pair().unwrap();
+    let other = |line: &Line<_>| send(&mut line.checked_sender(Port(0)).unwrap(), 5i64);
+    let (end, messages) = end_of_checked::<H>(way.serial(port), other, chip);
+    let End::Refused(ProtocolError::TypeMismatch(mismatch)) = end else { panic!("{end}") };
+    assert!(mismatch.expected().contains("u64"), "{mismatch}");
+    assert!(mismatch.found().starts_with("i64 ("), "{mismatch}");
+    assert_eq!(messages, 0);
+
+    let (port, chip) = UnixStream::pair().unwrap();
+    let unchecked = |line: &Line<_>| send(&mut line.sender(Port(0)).unwrap(), 5u64);
+    let (end, messages) = end_of_checked::<H>(way.serial(port), unchecked, chip);
+    assert!(matches!(end, End::Refused(ProtocolError::TypeMismatch(_))), "{end}");
+    assert_eq!(messages, 0);
 }
 
 fn b03_what_is_missing_is_told<H: EventLoopRig>(way: Way) {

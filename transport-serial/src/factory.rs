@@ -28,7 +28,7 @@ impl<M: DeserializeOwned> MakeSender<Received<M>> for SerialFactory {
         let mut ports = self.0.borrow_mut();
         // A port without a number could not be heard; there is no memory for so many.
         let port = u32::try_from(ports.len()).unwrap_or(u32::MAX);
-        ports.push(PortState::new(ticket.connection()));
+        ports.push(PortState::new(ticket.connection(), ticket.message_type()));
         Port(port)
     }
 }

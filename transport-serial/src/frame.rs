@@ -4,6 +4,8 @@
 
 use cobs::CobsEncoder;
 use crc::{CRC_32_ISCSI, Crc, Digest, NoTable};
+#[cfg(feature = "std")]
+use homing_core::MessageType;
 use homing_core::codec::{self, DecodeLimits, EncodeError};
 use homing_core::{CloseKind, SendErrorKind};
 use postcard::ser_flavors::Flavor;
@@ -149,6 +151,19 @@ pub(crate) enum Segment {
     Damaged,
 }
 
+/// What the body of a Start says about the type of the messages: nothing, or a fingerprint and a
+/// name. `None` when it is neither.
+#[cfg(feature = "std")]
+pub(crate) fn message_type(body: &[u8]) -> Option<MessageType<'_>> {
+    if body.is_empty() {
+        return Some(MessageType::UNCHECKED);
+    }
+    match postcard::take_from_bytes(body) {
+        Ok(((fingerprint, name), [])) => Some(MessageType::new(fingerprint, name)),
+        _ => None,
+    }
+}
+
 /// Says what a segment between two delimiters is. Its bytes are decoded in their place.
 #[cfg(feature = "std")]
 pub(crate) fn decode(segment: &mut [u8]) -> Segment {
@@ -163,7 +178,7 @@ pub(crate) fn decode(segment: &mut [u8]) -> Segment {
     }
     match postcard::take_from_bytes(plain) {
         Ok((head, body)) => match head {
-            Header::Start { .. } if !body.is_empty() => Segment::UnknownFrame,
+            Header::Start { .. } if message_type(body).is_none() => Segment::UnknownFrame,
             _ => Segment::Frame(head, plain.len() - body.len()..plain.len()),
         },
         Err(_) => Segment::UnknownFrame,

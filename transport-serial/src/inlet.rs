@@ -6,13 +6,13 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use homing_core::{
-    Arrival, CloseKind, CloseReason, ConnectionId, DecodeLimits, End, Inlet, LinkEnd, Panic,
-    Payload, Text,
+    Arrival, CloseKind, CloseReason, ConnectionId, DecodeLimits, End, Inlet, LinkEnd, MessageType,
+    Panic, Payload, ProtocolError, Text,
 };
 use homing_process::byte_queue;
 
 use crate::deframer::{Deframer, Found};
-use crate::frame::Header;
+use crate::frame::{Header, message_type};
 use crate::line_stats::LineStats;
 use crate::received::Received;
 use crate::sequence::{SequenceTracker, Verdict};
@@ -24,13 +24,15 @@ pub(crate) type Ports = Rc<RefCell<Vec<PortState>>>;
 #[derive(Debug)]
 pub(crate) struct PortState {
     connection: ConnectionId,
+    /// What its messages have to be.
+    expected: MessageType<'static>,
     runs: SequenceTracker,
     warned: bool,
 }
 
 impl PortState {
-    pub(crate) fn new(connection: ConnectionId) -> Self {
-        Self { connection, runs: SequenceTracker::default(), warned: false }
+    pub(crate) fn new(connection: ConnectionId, expected: MessageType<'static>) -> Self {
+        Self { connection, expected, runs: SequenceTracker::default(), warned: false }
     }
 }
 
@@ -121,7 +123,15 @@ impl SerialInlet {
                          or the chip was reset and its new run has the number of an old one"
                     );
                 }
-                (port_state.runs.start(run), None)
+                let body = self.deframer.bytes().get(message).unwrap_or(&[]);
+                let found = message_type(body).unwrap_or_default();
+                let verdict = port_state.runs.start(run);
+                let mismatch = port_state.expected.admit(&found).err();
+                if mismatch.is_some() && verdict != Verdict::Late {
+                    port_state.runs.end();
+                }
+                let end = mismatch.map(|it| End::Refused(ProtocolError::TypeMismatch(it)));
+                (verdict, end.map(FinalEvent::Stopped))
             }
             Header::Message { number, .. } => {
                 (port_state.runs.message(run, number), Some(FinalEvent::Message(message)))

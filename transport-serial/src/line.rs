@@ -4,7 +4,7 @@ use core::fmt;
 use core::ops::Deref;
 
 use embedded_io::{Error as _, ErrorKind, Write};
-use homing_core::{ConnectionId, SendErrorKind, Sender};
+use homing_core::{ConnectionId, MessageType, SendErrorKind, Sender};
 use serde::Serialize;
 
 use crate::frame::{RESYNC, max_message};
@@ -107,6 +107,41 @@ impl<W: Write, const N: usize> Line<W, N> {
         line: L,
         port: Port,
     ) -> Result<Sender<M, SerialOutlet<L>>, PortError> {
+        Self::make_sender(line, port, MessageType::UNCHECKED)
+    }
+
+    /// As [`sender`](Line::sender). When the sender is started it says of which type its messages
+    /// are. A foreground that expects another type ends the pipe then, and drops what comes.
+    ///
+    /// # Errors
+    ///
+    /// As [`sender`](Line::sender).
+    #[cfg(feature = "schema")]
+    pub fn checked_sender<M: Serialize + homing_core::Schema>(
+        &self,
+        port: Port,
+    ) -> Result<Sender<M, SerialOutlet<&Self>>, PortError> {
+        Self::make_sender(self, port, MessageType::of::<M>())
+    }
+
+    /// As [`checked_sender`](Line::checked_sender), for a sender that owns its part of the line.
+    ///
+    /// # Errors
+    ///
+    /// As [`sender`](Line::sender).
+    #[cfg(feature = "schema")]
+    pub fn checked_sender_of<M: Serialize + homing_core::Schema, L: Deref<Target = Self>>(
+        line: L,
+        port: Port,
+    ) -> Result<Sender<M, SerialOutlet<L>>, PortError> {
+        Self::make_sender(line, port, MessageType::of::<M>())
+    }
+
+    fn make_sender<M: Serialize, L: Deref<Target = Self>>(
+        line: L,
+        port: Port,
+        message_type: MessageType<'static>,
+    ) -> Result<Sender<M, SerialOutlet<L>>, PortError> {
         let (word, bit) = (port.0 as usize / 32, 1 << (port.0 % 32));
         let taken = line.state.with(|state| {
             let word = state.taken.get_mut(word)?;
@@ -117,7 +152,7 @@ impl<W: Write, const N: usize> Line<W, N> {
         match taken.flatten() {
             Some(false) => {
                 let connection = ConnectionId::from_parts(port.0, 0);
-                Ok(Sender::new(connection, SerialOutlet::new(line, port)))
+                Ok(Sender::new(connection, SerialOutlet::new(line, port, message_type)))
             }
             Some(true) => Err(PortError::Taken),
             None => Err(PortError::NoSuchPort),

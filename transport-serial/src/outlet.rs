@@ -5,8 +5,8 @@ use core::ops::Deref;
 
 use embedded_io::Write;
 use homing_core::{
-    Blocking, CloseKind, CloseReason, Disconnected, Outlet, Panic, SendError, SendErrorKind,
-    SenderCounters,
+    Blocking, CloseKind, CloseReason, Disconnected, MessageType, Outlet, Panic, SendError,
+    SendErrorKind, SenderCounters,
 };
 use serde::Serialize;
 
@@ -29,13 +29,14 @@ use crate::text::ShortText;
 pub struct SerialOutlet<L> {
     line: L,
     port: Port,
+    message_type: MessageType<'static>,
     /// The number of the next message.
     next: u64,
 }
 
 impl<L> SerialOutlet<L> {
-    pub(crate) fn new(line: L, port: Port) -> Self {
-        Self { line, port, next: 0 }
+    pub(crate) fn new(line: L, port: Port, message_type: MessageType<'static>) -> Self {
+        Self { line, port, message_type, next: 0 }
     }
 }
 
@@ -91,7 +92,18 @@ where
         homing_panic::install();
         let Port(port) = self.port;
         let start = Header::Start { port, run: self.line.run() };
-        self.tell(start, &()).map_err(|_| Disconnected)
+        let fingerprint = self.message_type.fingerprint();
+        let told = match self.message_type.is_checked() {
+            false => self.tell(start, &()),
+            true => {
+                match self.tell(start, &(fingerprint, ShortText::new(&self.message_type.name()))) {
+                    // There is no room for the name.
+                    Err(SendErrorKind::TooLarge { .. }) => self.tell(start, &(fingerprint, "")),
+                    told => told,
+                }
+            }
+        };
+        told.map_err(|_| Disconnected)
     }
 
     fn put(&mut self, message: M, _: Blocking) -> Result<u64, SendError<M>> {

@@ -21,6 +21,13 @@ pub enum Received<M> {
     Reset,
 }
 
+/// The schema of the messages alone: gaps and restarts are told by the foreground's end, and do
+/// not travel.
+#[cfg(feature = "schema")]
+impl<M: homing_core::Schema> homing_core::Schema for Received<M> {
+    const SCHEMA: &'static homing_core::postcard_schema::schema::NamedType = M::SCHEMA;
+}
+
 impl<M> Received<M> {
     /// The message, if it is one.
     pub fn message(self) -> Option<M> {

@@ -61,6 +61,11 @@ impl SequenceTracker {
         self.enter(run, number, number)
     }
 
+    /// Nothing that comes is passed on any more.
+    pub(crate) fn end(&mut self) {
+        self.over = true;
+    }
+
     /// Whether messages of this run are known: then no sender can start in it.
     pub(crate) fn has_begun(&self, run: u32) -> bool {
         self.next(run) > 0

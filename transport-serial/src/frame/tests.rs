@@ -138,6 +138,9 @@ fn wire_examples() {
     let (port, run) = (1, 300);
     let cases = [
         ("Start", Header::Start { port, run }, Raw(vec![])),
+        ("Start, with the fingerprint 1000 of the type \"P\"", Header::Start { port, run }, {
+            Raw(vec![0xe8, 0x07, 1, b'P'])
+        }),
         ("Message 0, 5 as a u32", Header::Message { port, run, number: 0 }, Raw(vec![5])),
         ("Message 200, the string \"home\"", Header::Message { port, run, number: 200 }, {
             Raw(b"\x04home".to_vec())
