@@ -137,7 +137,7 @@ fn end_of_checked<H: EventLoopRig>(
 ) -> (End, usize) {
     let mut foreground = Foreground::<H>::started();
     let link = foreground.router.link(serial).unwrap();
-    let told = Told::default();
+    let told = Log::default();
     let writes = Rc::clone(&told);
     let write = move |_: &mut App, event| writes.borrow_mut().push(event);
     link.pipe_with(PipeOptions::checked(), write).unwrap();
