@@ -77,8 +77,9 @@ pub fn b13_the_link_ends_after_all_that_was_handed_over<R: InletRig>() {
 /// directly.
 pub fn b19_a_claim_comes_first<R: InletRig>() {
     let mut link = PolledLink::<R>::new();
-    let workers = [3, 1].map(|pipe| {
-        let mut sender = link.sender::<u64>(pipe);
+    // Both senders are made before one of them fills the link.
+    let senders = [3, 1].map(|pipe| link.sender::<u64>(pipe));
+    let workers = senders.map(|mut sender| {
         background(move || {
             sender.start().unwrap();
             for message in 0..MESSAGES {

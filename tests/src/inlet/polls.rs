@@ -13,8 +13,9 @@ use crate::background::background;
 pub fn b04_arrivals_keep_their_order<R: InletRig>() {
     const MESSAGES: u64 = 5000;
     let mut link = PolledLink::<R>::new();
-    let workers = [0, 1].map(|pipe| {
-        let mut sender = link.sender::<u64>(pipe);
+    // Both senders are made before one of them fills the link.
+    let senders = [0, 1].map(|pipe| link.sender::<u64>(pipe));
+    let workers = senders.map(|mut sender| {
         background(move || {
             sender.start().unwrap();
             for message in 0..MESSAGES {
