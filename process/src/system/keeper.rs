@@ -44,7 +44,7 @@ pub(super) struct Job {
     pub(super) group: bool,
     /// How long the worker may take to open its link.
     pub(super) start_deadline: Option<Arc<StartDeadline>>,
-    /// Where the descriptors go that the thread has opened: see [`Parcel`](super::pidfd).
+    /// Where the descriptors go that the thread has opened: see `receive` in `pidfd.rs`.
     pub(super) socket: RawFd,
 }
 
