@@ -153,7 +153,9 @@ pub(crate) fn hoard() -> anyhow::Result<()> {
     }
     link.write(Header::PREFACE, &[])?;
     for ticket in iter::once(&first).chain(&tickets) {
-        link.write(Header::start(ticket.connection(), ticket.nonce()), &[])?;
+        let (header, name) =
+            Header::start(ticket.connection(), ticket.nonce(), ticket.message_type());
+        link.write(header, name)?;
     }
     let pipes = || tickets.iter().map(Ticket::connection);
     for (connection, number) in pipes().zip(0..LARGE) {
