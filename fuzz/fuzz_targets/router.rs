@@ -17,6 +17,7 @@ enum Item {
     Message { pipe: u8, generation: u8, bytes: Vec<u8> },
     Stopped { pipe: u8, generation: u8, reason: u8 },
     Missed { pipe: u8, generation: u8, count: u64 },
+    Fragment { pipe: u8, generation: u8 },
     Partial,
     Gone(Option<i32>),
     Refused,
@@ -83,8 +84,14 @@ impl Inlet for Hostile {
             Item::Missed { pipe, generation, count } => {
                 Arrival::Missed { connection: named(pipe, generation), count }
             }
+            Item::Fragment { pipe, generation } => {
+                Arrival::Fragment { connection: named(pipe, generation) }
+            }
             Item::Partial => Arrival::Partial,
-            Item::Gone(code) => return Err(LinkEnd::Gone(code.map(Exit::Code))),
+            Item::Gone(code) => {
+                let exit = code.map(Exit::Code);
+                return Err(LinkEnd::Gone(Lost::default().with_exit(exit)));
+            }
             Item::Refused => return Err(LinkEnd::Refused(ProtocolError::Malformed)),
         }))
     }

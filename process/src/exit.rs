@@ -1,10 +1,8 @@
 //! Learning that a worker process has ended, and how.
 
-use std::process::ExitStatus;
 #[cfg(unix)]
 use std::{io, sync::Arc};
 
-use homing_core::Exit;
 #[cfg(unix)]
 use shared_child::SharedChild;
 
@@ -65,37 +63,5 @@ impl Waiter {
             let _ = child.wait();
         })?;
         Ok(Self { signal: reader.into(), thread: Some(thread) })
-    }
-}
-
-/// How a process that was reaped has ended.
-pub(crate) fn exit_of(status: ExitStatus) -> Option<Exit> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::process::ExitStatusExt as _;
-        if let Some(signal) = status.signal() {
-            return Some(Exit::Signal(signal));
-        }
-    }
-    status.code().map(Exit::Code)
-}
-
-#[cfg(test)]
-#[cfg(unix)]
-mod tests {
-    use std::process::Command;
-
-    use super::*;
-
-    fn status(command: &mut Command) -> ExitStatus {
-        SharedChild::spawn(command).unwrap().wait().unwrap()
-    }
-
-    #[test]
-    fn codes_and_signals_are_told_apart() {
-        let code = status(Command::new("sh").args(["-c", "exit 3"]));
-        assert_eq!(exit_of(code), Some(Exit::Code(3)));
-        let signal = status(Command::new("sh").args(["-c", "kill -9 $$"]));
-        assert_eq!(exit_of(signal), Some(Exit::Signal(9)));
     }
 }

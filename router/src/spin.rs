@@ -15,7 +15,7 @@ const MAX_SPIN: Duration = Duration::from_micros(10);
 const DENSE: u32 = 64;
 
 /// After spins that found nothing so many arrivals are asked for, at most.
-const MAX_DENSE: u32 = 1 << 20;
+const MAX_DENSE: u32 = 1024;
 
 /// How many times the processor pauses between two looks at the link.
 const PAUSES: u32 = 16;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -183,7 +183,7 @@ impl PortableProcess {
 
     pub(super) fn try_reap(&self) -> Option<Option<Exit>> {
         match self.child.try_wait() {
-            Ok(status) => status.map(crate::exit::exit_of),
+            Ok(status) => status.map(exit_of),
             // Another thread has reaped it, or the system has.
             Err(_) => Some(None),
         }
@@ -202,5 +202,37 @@ impl PortableProcess {
         }
         #[cfg(not(unix))]
         let _ = ended;
+    }
+}
+
+/// How a process that was reaped has ended.
+fn exit_of(status: ExitStatus) -> Option<Exit> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::ExitStatusExt as _;
+        if let Some(signal) = status.signal() {
+            return Some(Exit::Signal(signal));
+        }
+    }
+    status.code().map(Exit::Code)
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn status(command: &mut Command) -> ExitStatus {
+        SharedChild::spawn(command).unwrap().wait().unwrap()
+    }
+
+    #[test]
+    fn codes_and_signals_are_told_apart() {
+        let code = status(Command::new("sh").args(["-c", "exit 3"]));
+        assert_eq!(exit_of(code), Some(Exit::Code(3)));
+        let signal = status(Command::new("sh").args(["-c", "kill -9 $$"]));
+        assert_eq!(exit_of(signal), Some(Exit::Signal(9)));
     }
 }
