@@ -274,6 +274,7 @@ fn every_state_when_it_fails() {
     }
 }
 
+#[cfg(feature = "alloc")]
 #[test]
 fn the_text_of_an_error_is_bounded_and_in_the_alternate_form() {
     struct Chain;

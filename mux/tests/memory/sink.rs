@@ -106,7 +106,9 @@ impl MemoryInlet {
         self.queue.taken.notify_all();
         if bytes.is_empty() {
             // All that was written before the end was taken, as both are one state.
-            return if gone { Err(LinkEnd::gone()) } else { Ok(false) };
+            // The reassembler knows whether the other side has ever opened the link.
+            let end = || self.reassembler.link_end(LinkEnd::gone());
+            return if gone { Err(end()) } else { Ok(false) };
         }
         self.taken.drain(..std::mem::take(&mut self.at));
         self.taken.append(&mut bytes);
