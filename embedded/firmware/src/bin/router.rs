@@ -243,7 +243,7 @@ fn main() -> ! {
         if app.samples >= ENOUGH && app.beats_when_closed.is_none() {
             app.beats_when_closed = Some(app.beats);
             match router.close_pipe(beats) {
-                Ok(Some(lent)) => defmt::assert_eq!(lent.receiver, To::Beats),
+                Ok(detached) => defmt::assert_eq!(detached.receiver, To::Beats),
                 _ => defmt::panic!("the pipe was open"),
             }
             defmt::assert!(router.close_pipe(beats).is_err(), "a pipe is closed once");
