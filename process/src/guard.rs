@@ -11,6 +11,13 @@ use crate::descriptor::LinkDescriptor;
 use crate::start_deadline::OPENED;
 use crate::sys;
 
+/// No SIGPIPE when the foreground is gone. Apple's systems have no such flag: the signal, unless it
+/// is ignored as Rust programs do, ends a worker that is about to end anyway.
+#[cfg(not(target_vendor = "apple"))]
+const WITHOUT_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+#[cfg(target_vendor = "apple")]
+const WITHOUT_SIGNAL: SendFlags = SendFlags::empty();
+
 /// Ends this process when the foreground has ended. `watched` is what the foreground handed
 /// over for this, and empty for a worker that is to run on.
 ///
@@ -24,7 +31,7 @@ pub(crate) fn arm(descriptor: &LinkDescriptor, watched: Vec<OwnedFd>) {
     // The last of them is a socket on every system.
     if let Some(lifeline) = watched.last() {
         // The foreground may be gone, as the watcher will find.
-        let _ = send(lifeline, OPENED, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+        let _ = send(lifeline, OPENED, WITHOUT_SIGNAL | SendFlags::DONTWAIT);
     }
     let parent = (!descriptor.any_parent).then_some(descriptor.foreground);
     let (armed, is_armed) = mpsc::sync_channel::<()>(1);
