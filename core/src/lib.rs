@@ -42,6 +42,7 @@ mod overflow;
 mod poll_pingee;
 mod receiver;
 mod router;
+mod send_error;
 mod sender;
 mod state;
 mod table;
@@ -69,7 +70,8 @@ pub use receiver::{Delivery, Receive};
 pub use router::{Detached, FixedRouter, LinkEntry, PipeEntry, Polled, Router};
 #[cfg(feature = "alloc")]
 pub use router::{Session, SessionStep, SharedInlet};
-pub use sender::{Blocking, Disconnected, Outlet, SendError, SendErrorKind, Sender, SenderError};
+pub use send_error::{Disconnected, SendError, SendErrorKind, SenderError};
+pub use sender::{Blocking, Outlet, Sender};
 pub use state::{RouterState, SenderState, WrongState};
 #[cfg(feature = "alloc")]
 pub use table::GrowableStorage;
