@@ -30,7 +30,10 @@ pub trait Receive: Authorize + Clone {
     /// # Errors
     ///
     /// When the payload holds no message of the right type; the link is cut off then.
-    fn accept(&self, payload: crate::inlet::Payload<'_>) -> Result<Delivery, crate::Undecodable>;
+    fn accept(
+        &self,
+        payload: &mut crate::inlet::Payload<'_>,
+    ) -> Result<Delivery, crate::Undecodable>;
 }
 
 /// When a message that a receiver has accepted is handled.

@@ -145,8 +145,8 @@ impl Authorize for Receiver {
 }
 
 impl Receive for Receiver {
-    fn accept(&self, payload: Payload<'_>) -> Result<Delivery, Undecodable> {
-        let replaced = self.0.message.replace(Some(payload.decode()?));
+    fn accept(&self, payload: &mut Payload<'_>) -> Result<Delivery, Undecodable> {
+        let replaced = self.0.message.replace(Some(payload.reborrow().decode()?));
         Ok(if self.0.later {
             Delivery::Deferred { superseded: replaced.is_some().into() }
         } else {

@@ -53,7 +53,7 @@ impl Authorize for Count {
 }
 
 impl Receive for Count {
-    fn accept(&self, _: Payload<'_>) -> Result<Delivery, Undecodable> {
+    fn accept(&self, _: &mut Payload<'_>) -> Result<Delivery, Undecodable> {
         self.0.set(self.0.get() + 1);
         Ok(Delivery::Immediate)
     }

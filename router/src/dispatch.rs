@@ -1,5 +1,7 @@
 //! Taking messages off the links and telling their receivers.
 
+use std::time::{Duration, Instant};
+
 use homing_core::RouterState;
 
 use crate::budget::Meter;
@@ -9,6 +11,10 @@ use crate::wake::Token;
 
 /// How many arrivals one link may bring before the next has its turn.
 const LINK_QUANTUM: u32 = 64;
+
+/// How long a dispatch serves links that it knows to be ready before it looks whether others have
+/// become so. A look is a system call.
+const LOOK_AFTER: Duration = Duration::from_micros(16);
 
 /// Whether a dispatch left something for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +103,7 @@ impl<'a, C: 'static> Dispatching<'a, C> {
         if let Dispatched::Again = self.settle(context, meter) {
             return Dispatched::Again;
         }
+        let mut looked = None;
         while let Some(token) = self.next() {
             if self.serve(token, context, meter) {
                 return Dispatched::Again;
@@ -104,9 +111,24 @@ impl<'a, C: 'static> Dispatching<'a, C> {
             if let Dispatched::Again = self.settle(context, meter) {
                 return Dispatched::Again;
             }
+            self.look_at_doorbells(&mut looked);
         }
         self.inner.spin.note_sleep();
         Dispatched::Idle
+    }
+
+    /// Looks at the doorbells now and then, while links go on to have something: a link that
+    /// floods does not keep quiet ones waiting until the budget is spent.
+    fn look_at_doorbells(&self, looked: &mut Option<Instant>) {
+        let state = self.inner.state.borrow();
+        if state.run_queue.is_empty() || state.links.len() < 2 {
+            return;
+        }
+        let now = Instant::now();
+        if now - *looked.get_or_insert(now) >= LOOK_AFTER {
+            state.waiting.look();
+            *looked = Some(now);
+        }
     }
 
     /// Tells what receivers have stored: for a nested event loop, or by a panic.

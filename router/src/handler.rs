@@ -123,9 +123,9 @@ where
     }
 
     #[inline]
-    fn on_message(&self, payload: Payload<'_>) -> Result<Delivery, Undecodable> {
+    fn on_message(&self, payload: &mut Payload<'_>) -> Result<Delivery, Undecodable> {
         let bytes = payload.len().max(size_of::<M>());
-        let message = D::decode(payload)?;
+        let message = D::decode(payload.reborrow())?;
         if self.latest_wins {
             let superseded = u64::from(self.has_next.replace(true));
             drop(self.next.replace(Some(message)));

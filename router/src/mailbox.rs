@@ -296,9 +296,9 @@ impl<C, D: Decode<M>, M> Receiver<C> for MailboxWriter<D, M> {
         self.claim.as_ref()
     }
 
-    fn on_message(&self, payload: Payload<'_>) -> Result<Delivery, Undecodable> {
+    fn on_message(&self, payload: &mut Payload<'_>) -> Result<Delivery, Undecodable> {
         let bytes = payload.len().max(size_of::<M>());
-        let message = D::decode(payload)?;
+        let message = D::decode(payload.reborrow())?;
         let dropped = self.shared.borrow_mut().push(message, bytes);
         // They may be anything of the application's: nothing is borrowed.
         drop(dropped);

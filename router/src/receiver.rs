@@ -23,7 +23,7 @@ pub(crate) trait Receiver<C> {
     fn claim(&self) -> Option<&Claim>;
 
     /// Takes a message out of its payload, and stores it.
-    fn on_message(&self, payload: Payload<'_>) -> Result<Delivery, Undecodable>;
+    fn on_message(&self, payload: &mut Payload<'_>) -> Result<Delivery, Undecodable>;
 
     /// Stores how the pipe ended. No message follows. A pipe that the foreground has closed
     /// drops the messages that it has stored.
@@ -82,7 +82,7 @@ impl<C> Authorize for Entry<C> {
 
 impl<C> Receive for Entry<C> {
     #[inline]
-    fn accept(&self, payload: Payload<'_>) -> Result<Delivery, Undecodable> {
+    fn accept(&self, payload: &mut Payload<'_>) -> Result<Delivery, Undecodable> {
         self.0.on_message(payload)
     }
 }

@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 /// The longest spin.
 const MAX_SPIN: Duration = Duration::from_micros(10);
 
-/// How many arrivals make traffic dense: so many have to come between two spins.
+/// How many arrivals make traffic dense: so many have to come before a spin, unless the last spin
+/// has found something.
 const DENSE: u32 = 64;
 
-/// After spins that found nothing so many arrivals are asked for, at most.
-const MAX_DENSE: u32 = 1024;
+/// How many opportunities to spin are passed over after spins that found nothing, at most.
+const MAX_SKIPPED: u32 = 64;
 
 /// How many times the processor pauses between two looks at the link.
 const PAUSES: u32 = 16;
@@ -23,15 +24,20 @@ const PAUSES: u32 = 16;
 /// Decides whether to spin. One for each router: it outlives dispatches.
 #[derive(Debug)]
 pub(crate) struct SpinPolicy {
-    /// Arrivals since the last spin.
+    /// Arrivals since the last opportunity to spin.
     arrivals: Cell<u32>,
-    /// How many there have to be for the next: the more, the longer spins have found nothing.
-    needed: Cell<u32>,
+    /// Whether the last spin has found something.
+    found: Cell<bool>,
+    /// How many opportunities are passed over from now on.
+    skip: Cell<u32>,
+    /// How many were passed over the last time: the more, the longer spins have found nothing.
+    skipped: Cell<u32>,
 }
 
 impl SpinPolicy {
     pub(crate) fn new() -> Self {
-        Self { arrivals: Cell::new(0), needed: Cell::new(DENSE) }
+        let (arrivals, found) = (Cell::new(0), Cell::new(false));
+        Self { arrivals, found, skip: Cell::new(0), skipped: Cell::new(0) }
     }
 
     /// Something has arrived.
@@ -43,16 +49,22 @@ impl SpinPolicy {
     /// All links are asleep, and the event loop is about to sleep: the traffic has a gap.
     pub(crate) fn note_sleep(&self) {
         self.arrivals.set(0);
+        self.found.set(false);
     }
 
     /// Calls `poll` until it finds something, or spinning does not pay any more, or `end`.
-    /// `poll` is not called at all where the traffic was not dense.
+    /// `poll` is not called at all where the traffic was not dense, or spins have found nothing.
     pub(crate) fn spin_before_sleep<T>(
         &self,
         end: Option<Instant>,
         mut poll: impl FnMut() -> Option<T>,
     ) -> Option<T> {
-        if self.arrivals.replace(0) < self.needed.get() {
+        let arrivals = self.arrivals.replace(0);
+        if arrivals < if self.found.replace(false) { 1 } else { DENSE } {
+            return None;
+        }
+        if let Some(left) = self.skip.get().checked_sub(1) {
+            self.skip.set(left);
             return None;
         }
         let start = Instant::now();
@@ -62,11 +74,14 @@ impl SpinPolicy {
                 std::hint::spin_loop();
             }
             if let Some(found) = poll() {
-                self.needed.set((self.needed.get() / 2).max(DENSE));
+                self.found.set(true);
+                self.skipped.set(self.skipped.get() / 2);
                 return Some(found);
             }
             if Instant::now() >= end {
-                self.needed.set((self.needed.get() * 2).min(MAX_DENSE));
+                let skipped = (self.skipped.get() * 2).clamp(1, MAX_SKIPPED);
+                self.skipped.set(skipped);
+                self.skip.set(skipped);
                 return None;
             }
         }
@@ -110,20 +125,39 @@ mod tests {
     }
 
     #[test]
+    fn a_spin_that_found_something_is_followed_by_another() {
+        let policy = SpinPolicy::new();
+        arrive(&policy, DENSE);
+        for _ in 0..3 {
+            assert!(spins(&policy, true));
+            arrive(&policy, 1);
+        }
+        policy.note_sleep();
+        arrive(&policy, 1);
+        assert!(!spins(&policy, true), "there was a gap");
+    }
+
+    #[test]
     fn a_spin_that_found_nothing_makes_the_next_one_rarer() {
         let policy = SpinPolicy::new();
-        let mut needed = DENSE;
+        let spins_now = |finds| {
+            arrive(&policy, DENSE);
+            spins(&policy, finds)
+        };
+        assert!(spins_now(false));
+        let mut passed_over = 1;
         for _ in 0..30 {
-            arrive(&policy, needed - 1);
-            assert!(!spins(&policy, false));
-            arrive(&policy, needed);
-            assert!(spins(&policy, false));
-            needed = (needed * 2).min(MAX_DENSE);
+            for _ in 0..passed_over {
+                assert!(!spins_now(true));
+            }
+            assert!(spins_now(false));
+            passed_over = (passed_over * 2).min(MAX_SKIPPED);
         }
-        arrive(&policy, needed);
-        assert!(spins(&policy, true));
-        arrive(&policy, needed / 2);
-        assert!(spins(&policy, true), "one that found something makes it easier again");
+        for _ in 0..passed_over {
+            assert!(!spins_now(true));
+        }
+        assert!(spins_now(true));
+        assert!(spins_now(true), "one that found something makes it easier again");
     }
 
     #[test]

@@ -146,6 +146,14 @@ impl Waiting {
         }
     }
 
+    /// Looks at the doorbells within a dispatch, where no other thread does.
+    pub(crate) fn look(&self) {
+        if let Self::Readiness(set) = self {
+            // What is wrong with the set, the event loop's own wait reports.
+            let _ = set.wait_aside(Some(Duration::ZERO));
+        }
+    }
+
     /// Waits on the foreground's thread, for a router that is driven by hand.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> io::Result<()> {
         match self {

@@ -3,13 +3,13 @@
 //!
 //! A channel of crossbeam's keeps what waits in it until its last sender is gone. A worker that
 //! waits for the answer to a message would then wait for ever, as the message holds the other
-//! end of its answer. So senders hold a receiver too, to drop what was pushed too late.
+//! end of its answer. So senders hold a receiver too, to take back what was pushed too late.
 
-use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crossbeam_channel::{Receiver, Select, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use homing_core::ConnectionId;
 
 /// How often a sender that waits looks for room before it goes to sleep.
 const LOOKS: u32 = 8;
@@ -18,82 +18,77 @@ const LOOKS: u32 = 8;
 /// on most machines.
 const PAUSE: u32 = 64;
 
-/// A bounded queue with many producers and one consumer.
+/// What waits in a queue that pipes share.
 ///
-/// A producer pushes, which is a `SeqCst` exchange of the channel's tail, then reads `closed`; the
-/// consumer sets `closed`, then pops until the channel is empty, which reads the tail after a
-/// `SeqCst` fence. So either the consumer pops what was pushed, or the producer finds the queue
-/// closed, and pops it itself.
-pub(crate) struct Bounded<T> {
-    sender: Sender<T>,
-    /// Producers hold it too, so the channel is never disconnected. That it is closed is told by
-    /// `closed`, and to producers that wait by `gone`.
-    receiver: Receiver<T>,
+/// The message comes first: so it stays aligned with the wide copies that compilers make of
+/// what a channel returns, which would otherwise stall where the message alone is read.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Item<M> {
+    pub(crate) message: M,
+    pub(crate) connection: ConnectionId,
+}
+
+/// A bounded queue with many producers, one for each connection, and one consumer.
+///
+/// A producer pushes, which is a `SeqCst` exchange of the channel's tail, then reads `closed`. The
+/// consumer sets `closed`, then reads the tail after a `SeqCst` fence, and drops what waits up to
+/// it. So a message that the consumer does not drop has a producer that finds the queue closed,
+/// and takes it back. Producers that wait for room wake each other: each message that is taken
+/// out makes room for one.
+pub(crate) struct Bounded<M> {
+    sender: Sender<Item<M>>,
+    /// Producers hold it too, so the channel is never disconnected.
+    receiver: Receiver<Item<M>>,
     closed: AtomicBool,
-    /// Dropped when the queue is closed, which disconnects `gone`.
-    open: Mutex<Option<Sender<Infallible>>>,
-    gone: Receiver<Infallible>,
+    /// Messages that one producer has taken out of the closed queue for others.
+    returned: Mutex<Vec<Item<M>>>,
 }
 
 /// Why a message was not pushed.
-pub(crate) enum PushError<T> {
+#[derive(Debug)]
+pub(crate) enum PushError<M> {
     /// The queue is full.
-    Full(T),
+    Full(Item<M>),
     /// The queue is closed.
-    Closed(T),
+    Closed(Item<M>),
 }
 
-impl<T> Bounded<T> {
+impl<M> Bounded<M> {
     /// A queue for `capacity` messages, at least one.
     pub(crate) fn new(capacity: usize) -> Self {
         let (sender, receiver) = bounded(capacity.max(1));
-        let (open, gone) = bounded(0);
-        let (closed, open) = (AtomicBool::new(false), Mutex::new(Some(open)));
-        Self { sender, receiver, closed, open, gone }
+        let (closed, returned) = (AtomicBool::new(false), Mutex::default());
+        Self { sender, receiver, closed, returned }
     }
 
     /// Pushes a message if there is room.
     #[inline]
-    pub(crate) fn try_push(&self, item: T) -> Result<(), PushError<T>> {
+    pub(crate) fn try_push(&self, item: Item<M>) -> Result<(), PushError<M>> {
         // Relaxed: spares work only. What slips through is found below.
         if self.closed.load(Ordering::Relaxed) {
             return Err(PushError::Closed(item));
         }
+        let connection = item.connection;
         match self.sender.try_send(item) {
-            Ok(()) => {
-                self.drain_if_closed();
-                Ok(())
-            }
+            Ok(()) => self.check_pushed(connection).map_err(PushError::Closed),
             Err(TrySendError::Full(item)) => Err(PushError::Full(item)),
             Err(TrySendError::Disconnected(item)) => Err(PushError::Closed(item)),
         }
     }
 
     /// Pushes a message, and waits for room. The message comes back when the queue is closed.
-    pub(crate) fn push_blocking(&self, item: T) -> Result<(), T> {
+    pub(crate) fn push_blocking(&self, item: Item<M>) -> Result<(), Item<M>> {
         self.spin_for_capacity();
-        let item = match self.try_push(item) {
-            Ok(()) => return Ok(()),
-            Err(PushError::Closed(item)) => return Err(item),
-            Err(PushError::Full(item)) => item,
-        };
-        let mut select = Select::new();
-        let sending = select.send(&self.sender);
-        select.recv(&self.gone);
-        let selected = select.select();
-        if selected.index() == sending {
-            selected.send(&self.sender, item).map_err(|error| error.into_inner())?;
-            self.drain_if_closed();
-            return Ok(());
-        }
-        // Nothing ever comes over it: it is disconnected.
-        let _ = selected.recv(&self.gone);
-        Err(item)
+        let connection = item.connection;
+        // The channel is never disconnected; a queue that is closed gets room.
+        self.sender.send(item).map_err(|error| error.into_inner())?;
+        self.check_pushed(connection)
     }
 
     /// Takes the oldest message. For the consumer.
     #[inline]
-    pub(crate) fn pop(&self) -> Option<T> {
+    pub(crate) fn pop(&self) -> Option<Item<M>> {
         self.receiver.try_recv().ok()
     }
 
@@ -106,22 +101,27 @@ impl<T> Bounded<T> {
     /// consumer, as its last call.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
-        // Before the queue is emptied: a producer that waits gets its message back.
-        drop(self.open.lock().unwrap_or_else(PoisonError::into_inner).take());
-        self.drain();
-    }
-
-    #[inline]
-    fn drain_if_closed(&self) {
-        if self.closed.load(Ordering::SeqCst) {
-            self.drain();
+        for _ in 0..self.len() {
+            // A destructor may push to this queue or others: no lock is held.
+            drop(self.pop());
         }
     }
 
-    /// Drops what waits. A destructor may push to this queue or others: no lock is held.
+    /// After a push: takes the message back if the queue was closed meanwhile.
+    #[inline]
+    fn check_pushed(&self, connection: ConnectionId) -> Result<(), Item<M>> {
+        if self.closed.load(Ordering::SeqCst) { self.take_back(connection) } else { Ok(()) }
+    }
+
     #[cold]
-    fn drain(&self) {
-        while self.receiver.try_recv().is_ok() {}
+    fn take_back(&self, connection: ConnectionId) -> Result<(), Item<M>> {
+        let mut returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner);
+        returned.extend(self.receiver.try_iter());
+        match returned.iter().position(|item| item.connection == connection) {
+            Some(mine) => Err(returned.swap_remove(mine)),
+            // It was in time: the consumer has dropped it with the others.
+            None => Ok(()),
+        }
     }
 
     /// Waits a little for room, without sleeping.
@@ -149,24 +149,35 @@ mod tests {
 
     use super::*;
 
+    /// A message of the pipe with this number.
+    fn item<M>(pipe: u32, message: M) -> Item<M> {
+        Item { message, connection: ConnectionId::from_parts(pipe, 0) }
+    }
+
     #[test]
     fn messages_come_in_order_and_a_full_queue_gives_them_back() {
         let queue = Bounded::new(2);
-        assert!(queue.try_push(1).is_ok());
-        assert!(queue.try_push(2).is_ok());
-        assert!(matches!(queue.try_push(3), Err(PushError::Full(3))));
-        assert_eq!((queue.pop(), queue.pop(), queue.pop()), (Some(1), Some(2), None));
+        assert!(queue.try_push(item(0, 1)).is_ok());
+        assert!(queue.try_push(item(0, 2)).is_ok());
+        assert!(matches!(
+            queue.try_push(item(0, 3)),
+            Err(PushError::Full(Item { message: 3, .. }))
+        ));
+        let popped: Vec<_> = std::iter::from_fn(|| queue.pop()).map(|item| item.message).collect();
+        assert_eq!(popped, [1, 2]);
     }
 
     #[test]
     fn a_closed_queue_is_empty_and_gives_messages_back() {
         let message = Arc::new(());
         let queue = Bounded::new(2);
-        assert!(queue.try_push(Arc::clone(&message)).is_ok());
+        assert!(queue.try_push(item(0, Arc::clone(&message))).is_ok());
         queue.close();
         assert_eq!(Arc::strong_count(&message), 1);
-        assert!(matches!(queue.try_push(Arc::clone(&message)), Err(PushError::Closed(_))));
-        assert!(queue.push_blocking(message).is_err());
+        let late = queue.try_push(item(0, Arc::clone(&message)));
+        assert!(matches!(late, Err(PushError::Closed(_))));
+        assert!(queue.push_blocking(item(0, message)).is_err());
+        assert_eq!(queue.len(), 0);
     }
 
     /// Producers that wait for room, also several at once: each message arrives once.
@@ -176,16 +187,18 @@ mod tests {
         for capacity in [1, 3] {
             let queue = Arc::new(Bounded::new(capacity));
             let producers: Vec<_> = (0..4)
-                .map(|_| {
+                .map(|pipe| {
                     let queue = Arc::clone(&queue);
-                    thread::spawn(move || (0..EACH).for_each(|n| queue.push_blocking(n).unwrap()))
+                    thread::spawn(move || {
+                        (0..EACH).for_each(|n| queue.push_blocking(item(pipe, n)).unwrap());
+                    })
                 })
                 .collect();
             let mut sum = 0;
             let mut count = 0;
             while count < 4 * EACH {
                 match queue.pop() {
-                    Some(n) => (sum, count) = (sum + u64::from(n), count + 1),
+                    Some(item) => (sum, count) = (sum + u64::from(item.message), count + 1),
                     None => thread::yield_now(),
                 }
             }
@@ -196,16 +209,25 @@ mod tests {
         }
     }
 
-    /// Producers that push, and wait, while the queue is closed: no message stays in it.
+    /// Producers that push, and wait, while the queue is closed: each gets its own message back,
+    /// and none stays in the queue.
     #[test]
     fn nothing_stays_in_a_queue_that_is_closed_while_messages_come() {
-        for _ in 0..200 {
-            let message = Arc::new(());
-            let queue = Arc::new(Bounded::new(2));
+        for round in 0..400 {
+            let alive = Arc::new(());
+            let queue = Arc::new(Bounded::new(1 + round % 2));
             let producers: Vec<_> = (0..3)
-                .map(|_| {
-                    let (queue, message) = (Arc::clone(&queue), Arc::clone(&message));
-                    thread::spawn(move || while queue.push_blocking(message.clone()).is_ok() {})
+                .map(|pipe| {
+                    let (queue, alive) = (Arc::clone(&queue), Arc::clone(&alive));
+                    thread::spawn(move || {
+                        loop {
+                            let message = (pipe, Arc::clone(&alive));
+                            if let Err(back) = queue.push_blocking(item(pipe, message)) {
+                                assert_eq!(back.message.0, pipe);
+                                return;
+                            }
+                        }
+                    })
                 })
                 .collect();
             for _ in 0..10 {
@@ -215,7 +237,7 @@ mod tests {
             for producer in producers {
                 producer.join().unwrap();
             }
-            assert_eq!(Arc::strong_count(&message), 1);
+            assert_eq!(Arc::strong_count(&alive), 1);
         }
     }
 }

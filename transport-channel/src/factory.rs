@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::Receiver;
-use homing_core::{Authorization, ByValue, ConnectionId, MakeSender, Overflow, Ticket};
+use homing_core::{Authorization, ByValue, MakeSender, Overflow, Ticket};
 
 use crate::bounded::Bounded;
 use crate::channel::Capacity;
@@ -34,7 +34,7 @@ pub struct ChannelFactory {
 
 /// What every pipe of a shared queue gets a copy of.
 struct SharedQueue<M> {
-    queue: Arc<Bounded<(ConnectionId, M)>>,
+    queue: Arc<Bounded<M>>,
     flag: SharedFlag,
     slot: usize,
 }

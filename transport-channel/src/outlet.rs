@@ -8,7 +8,7 @@ use homing_core::{
     SendErrorKind,
 };
 
-use crate::bounded::{Bounded, PushError};
+use crate::bounded::{Bounded, Item, PushError};
 use crate::control::Control;
 use crate::link::Shared;
 use crate::lossy::Lossy;
@@ -33,7 +33,7 @@ pub struct ChannelOutlet<M> {
 /// The sender's end of a queue.
 pub(crate) enum QueueWriter<M> {
     /// Other pipes use it too.
-    Shared(Arc<Bounded<(ConnectionId, M)>>),
+    Shared(Arc<Bounded<M>>),
     /// All that waits there is this pipe's, and the oldest may be dropped.
     Private(Arc<Lossy<M>>),
 }
@@ -61,11 +61,7 @@ impl<M: Send + 'static> ChannelOutlet<M> {
 
     /// A shared queue had no room.
     #[cold]
-    fn put_slow(
-        &mut self,
-        item: (ConnectionId, M),
-        blocking: Blocking,
-    ) -> Result<u64, SendError<M>> {
+    fn put_slow(&mut self, item: Item<M>, blocking: Blocking) -> Result<u64, SendError<M>> {
         match (self.overflow, &self.queue) {
             (Overflow::DropNewest, _) => {
                 self.missed += 1;
@@ -76,13 +72,13 @@ impl<M: Send + 'static> ChannelOutlet<M> {
             {
                 // The sender that filled the queue has made it ready, so the inlet will make
                 // room.
-                if let Err((_, message)) = queue.push_blocking(item) {
+                if let Err(Item { message, .. }) = queue.push_blocking(item) {
                     return Err(SendError::new(message, SendErrorKind::Disconnected));
                 }
                 self.pushed();
                 Ok(0)
             }
-            _ => Err(SendError::new(item.1, SendErrorKind::Full)),
+            _ => Err(SendError::new(item.message, SendErrorKind::Full)),
         }
     }
 }
@@ -96,16 +92,18 @@ impl<M: Send + 'static> Outlet<M> for ChannelOutlet<M> {
     #[inline]
     fn put(&mut self, message: M, blocking: Blocking) -> Result<u64, SendError<M>> {
         match &self.queue {
-            QueueWriter::Shared(queue) => match queue.try_push((self.connection, message)) {
-                Ok(()) => {
-                    self.pushed();
-                    Ok(0)
+            QueueWriter::Shared(queue) => {
+                match queue.try_push(Item { message, connection: self.connection }) {
+                    Ok(()) => {
+                        self.pushed();
+                        Ok(0)
+                    }
+                    Err(PushError::Full(item)) => self.put_slow(item, blocking),
+                    Err(PushError::Closed(Item { message, .. })) => {
+                        Err(SendError::new(message, SendErrorKind::Disconnected))
+                    }
                 }
-                Err(PushError::Full(item)) => self.put_slow(item, blocking),
-                Err(PushError::Closed((_, message))) => {
-                    Err(SendError::new(message, SendErrorKind::Disconnected))
-                }
-            },
+            }
             QueueWriter::Private(queue) => match queue.force_push(message) {
                 Ok(oldest) => {
                     let dropped = u64::from(oldest.is_some());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use homing_core::ConnectionId;
 
-use crate::bounded::Bounded;
+use crate::bounded::{Bounded, Item};
 use crate::lossy::Lossy;
 
 /// The foreground's end of a queue, without the type of its messages. When it is dropped, the
@@ -25,12 +25,12 @@ pub(crate) trait QueueReader: Send {
 
 /// Reads a queue that many pipes share.
 pub(crate) struct SharedReader<M> {
-    queue: Arc<Bounded<(ConnectionId, M)>>,
+    queue: Arc<Bounded<M>>,
     front: Option<M>,
 }
 
 impl<M> SharedReader<M> {
-    pub(crate) fn new(queue: Arc<Bounded<(ConnectionId, M)>>) -> Self {
+    pub(crate) fn new(queue: Arc<Bounded<M>>) -> Self {
         Self { queue, front: None }
     }
 }
@@ -38,7 +38,7 @@ impl<M> SharedReader<M> {
 impl<M: Send + 'static> QueueReader for SharedReader<M> {
     #[inline]
     fn pull(&mut self) -> Option<ConnectionId> {
-        let (connection, message) = self.queue.pop()?;
+        let Item { message, connection } = self.queue.pop()?;
         self.front = Some(message);
         Some(connection)
     }

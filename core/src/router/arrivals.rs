@@ -134,6 +134,7 @@ where
 }
 
 /// What an arrival can lead to that takes more than the routing table.
+#[derive(Debug)]
 pub(super) enum ArrivalFault {
     /// The link has ended.
     Ended(LinkEnd),

@@ -11,7 +11,7 @@ use super::pipes::{Detached, PipeEntry};
 use super::{Polled, Router};
 use crate::event::{End, ProtocolError};
 use crate::id::{ConnectionId, LinkId};
-use crate::inlet::{Arrival, Inlet, LinkEnd};
+use crate::inlet::{Arrival, Inlet, LinkEnd, Undecodable};
 use crate::receiver::{Delivery, Receive};
 use crate::table::Storage;
 
@@ -95,6 +95,7 @@ where
     link: LinkId,
     inlet: Rc<InletCell>,
     cache: Option<Cached<R>>,
+    other: Option<Other<R>>,
     /// Messages that receivers have accepted, and their bytes, to be counted when it ends.
     routed: u64,
     bytes: u64,
@@ -116,16 +117,28 @@ struct Cached<R> {
     changes: u64,
 }
 
-/// What is left of an arrival once the inlet is not borrowed any more.
-enum Taken<R> {
+/// What a poll of the inlet came to.
+#[derive(Clone, Copy)]
+enum Taken {
+    /// The cached receiver has accepted a message.
+    Message,
     /// The inlet has nothing, or is being polled further up the stack.
     Nothing,
+    /// Something else, which is stored in the session.
+    Other,
+}
+
+/// What is left of a rare arrival once the inlet is not borrowed any more.
+#[derive(Debug)]
+enum Other<R> {
     /// The link has ended before.
     Closed,
-    /// The cached receiver has accepted a message.
-    Accepted(Delivery),
+    /// The cached receiver has accepted a message, and handles it later.
+    Deferred { superseded: u64 },
     /// The router has dealt with it.
     Routed(Polled<R>),
+    /// The router is to deal with it.
+    Fault(ArrivalFault),
 }
 
 impl<'r, R, LS, PS> Session<'r, R, LS, PS>
@@ -144,7 +157,7 @@ where
             Some(inlet) => Rc::clone(&inlet.0),
             None => Rc::new(InletCell { inlet: RefCell::new(None), closed: Cell::new(true) }),
         };
-        Some(Self { router, link, inlet, cache: None, routed: 0, bytes: 0 })
+        Some(Self { router, link, inlet, cache: None, other: None, routed: 0, bytes: 0 })
     }
 
     /// Takes one arrival off the link, and says what is to be done about it.
@@ -158,64 +171,62 @@ where
             self.inlet.close();
         }
         match self.take() {
-            Ok(Taken::Accepted(Delivery::Immediate)) => {
+            Taken::Message => {
                 self.routed += 1;
                 self.cache
                     .as_ref()
                     .map_or(SessionStep::Handled, |cached| SessionStep::Message(&cached.receiver))
             }
-            Ok(Taken::Nothing) => SessionStep::Empty,
-            taken => self.poll_slow(taken),
+            Taken::Nothing => SessionStep::Empty,
+            Taken::Other => self.poll_slow(),
         }
     }
 
     /// Polls the inlet, and has a message decoded while the inlet is borrowed.
+    ///
+    /// A message is passed by reference, and what is rare goes into `other`: to copy an arrival
+    /// takes longer than to route a message.
     #[inline]
-    fn take(&mut self) -> Result<Taken<R>, ArrivalFault> {
+    fn take(&mut self) -> Taken {
         // A decoder of this link's messages that dispatches finds the inlet borrowed. The
         // session that borrowed it goes on when the decoder has returned.
-        let Ok(mut inlet) = self.inlet.inlet.try_borrow_mut() else { return Ok(Taken::Nothing) };
-        let Some(inlet) = inlet.as_mut() else { return Ok(Taken::Closed) };
-        match inlet.poll() {
+        let Ok(mut inlet) = self.inlet.inlet.try_borrow_mut() else { return Taken::Nothing };
+        let Some(inlet) = inlet.as_mut() else {
+            self.other = Some(Other::Closed);
+            return Taken::Other;
+        };
+        let other = match &mut inlet.poll() {
             Ok(Some(Arrival::Message { connection, payload })) => {
-                if !self.cache.as_ref().is_some_and(|cached| cached.serves(connection, self.router))
-                {
-                    self.cache = None;
-                    let mut router = self.router.borrow_mut();
-                    let changes = router.changes;
-                    let Some(receiver) = router.pipes.receiver_of(self.link, connection) else {
-                        router.pipes.unroutable(self.link, connection)?;
-                        return Ok(Taken::Routed(Polled::Handled));
-                    };
-                    let receiver = receiver.clone();
-                    self.cache = Some(Cached { connection, receiver, changes });
-                }
-                let Some(cached) = &self.cache else { return Ok(Taken::Nothing) };
-                self.bytes += payload.len() as u64;
-                match cached.receiver.accept(payload) {
-                    Ok(delivery) => Ok(Taken::Accepted(delivery)),
-                    Err(undecodable) => {
-                        Err(ArrivalFault::Refused(ProtocolError::Undecodable(undecodable)))
+                let looked_up = match &self.cache {
+                    Some(cached) if cached.serves(*connection, self.router) => Ok(()),
+                    _ => Cached::look_up(&mut self.cache, self.router, self.link, *connection),
+                };
+                match (looked_up, &self.cache) {
+                    (Ok(()), Some(cached)) => {
+                        self.bytes += payload.len() as u64;
+                        match cached.receiver.accept(payload) {
+                            Ok(Delivery::Immediate) => return Taken::Message,
+                            Ok(Delivery::Deferred { superseded }) => Other::Deferred { superseded },
+                            Err(undecodable) => Other::undecodable(undecodable),
+                        }
                     }
+                    (Ok(()), None) => Other::Routed(Polled::Handled),
+                    (Err(fault), _) => Other::Fault(fault),
                 }
             }
-            Ok(None) => Ok(Taken::Nothing),
-            Ok(Some(arrival)) => {
-                let mut router = self.router.borrow_mut();
-                let polled = router.pipes.control(self.link, &arrival)?;
-                if let Polled::Ended(..) = polled {
-                    router.note_change();
-                }
-                Ok(Taken::Routed(polled))
-            }
-            Err(end) => Err(ArrivalFault::Ended(end)),
-        }
+            Ok(None) => return Taken::Nothing,
+            Ok(Some(arrival)) => Other::control(self.router, self.link, arrival),
+            Err(end) => Other::Fault(ArrivalFault::Ended(end.clone())),
+        };
+        self.other = Some(other);
+        Taken::Other
     }
 
+    /// Goes on with what [`take`](Self::take) has stored.
     #[cold]
-    fn poll_slow(&mut self, taken: Result<Taken<R>, ArrivalFault>) -> SessionStep<'_, R> {
-        let polled = match taken {
-            Ok(Taken::Accepted(Delivery::Deferred { superseded })) => {
+    fn poll_slow(&mut self) -> SessionStep<'_, R> {
+        let polled = match self.other.take() {
+            Some(Other::Deferred { superseded }) => {
                 let counters = &mut self.router.borrow_mut().pipes.counters;
                 counters.superseded += superseded;
                 // A message that is replaced had been counted, and never gets there.
@@ -224,16 +235,15 @@ where
                     SessionStep::Deferred(&cached.receiver)
                 });
             }
-            Ok(Taken::Accepted(Delivery::Immediate)) => Polled::Handled,
-            Ok(Taken::Nothing) => Polled::Empty,
-            Ok(Taken::Closed) => self.router.borrow_mut().next_end(self.link),
-            Ok(Taken::Routed(polled)) => polled,
-            Err(fault) => {
+            Some(Other::Closed) => self.router.borrow_mut().next_end(self.link),
+            Some(Other::Routed(polled)) => polled,
+            Some(Other::Fault(fault)) => {
                 let (polled, inlet) = self.router.borrow_mut().fault(self.link, fault);
                 // The router is not borrowed any more: what waits in it may use the router.
                 drop(inlet);
                 polled
             }
+            None => Polled::Empty,
         };
         match polled {
             Polled::Empty => SessionStep::Empty,
@@ -244,6 +254,48 @@ where
             }
             Polled::LinkEnded(end) => SessionStep::LinkEnded(end),
         }
+    }
+}
+
+impl<R: Receive> Other<R> {
+    #[cold]
+    fn undecodable(undecodable: Undecodable) -> Self {
+        Other::Fault(ArrivalFault::Refused(ProtocolError::Undecodable(undecodable)))
+    }
+
+    /// Everything that arrives but messages.
+    #[cold]
+    fn control<LS, PS>(router: &Shared<R, LS, PS>, link: LinkId, arrival: &Arrival<'_>) -> Self
+    where
+        LS: Storage<LinkEntry<SharedInlet>>,
+        PS: Storage<PipeEntry<R>>,
+    {
+        let mut router = router.borrow_mut();
+        let routed = router.pipes.control(link, arrival);
+        if let Ok(Polled::Ended(..)) = routed {
+            router.note_change();
+        }
+        routed.map_or_else(Other::Fault, Other::Routed)
+    }
+}
+
+impl<R: Receive> Cached<R> {
+    /// Looks up the receiver of a message that came over `link`. There is none when its pipe is
+    /// not open on this link.
+    fn look_up<LS, PS>(
+        cache: &mut Option<Self>,
+        router: &Shared<R, LS, PS>,
+        link: LinkId,
+        connection: ConnectionId,
+    ) -> Result<(), ArrivalFault>
+    where
+        PS: Storage<PipeEntry<R>>,
+    {
+        let mut router = router.borrow_mut();
+        let changes = router.changes;
+        let receiver = router.pipes.receiver_of(link, connection).cloned();
+        *cache = receiver.map(|receiver| Self { connection, receiver, changes });
+        if cache.is_some() { Ok(()) } else { router.pipes.unroutable(link, connection) }
     }
 }
 
