@@ -1,6 +1,6 @@
 //! One link's turn: its arrivals, one after another, and the receivers that they concern.
 
-use homing_core::{Detached, End, LinkEnd, SessionStep};
+use homing_core::{ConnectionId, Detached, End, LinkEnd, SessionStep};
 
 use crate::backpressure::Backpressure;
 use crate::budget::Meter;
@@ -70,6 +70,10 @@ impl<'a, C: 'static> LinkPass<'a, C> {
             }
             SessionStep::Empty => self.try_sleep(context, meter, may_spin),
             SessionStep::Handled => Progress::Made,
+            SessionStep::Started(connection) => {
+                self.inner.log_start(self.token, connection);
+                Progress::Made
+            }
             SessionStep::Deferred(receiver) => {
                 self.deferred.push(receiver.clone());
                 Progress::Made
@@ -131,6 +135,7 @@ impl<'a, C: 'static> LinkPass<'a, C> {
                 self.inner.tell(&receiver, context, Some(&self.backpressure));
             }
             Found::Handled => {}
+            Found::Started(connection) => self.inner.log_start(self.token, connection),
             Found::Deferred(receiver) => self.deferred.push(receiver),
             Found::Ended(detached, end) => return self.end_pipe(detached, end, context),
             Found::LinkEnded(end) => return self.end_link(&end),
@@ -179,6 +184,7 @@ enum Found<C: 'static> {
     Message(Entry<C>),
     Deferred(Entry<C>),
     Handled,
+    Started(ConnectionId),
     Ended(Detached<Entry<C>>, End),
     LinkEnded(LinkEnd),
 }
@@ -188,6 +194,7 @@ impl<C: 'static> From<SessionStep<'_, Entry<C>>> for Found<C> {
         match step {
             SessionStep::Message(receiver) => Self::Message(receiver.clone()),
             SessionStep::Deferred(receiver) => Self::Deferred(receiver.clone()),
+            SessionStep::Started(connection) => Self::Started(connection),
             SessionStep::Ended(detached, end) => Self::Ended(detached, end),
             SessionStep::LinkEnded(end) => Self::LinkEnded(end),
             SessionStep::Empty | SessionStep::Handled => Self::Handled,

@@ -126,7 +126,7 @@ impl<C: 'static> Router<C> {
         let signal = self.inner.new_signal()?;
         let NewLink { factory, inlet, doorbell } =
             transport.link(signal.waker().clone()).map_err(LinkError::Transport)?;
-        let id = self.inner.attach(Box::new(inlet), &signal)?;
+        let id = self.inner.attach(SharedInlet::new(Box::new(inlet)), &signal)?;
         if let Err(error) = self.inner.watch_link(&signal, doorbell.into(), None) {
             self.inner.forget_link(signal.token());
             return Err(LinkError::Watch(error));

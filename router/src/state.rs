@@ -4,9 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 
-use homing_core::{
-    ConnectionId, End, Exit, Inlet, LinkEnd, LinkId, SessionStep, SharedInlet, WrongState,
-};
+use homing_core::{ConnectionId, End, Exit, LinkEnd, LinkId, SessionStep, SharedInlet, WrongState};
 use homing_process::Doorbell;
 
 use crate::backpressure::Backpressure;
@@ -68,10 +66,10 @@ impl<C: 'static> Inner<C> {
 
     pub(crate) fn attach<E>(
         &self,
-        inlet: Box<dyn Inlet>,
+        inlet: SharedInlet,
         signal: &LinkSignal,
     ) -> Result<LinkId, LinkError<E>> {
-        let attached = self.core.borrow_mut().attach(SharedInlet::new(inlet));
+        let attached = self.core.borrow_mut().attach(inlet);
         let id = attached.map_err(|_| LinkError::TooMany)?;
         let link = LinkState {
             id,
@@ -162,6 +160,14 @@ impl<C: 'static> Inner<C> {
             let state = self.state.borrow();
             let link = state.links.get(&token);
             log::debug!(target: "homing::pipe", "pipe {connection} over {} ended: {end}", Source(link));
+        }
+    }
+
+    pub(crate) fn log_start(&self, token: Token, connection: ConnectionId) {
+        if log::log_enabled!(log::Level::Debug) {
+            let state = self.state.borrow();
+            let source = Source(state.links.get(&token));
+            log::debug!(target: "homing::pipe", "pipe {connection} was started by {source}");
         }
     }
 

@@ -7,18 +7,18 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use homing_core::{
-    Authorization, Event, Exit, LinkId, MakeSender, PipeErrorKind, Postcard, Ticket,
+    Authorization, Event, Exit, LinkId, MakeSender, PipeErrorKind, Postcard, SharedInlet, Ticket,
 };
 use homing_process::{ChildProcess, Prepared, ProcessTransport, SpawnOptions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{LinkError, SpawnError};
+use crate::exit_inlet::ExitInlet;
 use crate::link::Link;
 use crate::mailbox::{Capacity, Mailbox};
 use crate::pipe::PipeId;
 use crate::pipe_options::PipeOptions;
-use crate::process_inlet::ProcessInlet;
 use crate::router::Router;
 use crate::state::OnExit;
 
@@ -278,7 +278,9 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
         let Prepared { transport, inlet, doorbell, handles, limit, depth, .. } =
             self.transport.prepare(signal.waker().clone()).map_err(LinkError::Transport)?;
         let child = Rc::new(OnceCell::new());
-        let id = inner.attach(Box::new(ProcessInlet::new(inlet, Rc::clone(&child))), &signal)?;
+        let ended = Rc::clone(&child);
+        let inlet = SharedInlet::followed_by(inlet, |lost| Box::new(ExitInlet::new(ended, lost)));
+        let id = inner.attach(inlet, &signal)?;
         let program = self.command.get_program().to_owned();
         let started = first(&self.router, id).map_err(SpawnError::Pipe).and_then(|(ticket, p)| {
             let worker = ChildProcess::spawn_with(

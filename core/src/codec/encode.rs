@@ -3,7 +3,7 @@
 use postcard::ser_flavors::Flavor;
 use serde::ser::{self, Serialize};
 
-use super::error::{EncodeError, EncodeFault};
+use super::error::EncodeError;
 
 /// Encodes `message`, which may nest `depth` levels deep, into `storage`.
 ///
@@ -17,33 +17,80 @@ pub fn encode<M: Serialize + ?Sized, F: Flavor>(
     storage: F,
     depth: u32,
 ) -> Result<F::Output, EncodeError> {
-    let mut postcard = postcard::Serializer { output: storage };
-    match message.serialize(Encoder { postcard: &mut postcard, depth }) {
-        Ok(()) => postcard.output.finalize().map_err(|_| EncodeError::BufferFull),
-        Err(fault) => Err(fault.error(depth)),
+    let mut postcard = postcard::Serializer { output: Nested { storage, depth } };
+    match message.serialize(Encoder(&mut postcard)) {
+        Ok(()) => postcard.output.storage.finalize().map_err(|_| EncodeError::BufferFull),
+        Err(error) => Err(EncodeError::new(error, depth)),
+    }
+}
+
+/// Says within this module that a message nests too deep. Serde's traits pass postcard's own errors
+/// on, so that no value is converted on its way; this one postcard does not use to encode.
+pub(super) const DEPTH: postcard::Error = postcard::Error::NotYetImplemented;
+
+/// Where the bytes go, and how many levels the value that is written next may nest.
+///
+/// The depth is here, and not beside the reference to it, so that serializers are one pointer, as
+/// postcard's own are: then compilers inline them as readily.
+struct Nested<F> {
+    storage: F,
+    depth: u32,
+}
+
+impl<F: Flavor> Flavor for Nested<F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
+        self.storage.try_extend(data)
+    }
+
+    #[inline]
+    fn try_push(&mut self, data: u8) -> postcard::Result<()> {
+        self.storage.try_push(data)
+    }
+
+    #[inline]
+    fn finalize(self) -> postcard::Result<F::Output> {
+        self.storage.finalize()
     }
 }
 
 /// A serializer for one value, or for those that a value contains.
-struct Encoder<'a, F: Flavor> {
-    postcard: &'a mut postcard::Serializer<F>,
-    /// How many levels the value may nest.
-    depth: u32,
-}
+struct Encoder<'a, F: Flavor>(&'a mut postcard::Serializer<Nested<F>>);
 
-type Written = Result<(), EncodeFault>;
+type Written = Result<(), postcard::Error>;
 
 impl<F: Flavor> Encoder<'_, F> {
-    /// For what is one level deeper.
+    /// What is written next is one level deeper.
     #[inline]
-    fn deeper(self) -> Result<Self, EncodeFault> {
-        let depth = self.depth.checked_sub(1).ok_or(EncodeFault::Depth)?;
-        Ok(Self { depth, ..self })
+    fn enter(&mut self) -> Written {
+        let depth = &mut self.0.output.depth;
+        *depth = depth.checked_sub(1).ok_or(DEPTH)?;
+        Ok(())
     }
+
+    /// It was written.
+    #[inline]
+    fn leave(&mut self) {
+        self.0.output.depth += 1;
+    }
+
+    /// It was on the same level.
+    #[inline]
+    fn stay(&mut self) {}
 
     #[inline]
     fn write<T: Serialize + ?Sized>(&mut self, value: &T) -> Written {
-        value.serialize(Encoder { postcard: self.postcard, depth: self.depth })
+        value.serialize(Encoder(self.0))
+    }
+
+    #[inline]
+    fn write_deeper<T: Serialize + ?Sized>(&mut self, value: &T) -> Written {
+        self.enter()?;
+        self.write(value)?;
+        self.leave();
+        Ok(())
     }
 }
 
@@ -52,14 +99,14 @@ macro_rules! forward {
     ($($method:ident($($arg:ident: $type:ty),*);)*) => {$(
         #[inline]
         fn $method(self $(, $arg: $type)*) -> Written {
-            Ok(self.postcard.$method($($arg),*)?)
+            self.0.$method($($arg),*)
         }
     )*};
 }
 
 impl<F: Flavor> ser::Serializer for Encoder<'_, F> {
     type Ok = ();
-    type Error = EncodeFault;
+    type Error = postcard::Error;
     type SerializeSeq = Self;
     type SerializeTuple = Self;
     type SerializeTupleStruct = Self;
@@ -98,14 +145,14 @@ impl<F: Flavor> ser::Serializer for Encoder<'_, F> {
 
     #[inline]
     fn collect_str<T: core::fmt::Display + ?Sized>(self, value: &T) -> Written {
-        Ok(self.postcard.collect_str(value)?)
+        self.0.collect_str(value)
     }
 
     #[inline]
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Written {
+    fn serialize_some<T: Serialize + ?Sized>(mut self, value: &T) -> Written {
         // An option's tag is a bool on the wire.
-        self.postcard.serialize_bool(true)?;
-        self.deeper()?.write(value)
+        self.0.serialize_bool(true)?;
+        self.write_deeper(value)
     }
 
     #[inline]
@@ -119,52 +166,55 @@ impl<F: Flavor> ser::Serializer for Encoder<'_, F> {
 
     #[inline]
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
+        mut self,
         name: &'static str,
         index: u32,
         variant: &'static str,
         value: &T,
     ) -> Written {
-        self.postcard.serialize_unit_variant(name, index, variant)?;
-        self.deeper()?.write(value)
+        self.0.serialize_unit_variant(name, index, variant)?;
+        self.write_deeper(value)
     }
 
     #[inline]
-    fn serialize_seq(self, len: Option<usize>) -> Result<Self, EncodeFault> {
-        self.postcard.serialize_seq(len)?;
-        self.deeper()
-    }
-
-    #[inline]
-    fn serialize_tuple(self, _: usize) -> Result<Self, EncodeFault> {
+    fn serialize_seq(mut self, len: Option<usize>) -> Result<Self, postcard::Error> {
+        self.0.serialize_seq(len)?;
+        self.enter()?;
         Ok(self)
     }
 
     #[inline]
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self, EncodeFault> {
+    fn serialize_tuple(self, _: usize) -> Result<Self, postcard::Error> {
+        Ok(self)
+    }
+
+    #[inline]
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self, postcard::Error> {
         Ok(self)
     }
 
     #[inline]
     fn serialize_tuple_variant(
-        self,
+        mut self,
         name: &'static str,
         index: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Self, EncodeFault> {
-        self.postcard.serialize_unit_variant(name, index, variant)?;
-        self.deeper()
+    ) -> Result<Self, postcard::Error> {
+        self.0.serialize_unit_variant(name, index, variant)?;
+        self.enter()?;
+        Ok(self)
     }
 
     #[inline]
-    fn serialize_map(self, len: Option<usize>) -> Result<Self, EncodeFault> {
-        self.postcard.serialize_map(len)?;
-        self.deeper()
+    fn serialize_map(mut self, len: Option<usize>) -> Result<Self, postcard::Error> {
+        self.0.serialize_map(len)?;
+        self.enter()?;
+        Ok(self)
     }
 
     #[inline]
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self, EncodeFault> {
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self, postcard::Error> {
         Ok(self)
     }
 
@@ -175,17 +225,17 @@ impl<F: Flavor> ser::Serializer for Encoder<'_, F> {
         index: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Self, EncodeFault> {
+    ) -> Result<Self, postcard::Error> {
         self.serialize_tuple_variant(name, index, variant, len)
     }
 }
 
 /// What contains other values: they follow one another on the wire.
 macro_rules! compound {
-    ($($trait:ident: $method:ident $(($key:ident))?;)*) => {$(
+    ($($trait:ident: $method:ident $(($key:ident))?, $end:ident;)*) => {$(
         impl<F: Flavor> ser::$trait for Encoder<'_, F> {
             type Ok = ();
-            type Error = EncodeFault;
+            type Error = postcard::Error;
 
             #[inline]
             fn $method<T: Serialize + ?Sized>(
@@ -197,7 +247,8 @@ macro_rules! compound {
             }
 
             #[inline]
-            fn end(self) -> Written {
+            fn end(mut self) -> Written {
+                self.$end();
                 Ok(())
             }
         }
@@ -205,17 +256,17 @@ macro_rules! compound {
 }
 
 compound! {
-    SerializeSeq: serialize_element;
-    SerializeTuple: serialize_element;
-    SerializeTupleStruct: serialize_field;
-    SerializeTupleVariant: serialize_field;
-    SerializeStruct: serialize_field(_key);
-    SerializeStructVariant: serialize_field(_key);
+    SerializeSeq: serialize_element, leave;
+    SerializeTuple: serialize_element, stay;
+    SerializeTupleStruct: serialize_field, stay;
+    SerializeTupleVariant: serialize_field, leave;
+    SerializeStruct: serialize_field(_key), stay;
+    SerializeStructVariant: serialize_field(_key), leave;
 }
 
 impl<F: Flavor> ser::SerializeMap for Encoder<'_, F> {
     type Ok = ();
-    type Error = EncodeFault;
+    type Error = postcard::Error;
 
     #[inline]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Written {
@@ -228,7 +279,8 @@ impl<F: Flavor> ser::SerializeMap for Encoder<'_, F> {
     }
 
     #[inline]
-    fn end(self) -> Written {
+    fn end(mut self) -> Written {
+        self.leave();
         Ok(())
     }
 }

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use super::encode::DEPTH;
+
 /// Why bytes were not decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -77,6 +79,18 @@ pub enum EncodeError {
     BufferFull,
 }
 
+impl EncodeError {
+    #[cold]
+    pub(super) fn new(error: postcard::Error, depth: u32) -> Self {
+        match error {
+            DEPTH => EncodeError::TooDeep { max: depth },
+            postcard::Error::SerializeSeqLengthUnknown => EncodeError::UnknownLength,
+            postcard::Error::SerializeBufferFull => EncodeError::BufferFull,
+            _ => EncodeError::Refused,
+        }
+    }
+}
+
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -150,51 +164,5 @@ impl serde::de::Error for DecodeFault {
     #[cold]
     fn custom<T: fmt::Display>(_: T) -> Self {
         DecodeFault::Postcard(postcard::Error::SerdeDeCustom)
-    }
-}
-
-/// The same for encoding.
-#[derive(Debug)]
-pub(super) enum EncodeFault {
-    Depth,
-    Postcard(postcard::Error),
-}
-
-impl EncodeFault {
-    #[cold]
-    pub(super) fn error(self, depth: u32) -> EncodeError {
-        match self {
-            EncodeFault::Depth => EncodeError::TooDeep { max: depth },
-            EncodeFault::Postcard(postcard::Error::SerializeSeqLengthUnknown) => {
-                EncodeError::UnknownLength
-            }
-            EncodeFault::Postcard(postcard::Error::SerializeBufferFull) => EncodeError::BufferFull,
-            EncodeFault::Postcard(_) => EncodeError::Refused,
-        }
-    }
-}
-
-impl From<postcard::Error> for EncodeFault {
-    #[inline]
-    fn from(error: postcard::Error) -> Self {
-        EncodeFault::Postcard(error)
-    }
-}
-
-impl fmt::Display for EncodeFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            EncodeFault::Depth => f.write_str("nested too deep"),
-            EncodeFault::Postcard(error) => error.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for EncodeFault {}
-
-impl serde::ser::Error for EncodeFault {
-    #[cold]
-    fn custom<T: fmt::Display>(_: T) -> Self {
-        EncodeFault::Postcard(postcard::Error::SerdeSerCustom)
     }
 }

@@ -9,7 +9,7 @@ use super::arrivals::ArrivalFault;
 use super::links::LinkEntry;
 use super::pipes::{Detached, PipeEntry};
 use super::{Polled, Router};
-use crate::event::{End, ProtocolError};
+use crate::event::{End, Lost, ProtocolError};
 use crate::id::{ConnectionId, LinkId};
 use crate::inlet::{Arrival, Inlet, LinkEnd, Undecodable};
 use crate::receiver::{Delivery, Receive};
@@ -27,14 +27,27 @@ pub struct SharedInlet(Rc<InletCell>);
 struct InletCell {
     /// Borrowed while it is polled, and while what it returned is decoded.
     inlet: RefCell<Option<Box<dyn Inlet>>>,
+    next: Cell<Option<MakeInlet>>,
     /// The link has ended while its inlet was borrowed.
     closed: Cell<bool>,
 }
 
+/// Makes the inlet that follows one whose worker is gone.
+type MakeInlet = Box<dyn FnOnce(Lost) -> Box<dyn Inlet>>;
+
 impl SharedInlet {
     /// Shares an inlet.
     pub fn new(inlet: Box<dyn Inlet>) -> Self {
-        Self(Rc::new(InletCell { inlet: RefCell::new(Some(inlet)), closed: Cell::new(false) }))
+        Self(Rc::new(InletCell::new(Some(inlet), None)))
+    }
+
+    /// Shares an inlet which is followed by another when its [worker is gone](LinkEnd::Gone): the
+    /// link ends when that one does. A router waits so for the exit code of a worker process.
+    pub fn followed_by(
+        inlet: Box<dyn Inlet>,
+        next: impl FnOnce(Lost) -> Box<dyn Inlet> + 'static,
+    ) -> Self {
+        Self(Rc::new(InletCell::new(Some(inlet), Some(Box::new(next)))))
     }
 }
 
@@ -46,6 +59,22 @@ impl Drop for SharedInlet {
 }
 
 impl InletCell {
+    fn new(inlet: Option<Box<dyn Inlet>>, next: Option<MakeInlet>) -> Self {
+        let closed = Cell::new(inlet.is_none());
+        Self { inlet: RefCell::new(inlet), next: Cell::new(next), closed }
+    }
+
+    /// Replaces an inlet that has ended by the next one, if there is one. Returns the end
+    /// otherwise.
+    fn advance(&self, end: LinkEnd) -> Option<LinkEnd> {
+        let LinkEnd::Gone(lost) = end else { return Some(end) };
+        let Some(next) = self.next.take() else { return Some(LinkEnd::Gone(lost)) };
+        let ended = self.inlet.replace(Some(next(lost)));
+        // What waits in it may use the router: nothing is borrowed.
+        drop(ended);
+        None
+    }
+
     /// Drops the inlet, unless it is being polled: then its session does, when it is done.
     fn close(&self) {
         let inlet = self.inlet.try_borrow_mut().ok().and_then(|mut inlet| inlet.take());
@@ -68,6 +97,8 @@ pub enum SessionStep<'s, R> {
     Empty,
     /// Something arrived that is dealt with.
     Handled,
+    /// The worker has started this pipe.
+    Started(ConnectionId),
     /// The receiver has accepted a message, which it is to handle now.
     Message(&'s R),
     /// The receiver has accepted a message, which it is to handle when the link is drained.
@@ -155,7 +186,7 @@ where
     pub fn begin(router: &'r Shared<R, LS, PS>, link: LinkId) -> Option<Self> {
         let inlet = match &router.borrow().links.get(link.0)?.inlet {
             Some(inlet) => Rc::clone(&inlet.0),
-            None => Rc::new(InletCell { inlet: RefCell::new(None), closed: Cell::new(true) }),
+            None => Rc::new(InletCell::new(None, None)),
         };
         Some(Self { router, link, inlet, cache: None, other: None, routed: 0, bytes: 0 })
     }
@@ -238,6 +269,18 @@ where
             Some(Other::Closed) => self.router.borrow_mut().next_end(self.link),
             Some(Other::Routed(polled)) => polled,
             Some(Other::Fault(fault)) => {
+                let fault = match fault {
+                    ArrivalFault::Ended(end) => match self.inlet.advance(end) {
+                        Some(end) => ArrivalFault::Ended(end),
+                        None => return SessionStep::Handled,
+                    },
+                    ArrivalFault::Claimed(connection) => {
+                        // Nothing else can come of it.
+                        let _ = self.router.borrow_mut().fault(self.link, fault);
+                        return SessionStep::Started(connection);
+                    }
+                    fault => fault,
+                };
                 let (polled, inlet) = self.router.borrow_mut().fault(self.link, fault);
                 // The router is not borrowed any more: what waits in it may use the router.
                 drop(inlet);
