@@ -145,6 +145,7 @@ use crate::message_type::MessageType;
 use crate::text::Text;
 use crate::ticket::Ticket;
 use crate::wake::Pinger;
+use crate::way_back::Told;
 
 /// The foreground's end of a link.
 ///
@@ -224,6 +225,32 @@ pub enum Arrival<'a> {
     Fragment {
         /// The pipe it is for.
         connection: ConnectionId,
+    },
+    /// The answer to a question that was asked with a command. A message of its pipe in all else.
+    Answer {
+        /// The pipe it is for.
+        connection: ConnectionId,
+        /// The question.
+        question: u32,
+        /// The answer, as it travelled.
+        payload: Payload<'a>,
+    },
+    /// The worker has taken commands.
+    Taken {
+        /// Their pipe.
+        connection: ConnectionId,
+        /// How many since it last said so.
+        commands: u64,
+        /// And how many bytes they had, as the transport counts them.
+        bytes: u64,
+    },
+    /// The foreground tells a worker's end of a pipe something. It arrives in workers only: a
+    /// router cuts off a link over which it comes.
+    Told {
+        /// The pipe. All of the link, where there is none.
+        connection: Option<ConnectionId>,
+        /// What is new.
+        told: Told,
     },
     /// Something that concerns no receiver. It makes one `poll` the work of one frame, however
     /// many of them a worker sends.

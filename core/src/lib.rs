@@ -32,6 +32,8 @@ extern crate alloc;
 mod close;
 pub mod codec;
 mod counters;
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+mod downlink;
 mod error;
 mod event;
 mod id;
@@ -49,10 +51,13 @@ mod table;
 mod text;
 mod ticket;
 pub mod wake;
+mod way_back;
 
 pub use close::{CloseKind, CloseReason};
 pub use codec::{DecodeLimits, EncodeError};
 pub use counters::{Counters, SenderCounters};
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+pub use downlink::{Downlink, Duplex, EncodedRemote, MakeDuplex, RemoteEnd};
 pub use error::{AttachError, ClosePipeError, PipeError, PipeErrorKind};
 pub use event::{End, Event, Exit, Lost, Panic, ProtocolError};
 pub use id::{ConnectionId, LinkId, Nonce};
@@ -71,7 +76,7 @@ pub use router::{Detached, FixedRouter, LinkEntry, PipeEntry, Polled, Router};
 #[cfg(feature = "alloc")]
 pub use router::{Session, SessionStep, SharedInlet};
 pub use send_error::{Disconnected, SendError, SendErrorKind, SenderError};
-pub use sender::{Blocking, Outlet, Sender};
+pub use sender::{AnswerOutlet, Blocking, Outlet, Sender};
 pub use state::{RouterState, SenderState, WrongState};
 #[cfg(feature = "alloc")]
 pub use table::GrowableStorage;
@@ -79,3 +84,4 @@ pub use table::{Slot, Storage};
 pub use text::Text;
 pub use ticket::{InvalidTicket, Ticket};
 pub use wake::{Pingee, Pinger};
+pub use way_back::{Commands, Receiver, RecvError, Reply, Told, ToldCell, Wait};

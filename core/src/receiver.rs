@@ -34,6 +34,31 @@ pub trait Receive: Authorize + Clone {
         &self,
         payload: &mut crate::inlet::Payload<'_>,
     ) -> Result<Delivery, crate::Undecodable>;
+
+    /// Takes an answer out of its payload and keeps it, as [`accept`](Receive::accept) does.
+    ///
+    /// # Errors
+    ///
+    /// When the question was not asked, or the payload is no answer to it; the link is cut off
+    /// then.
+    fn accept_answer(
+        &self,
+        question: u32,
+        payload: &mut crate::inlet::Payload<'_>,
+    ) -> Result<Delivery, crate::ProtocolError> {
+        let _ = (question, payload);
+        Err(crate::ProtocolError::OutOfTurn)
+    }
+
+    /// The worker has taken commands of this pipe.
+    ///
+    /// # Errors
+    ///
+    /// When that is more than there was to take; the link is cut off then.
+    fn note_taken(&self, commands: u64, bytes: u64) -> Result<(), crate::ProtocolError> {
+        let _ = (commands, bytes);
+        Err(crate::ProtocolError::OutOfTurn)
+    }
 }
 
 /// When a message that a receiver has accepted is handled.

@@ -81,6 +81,11 @@ impl<M> SendError<M> {
         self.kind == SendErrorKind::Closed
     }
 
+    /// Whether the foreground has cancelled the pipe while the message waited.
+    pub fn is_cancelled(&self) -> bool {
+        self.kind == SendErrorKind::Cancelled
+    }
+
     /// Whether the foreground is gone.
     pub fn is_disconnected(&self) -> bool {
         self.kind == SendErrorKind::Disconnected
@@ -132,7 +137,10 @@ pub enum SendErrorKind {
     /// The foreground has closed the pipe and goes on without it. Another pipe of the same
     /// worker can still be used.
     Closed,
-    /// The foreground is gone.
+    /// The foreground has cancelled the pipe while the message waited for room. The pipe is open:
+    /// messages can still be sent, and wait.
+    Cancelled,
+    /// The foreground is gone. On the way back: the worker is.
     Disconnected,
     /// This process was forked, without `exec`, from the one that the sender belongs to. The
     /// original's sender is not affected.
@@ -153,6 +161,9 @@ impl fmt::Display for SendErrorKind {
             SendErrorKind::Closed => {
                 f.write_str("the message was not sent: the foreground has closed the pipe")
             }
+            SendErrorKind::Cancelled => f.write_str(
+                "the message was not sent: the foreground has cancelled the pipe while it waited",
+            ),
             SendErrorKind::Forked => f.write_str(
                 "the message was not sent: this process is a fork of the one that the sender \
                  belongs to",

@@ -14,6 +14,7 @@ use crate::id::ConnectionId;
 use crate::send_error::{Disconnected, SendError, SendErrorKind, SenderError};
 use crate::state::{SenderState, WrongState};
 use crate::text::Text;
+use crate::way_back::{Reply, Told};
 
 /// A transport's worker end of one pipe.
 ///
@@ -66,6 +67,12 @@ pub trait Outlet<M> {
         self.close(CloseReason::Failed { message: Text::new(error) })
     }
 
+    /// What the foreground has told this pipe: a look, which costs no system call unless something
+    /// has come. Nothing, where the transport has no way back.
+    fn told(&self) -> Told {
+        Told::NOTHING
+    }
+
     /// The panic that is unwinding the calling thread, if one is. Its texts may be empty.
     /// Where there are no threads or no unwinding, `None`.
     ///
@@ -90,6 +97,17 @@ pub trait Outlet<M> {
         }
         Ok(())
     }
+}
+
+/// An outlet that can carry answers of type `A`.
+pub trait AnswerOutlet<A> {
+    /// Hands over the answer to a question, in order with the pipe's messages. No overflow policy
+    /// drops it.
+    ///
+    /// # Errors
+    ///
+    /// The answer comes back, with the reason.
+    fn answer(&mut self, question: u32, answer: A) -> Result<(), SendError<A>>;
 }
 
 /// Whether [`Outlet::put`] may wait for room.
@@ -217,6 +235,42 @@ impl<M, O: Outlet<M>> Sender<M, O> {
             };
         }
         self.outlet.put_all(&mut messages, &mut self.counters)
+    }
+
+    /// Answers a question that the foreground has asked with a command. The answer arrives in
+    /// order with the pipe's messages, and waits for room as one.
+    ///
+    /// # Errors
+    ///
+    /// The answer comes back, with the [`SendErrorKind`].
+    pub fn answer<A>(&mut self, reply: Reply<A>, answer: A) -> Result<(), SendError<A>>
+    where
+        O: AnswerOutlet<A>,
+    {
+        if self.state != SenderState::Open {
+            return Err(SendError::new(answer, SendErrorKind::NotOpen(self.state)));
+        }
+        self.outlet.answer(reply.question(), answer)
+    }
+
+    /// Whether the foreground has cancelled this pipe, or is about to stop. A look, which costs
+    /// no system call unless something has come: a worker can take one in its innermost loop.
+    #[inline]
+    pub fn is_cancelled(&self) -> bool {
+        self.outlet.told().is_cancelled()
+    }
+
+    /// Whether the foreground has closed this pipe: the next [`send`](Sender::send) is
+    /// [`SendErrorKind::Closed`]. The same look.
+    #[inline]
+    pub fn is_closed(&self) -> bool {
+        self.outlet.told().is_closed()
+    }
+
+    /// Whether the foreground is about to stop. The same look.
+    #[inline]
+    pub fn is_stopping(&self) -> bool {
+        self.outlet.told().is_stopping()
     }
 
     /// Closes the sender: the receiver is told [`End::Finished`](crate::End::Finished) after

@@ -202,6 +202,10 @@ impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
             Arrival::Stopped { connection, end } => self.stopped(link, *connection, end.clone()),
             Arrival::Missed { connection, count } => self.missed(link, *connection, *count),
             Arrival::Fragment { connection } => self.fragment(link, *connection),
+            // Pipes of this router have no way back, or a session has dealt with it.
+            Arrival::Answer { .. } | Arrival::Taken { .. } | Arrival::Told { .. } => {
+                Err(ArrivalFault::Refused(ProtocolError::OutOfTurn))
+            }
         }
     }
 
@@ -298,7 +302,11 @@ impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
     }
 
     /// Refuses what concerns a pipe that was not started on this link.
-    fn expect_started(&self, link: LinkId, connection: ConnectionId) -> Result<(), ArrivalFault> {
+    pub(super) fn expect_started(
+        &self,
+        link: LinkId,
+        connection: ConnectionId,
+    ) -> Result<(), ArrivalFault> {
         let is_started = match self.table.get(connection.0) {
             Some(entry) => entry.owner == Owner::of(link) && entry.phase != Phase::Waiting,
             // The pipe no longer exists, as in `unroutable`.

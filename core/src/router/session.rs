@@ -166,6 +166,8 @@ enum Other<R> {
     Closed,
     /// The cached receiver has accepted a message, and handles it later.
     Deferred { superseded: u64 },
+    /// The cached receiver has accepted an answer.
+    Answered,
     /// The router has dealt with it.
     Routed(Polled<R>),
     /// The router is to deal with it.
@@ -246,6 +248,11 @@ where
                 }
             }
             Ok(None) => return Taken::Nothing,
+            Ok(Some(Arrival::Answer { connection, question, payload })) => {
+                Other::answer(&mut self.cache, self.router, self.link, *connection, |receiver| {
+                    receiver.accept_answer(*question, payload)
+                })
+            }
             Ok(Some(arrival)) => Other::control(self.router, self.link, arrival),
             Err(end) => Other::Fault(ArrivalFault::Ended(end.clone())),
         };
@@ -265,6 +272,12 @@ where
                 return self.cache.as_ref().map_or(SessionStep::Handled, |cached| {
                     SessionStep::Deferred(&cached.receiver)
                 });
+            }
+            Some(Other::Answered) => {
+                return self
+                    .cache
+                    .as_ref()
+                    .map_or(SessionStep::Handled, |cached| SessionStep::Message(&cached.receiver));
             }
             Some(Other::Closed) => self.router.borrow_mut().next_end(self.link),
             Some(Other::Routed(polled)) => polled,
@@ -306,13 +319,60 @@ impl<R: Receive> Other<R> {
         Other::Fault(ArrivalFault::Refused(ProtocolError::Undecodable(undecodable)))
     }
 
-    /// Everything that arrives but messages.
+    /// An answer, which `accept` gives to the receiver of its pipe.
+    #[cold]
+    fn answer<LS, PS>(
+        cache: &mut Option<Cached<R>>,
+        router: &Shared<R, LS, PS>,
+        link: LinkId,
+        connection: ConnectionId,
+        accept: impl FnOnce(&R) -> Result<Delivery, ProtocolError>,
+    ) -> Self
+    where
+        PS: Storage<PipeEntry<R>>,
+    {
+        let looked_up = Cached::look_up(cache, router, link, connection);
+        match (looked_up, cache) {
+            (Err(fault), _) => Other::Fault(fault),
+            (Ok(()), None) => Other::Routed(Polled::Handled),
+            (Ok(()), Some(cached)) => match accept(&cached.receiver) {
+                Ok(_) => Other::Answered,
+                Err(violation) => Other::Fault(ArrivalFault::Refused(violation)),
+            },
+        }
+    }
+
+    /// Commands were taken, of which `note` tells the receiver of their pipe.
+    fn taken<LS, PS>(
+        router: &Shared<R, LS, PS>,
+        link: LinkId,
+        connection: ConnectionId,
+        note: impl FnOnce(&R) -> Result<(), ProtocolError>,
+    ) -> Self
+    where
+        PS: Storage<PipeEntry<R>>,
+    {
+        let receiver = router.borrow_mut().pipes.receiver_of(link, connection).cloned();
+        let noted = match receiver {
+            Some(receiver) => note(&receiver).map_err(ArrivalFault::Refused),
+            // Commands of a pipe that was closed meanwhile may still be taken.
+            None => router.borrow().pipes.expect_started(link, connection),
+        };
+        noted.map_or_else(Other::Fault, |()| Other::Routed(Polled::Handled))
+    }
+
+    /// Everything that arrives but messages and answers.
     #[cold]
     fn control<LS, PS>(router: &Shared<R, LS, PS>, link: LinkId, arrival: &Arrival<'_>) -> Self
     where
         LS: Storage<LinkEntry<SharedInlet>>,
         PS: Storage<PipeEntry<R>>,
     {
+        if let Arrival::Taken { connection, commands, bytes } = arrival {
+            return Self::taken(router, link, *connection, |receiver| {
+                receiver.note_taken(*commands, *bytes)
+            });
+        }
         let mut router = router.borrow_mut();
         let routed = router.pipes.control(link, arrival);
         if let Ok(Polled::Ended(..)) = routed {

@@ -105,6 +105,20 @@ impl<I: Inlet, F: Fault> WrongInlet<I, F> {
     }
 }
 
+impl<I: Inlet, F: Fault> WrongInlet<I, F> {
+    /// Whether what is to overtake the next arrival has not come: the fault does not depend on
+    /// how fast the worker is.
+    fn waits_to_be_overtaken(&self) -> bool {
+        let is_last = self.queue.len() == 1 && self.end.is_none();
+        is_last
+            && match self.queue.front() {
+                Some(Owned::Message(..)) => F::ENDS_EARLY,
+                Some(Owned::Started(..)) => F::CLAIMS_LATE,
+                _ => false,
+            }
+    }
+}
+
 impl<I: Inlet, F: Fault> Inlet for WrongInlet<I, F> {
     fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
         if Self::IS_RIGHT {
@@ -116,6 +130,9 @@ impl<I: Inlet, F: Fault> Inlet for WrongInlet<I, F> {
         }
         self.fill();
         self.overtake();
+        if self.waits_to_be_overtaken() {
+            return Ok(None);
+        }
         let Some(next) = self.queue.pop_front() else {
             return self.end.clone().map_or(Ok(None), Err);
         };

@@ -1,0 +1,131 @@
+//! The seam of the way back, on the foreground's side.
+
+use alloc::sync::Arc;
+
+use crate::event::ProtocolError;
+use crate::id::ConnectionId;
+use crate::send_error::{SendError, SendErrorKind};
+use crate::sender::Sender;
+use crate::ticket::Ticket;
+use crate::way_back::{Commands, Receiver};
+use crate::{MakeSender, Outlet};
+
+/// The foreground's sending side of a link, for commands that travel as bytes.
+///
+/// Nothing here waits, and any thread may call it.
+pub trait Downlink: Send + Sync {
+    /// Makes the sending end of the way back of one pipe, which keeps at most `capacity` bytes of
+    /// commands that the worker has not taken.
+    fn remote(&self, connection: ConnectionId, capacity: usize) -> Arc<dyn EncodedRemote>;
+
+    /// Writes what found no space before. The router calls it when the link was woken, before it
+    /// lets the link sleep.
+    fn flush(&self);
+
+    /// Tells the worker that the foreground is about to stop.
+    fn announce_stop(&self);
+
+    /// The most bytes of one command.
+    fn limit(&self) -> usize;
+
+    /// How many levels deep a command may nest.
+    fn depth(&self) -> u32;
+}
+
+/// The foreground's sending end of one pipe's way back, for encoded commands.
+///
+/// Nothing here waits, and any thread may call it.
+pub trait EncodedRemote: Send + Sync {
+    /// Accepts a command, within the capacity.
+    ///
+    /// # Errors
+    ///
+    /// [`SendErrorKind::Full`], [`SendErrorKind::Closed`] after the pipe was closed or has ended,
+    /// [`SendErrorKind::Disconnected`] when the worker is gone.
+    fn send(&self, command: &[u8]) -> Result<(), SendErrorKind>;
+
+    /// As [`RemoteEnd::cancel`].
+    fn cancel(&self);
+
+    /// As [`RemoteEnd::close`].
+    fn close(&self);
+
+    /// As [`RemoteEnd::note_taken`].
+    ///
+    /// # Errors
+    ///
+    /// When that is more than there was to take.
+    fn note_taken(&self, commands: u64, bytes: u64) -> Result<(), ProtocolError>;
+
+    /// As [`RemoteEnd::untaken`].
+    fn untaken(&self) -> u64;
+}
+
+/// The foreground's sending end of one pipe's way back.
+///
+/// Nothing here waits, and any thread may call it.
+pub trait RemoteEnd<D>: Send + Sync {
+    /// Accepts a command, which arrives in order after those before it, unless the worker dies or
+    /// the pipe is closed.
+    ///
+    /// # Errors
+    ///
+    /// The command comes back: [`SendErrorKind::Full`] when as much as the capacity was accepted
+    /// and not taken, [`SendErrorKind::Closed`] after the pipe was closed or has ended, and others.
+    fn send(&self, command: D) -> Result<(), SendError<D>>;
+
+    /// Tells the worker that the pipe's work is not wanted any more. The pipe stays open.
+    fn cancel(&self);
+
+    /// The pipe is closed, or has ended: nothing is sent any more, and a worker that still has its
+    /// end is told.
+    fn close(&self);
+
+    /// The worker has taken so many more commands, which had so many bytes.
+    ///
+    /// # Errors
+    ///
+    /// When that is more than there was to take: the worker's link is to be cut off.
+    fn note_taken(&self, commands: u64, bytes: u64) -> Result<(), ProtocolError>;
+
+    /// How many accepted commands the worker has not taken, as far as that is known.
+    fn untaken(&self) -> u64;
+}
+
+/// The ends of a duplex pipe.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Duplex<S, R, E> {
+    /// Goes to the worker.
+    pub sender: S,
+    /// Goes to the worker, too.
+    pub receiver: R,
+    /// Stays with the foreground.
+    pub remote: E,
+}
+
+impl<S, R, E> Duplex<S, R, E> {
+    /// Puts the ends together.
+    pub const fn new(sender: S, receiver: R, remote: E) -> Self {
+        Self { sender, receiver, remote }
+    }
+}
+
+/// Makes duplex pipes on a link whose worker end is in the same process.
+///
+/// `D` is the type of the commands, which go down to the worker; `U` that of messages, which go up
+/// to the foreground.
+pub trait MakeDuplex<D, U>: MakeSender<U> {
+    /// The worker's end of the messages.
+    type Outlet: Outlet<U>;
+    /// The worker's end of the commands.
+    type Commands: Commands<D>;
+
+    /// Makes a pipe from its ticket. `capacity` bounds the commands that the worker has not taken,
+    /// in bytes.
+    fn make_duplex(
+        &self,
+        ticket: Ticket<U, D>,
+        capacity: usize,
+    ) -> Duplex<Sender<U, Self::Outlet>, Receiver<D, Self::Commands>, Arc<dyn RemoteEnd<D>>>;
+}
