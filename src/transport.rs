@@ -7,7 +7,7 @@
 //! | the same: the worker's side | [`AdoptedLink`], [`EncodedOutlet`]; or [`FrameSink`] alone, with [`MuxLink`] | the same |
 //! | links from chips | [`Outlet`] on the chip; [`Inlet`] and [`Transport`] in the foreground | the crate `homing-transport-serial` |
 //!
-//! Messages that travel as bytes are encoded by [`encode`], and put into frames of the
+//! Messages that travel as bytes are encoded by [`codec::append`], and put into frames of the
 //! [wire format](frame), which a [`Reassembler`] takes apart again; a transport may have a
 //! format of its own instead. The crate `homing-conformance` proves a transport.
 //!
@@ -22,11 +22,11 @@ pub use homing_core::{
     End, Exit, Inlet, LinkEnd, Lost, MakeSender, MessageType, NewLink, Nonce, Outlet, Overflow,
     Panic, Payload, Pinger, Postcard, ProtocolError, SendError, SendErrorKind, Sender,
     SenderCounters, SenderError, SenderState, Text, Ticket, Transport, TypeMismatch, Undecodable,
+    codec,
 };
 pub use homing_mux::{
     FragmentBudget, FrameSink, MAX_LINK_OVERHEAD, MAX_PARTIAL, MuxConfig, MuxFactory, MuxHandle,
-    MuxOutlet, RawBytes, Reassembler, Reservation, ReservingSender, WeakMuxHandle, Written, encode,
-    frame,
+    MuxOutlet, RawBytes, Reassembler, Reservation, ReservingSender, WeakMuxHandle, Written, frame,
 };
 pub use homing_process::{
     AdoptedLink, BlockingPump, BlockingReader, Doorbell, Doorbells, EncodedOutlet, InheritError,

@@ -25,11 +25,15 @@
 //!   the message, and each of them may take time.
 
 mod access;
+#[cfg(feature = "alloc")]
+mod append;
 mod decode;
 mod encode;
 mod error;
 mod limits;
 
+#[cfg(feature = "alloc")]
+pub use append::append;
 pub use decode::decode;
 pub use encode::encode;
 pub use error::{DecodeError, EncodeError};

@@ -1,7 +1,12 @@
 //! The seam of the way back, on the foreground's side.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
 
+use serde::Serialize;
+
+use crate::codec;
 use crate::event::ProtocolError;
 use crate::id::ConnectionId;
 use crate::send_error::{SendError, SendErrorKind};
@@ -36,6 +41,9 @@ pub trait Downlink: Send + Sync {
 ///
 /// Nothing here waits, and any thread may call it.
 pub trait EncodedRemote: Send + Sync {
+    /// The worker has claimed the pipe: what waits for that is sent.
+    fn note_started(&self);
+
     /// Accepts a command, within the capacity.
     ///
     /// # Errors
@@ -65,6 +73,10 @@ pub trait EncodedRemote: Send + Sync {
 ///
 /// Nothing here waits, and any thread may call it.
 pub trait RemoteEnd<D>: Send + Sync {
+    /// The worker has claimed the pipe. Nothing is sent before: a transport whose pipes are not
+    /// claimed has no use for it.
+    fn note_started(&self) {}
+
     /// Accepts a command, which arrives in order after those before it, unless the worker dies or
     /// the pipe is closed.
     ///
@@ -90,6 +102,56 @@ pub trait RemoteEnd<D>: Send + Sync {
 
     /// How many accepted commands the worker has not taken, as far as that is known.
     fn untaken(&self) -> u64;
+}
+
+/// Encodes commands for an [`EncodedRemote`].
+pub struct EncodingRemote {
+    remote: Arc<dyn EncodedRemote>,
+    limit: usize,
+    depth: u32,
+}
+
+impl EncodingRemote {
+    /// The sending end of one pipe's way back, as [`Downlink::remote`] makes it.
+    pub fn new(downlink: &dyn Downlink, connection: ConnectionId, capacity: usize) -> Self {
+        let remote = downlink.remote(connection, capacity);
+        Self { remote, limit: downlink.limit(), depth: downlink.depth() }
+    }
+}
+
+impl<D: Serialize> RemoteEnd<D> for EncodingRemote {
+    fn note_started(&self) {
+        self.remote.note_started();
+    }
+
+    fn send(&self, command: D) -> Result<(), SendError<D>> {
+        let mut encoded = Vec::new();
+        codec::append(&command, self.limit, self.depth, &mut encoded)
+            .and_then(|_| self.remote.send(&encoded))
+            .map_err(|kind| SendError::new(command, kind))
+    }
+
+    fn cancel(&self) {
+        self.remote.cancel();
+    }
+
+    fn close(&self) {
+        self.remote.close();
+    }
+
+    fn note_taken(&self, commands: u64, bytes: u64) -> Result<(), ProtocolError> {
+        self.remote.note_taken(commands, bytes)
+    }
+
+    fn untaken(&self) -> u64 {
+        self.remote.untaken()
+    }
+}
+
+impl fmt::Debug for EncodingRemote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EncodingRemote").field("limit", &self.limit).finish_non_exhaustive()
+    }
 }
 
 /// The ends of a duplex pipe.
@@ -122,10 +184,13 @@ pub trait MakeDuplex<D, U>: MakeSender<U> {
     type Commands: Commands<D>;
 
     /// Makes a pipe from its ticket. `capacity` bounds the commands that the worker has not taken,
-    /// in bytes.
-    fn make_duplex(
-        &self,
-        ticket: Ticket<U, D>,
-        capacity: usize,
-    ) -> Duplex<Sender<U, Self::Outlet>, Receiver<D, Self::Commands>, Arc<dyn RemoteEnd<D>>>;
+    /// in bytes. `None` where this link has no way back.
+    fn make_duplex(&self, ticket: Ticket<U, D>, capacity: usize) -> Option<DuplexOf<D, U, Self>>;
 }
+
+/// The ends of a pipe that [`MakeDuplex`] has made.
+pub type DuplexOf<D, U, F> = Duplex<
+    Sender<U, <F as MakeDuplex<D, U>>::Outlet>,
+    Receiver<D, <F as MakeDuplex<D, U>>::Commands>,
+    Arc<dyn RemoteEnd<D>>,
+>;

@@ -57,7 +57,9 @@ pub use close::{CloseKind, CloseReason};
 pub use codec::{DecodeLimits, EncodeError};
 pub use counters::{Counters, SenderCounters};
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-pub use downlink::{Downlink, Duplex, EncodedRemote, MakeDuplex, RemoteEnd};
+pub use downlink::{
+    Downlink, Duplex, DuplexOf, EncodedRemote, EncodingRemote, MakeDuplex, RemoteEnd,
+};
 pub use error::{AttachError, ClosePipeError, PipeError, PipeErrorKind};
 pub use event::{End, Event, Exit, Lost, Panic, ProtocolError};
 pub use id::{ConnectionId, LinkId, Nonce};

@@ -50,6 +50,9 @@ pub trait Receive: Authorize + Clone {
         Err(crate::ProtocolError::OutOfTurn)
     }
 
+    /// A worker has claimed the pipe.
+    fn note_started(&self) {}
+
     /// The worker has taken commands of this pipe.
     ///
     /// # Errors

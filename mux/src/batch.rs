@@ -133,7 +133,9 @@ impl<S: FrameSink> Batch<'_, S> {
         self.write()?;
         match long.body().len() <= self.mux.max_body {
             true => self.mux.send(long.frame(), &[]).map_err(|_| Disconnected)?,
-            false => self.mux.send_fragments(connection, long.body())?,
+            false => {
+                self.mux.send_fragments(connection, None, long.body(), &|| true)?;
+            }
         }
         self.counters.sent += 1;
         Ok(())

@@ -47,7 +47,7 @@ impl<S: FrameSink> Mux<S> {
                 Ok((WriteOutcome::Idle, _)) | Err(Disconnected) => return,
                 Ok((WriteOutcome::Wrote, _)) => Ok(()),
                 Ok((WriteOutcome::WouldBlock, _)) => {
-                    self.wait_writable(MAX_PREFIX + MAX_HEADER + self.max_body)
+                    self.wait_writable(MAX_PREFIX + MAX_HEADER + self.max_body, &|| true)
                 }
                 Ok((WriteOutcome::BudgetExhausted, changes)) => {
                     let mut scheduler = self.lock();
@@ -59,6 +59,31 @@ impl<S: FrameSink> Mux<S> {
             };
             if waited.is_err() {
                 return;
+            }
+        }
+    }
+
+    /// Flushes as far as there is space. What is left is flushed by the next call, for which the
+    /// sink has this side's doorbell ring.
+    pub(crate) fn flush_now(&self) -> Result<(), Disconnected> {
+        loop {
+            let wrote = self.with(|scheduler, sink| {
+                if scheduler.disconnected {
+                    return Err(Disconnected);
+                }
+                let outcome = match scheduler.pending.flush(sink)? {
+                    true => scheduler.write_queued(sink)?,
+                    false => WriteOutcome::WouldBlock,
+                };
+                match outcome {
+                    WriteOutcome::Wrote => Ok(true),
+                    WriteOutcome::WouldBlock => sink.notify_when_writable(),
+                    // The fragments that use up the budget are of this queue.
+                    WriteOutcome::BudgetExhausted | WriteOutcome::Idle => Ok(false),
+                }
+            });
+            if !wrote? {
+                return Ok(());
             }
         }
     }

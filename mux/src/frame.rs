@@ -43,8 +43,9 @@ pub const MAX_LIMIT: usize = u32::MAX as usize;
 
 /// What a frame is about.
 ///
-/// Tags from 8 on are reserved for the way back; see `WIRE.md`. Until they have a meaning, a
-/// frame with one is malformed.
+/// Those from `Answer` on are of pipes that have a way back. `Cancel`, `Close` and `Leave` go from
+/// the foreground to a worker, `Answer`, `FirstAnswer` and `Taken` from a worker to the foreground,
+/// all others in both directions; see `WIRE.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Header {
     /// The first frame of a link.
@@ -101,6 +102,44 @@ pub enum Header {
         /// How many since it last said so.
         count: u64,
     },
+    /// The whole answer to a question, which is the body.
+    Answer {
+        /// The pipe.
+        connection: ConnectionId,
+        /// The question.
+        question: u32,
+    },
+    /// The first fragment of an answer that one frame cannot hold. [`Fragment`](Header::Fragment)s
+    /// follow.
+    FirstAnswer {
+        /// The pipe.
+        connection: ConnectionId,
+        /// The question.
+        question: u32,
+        /// The length of the whole answer in bytes.
+        total: u32,
+    },
+    /// The worker has taken commands.
+    Taken {
+        /// The pipe.
+        connection: ConnectionId,
+        /// How many since it last said so.
+        commands: u64,
+        /// What these count of the pipe's window: their lengths, and 16 bytes for each.
+        bytes: u64,
+    },
+    /// The foreground does not want the pipe's work any more.
+    Cancel {
+        /// The pipe.
+        connection: ConnectionId,
+    },
+    /// The foreground has closed the pipe.
+    Close {
+        /// The pipe.
+        connection: ConnectionId,
+    },
+    /// The foreground is about to stop.
+    Leave,
 }
 
 impl Header {
@@ -130,9 +169,11 @@ impl Header {
     /// The longest body that may follow this header.
     const fn max_body(&self) -> usize {
         match self {
-            Header::Message { .. } | Header::FirstFragment { .. } | Header::Fragment { .. } => {
-                MAX_BODY
-            }
+            Header::Message { .. }
+            | Header::FirstFragment { .. }
+            | Header::Fragment { .. }
+            | Header::Answer { .. }
+            | Header::FirstAnswer { .. } => MAX_BODY,
             Header::Start { .. } => MAX_TYPE_NAME,
             Header::Stop { .. } => MAX_CLOSE_TEXT,
             _ => 0,
@@ -278,7 +319,7 @@ mod tests {
     }
 
     fn header() -> impl Strategy<Value = Header> {
-        (connection(), any::<u64>(), any::<u32>(), 0u8..8).prop_map(
+        (connection(), any::<u64>(), any::<u32>(), 0u8..14).prop_map(
             |(connection, wide, total, kind)| match kind {
                 0 => Header::PREFACE,
                 1 => Header::Start { connection, nonce: Nonce::new(wide.into()), schema: wide },
@@ -287,6 +328,12 @@ mod tests {
                 4 => Header::Fragment { connection },
                 5 => Header::Reset { connection },
                 6 => Header::Dropped { connection, count: wide },
+                7 => Header::Answer { connection, question: total },
+                8 => Header::FirstAnswer { connection, question: total, total },
+                9 => Header::Taken { connection, commands: wide, bytes: wide },
+                10 => Header::Cancel { connection },
+                11 => Header::Close { connection },
+                12 => Header::Leave,
                 _ => Header::Stop { connection, reason: total as u8 },
             },
         )
@@ -295,7 +342,11 @@ mod tests {
     fn carries_a_body(header: &Header) -> bool {
         matches!(
             header,
-            Header::Message { .. } | Header::FirstFragment { .. } | Header::Fragment { .. }
+            Header::Message { .. }
+                | Header::FirstFragment { .. }
+                | Header::Fragment { .. }
+                | Header::Answer { .. }
+                | Header::FirstAnswer { .. }
         )
     }
 
@@ -356,8 +407,8 @@ mod tests {
     }
 
     #[test]
-    fn reserved_tags_are_malformed() {
-        for tag in 8..=255 {
+    fn unknown_tags_are_malformed() {
+        for tag in 14..=255 {
             assert_eq!(parse(&[tag, 1, 0, 0, 0]), Err(ProtocolError::Malformed), "{tag}");
         }
     }

@@ -6,7 +6,9 @@ use std::thread::{self, ThreadId};
 
 use homing_core::{DecodeLimits, Ticket};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
+use crate::commands::{MuxCommands, MuxReceiver};
 use crate::frame::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::message::MessageBounds;
 use crate::mux::Mux;
@@ -14,6 +16,7 @@ use crate::outlet::{MuxOutlet, MuxSender};
 use crate::reassembler::Reassembler;
 use crate::reserve::{RawBytes, ReservingSender};
 use crate::sink::FrameSink;
+use crate::way_back::WayBack;
 
 /// What the two sides of a link agree on, and what is particular to this one.
 #[derive(Clone, Debug)]
@@ -84,6 +87,34 @@ impl<S: FrameSink> MuxHandle<S> {
         Self { mux: Mux::new(sink, bounds, never_blocks_on) }
     }
 
+    pub(crate) fn into_mux(self) -> Arc<Mux<S>> {
+        self.mux
+    }
+
+    /// Gives the link a way back, which is read on this side.
+    #[must_use]
+    pub fn with_way_back(self, way_back: WayBack) -> Self {
+        self.mux.set_way_back(way_back);
+        self
+    }
+
+    /// Makes the ends of a duplex pipe, from its ticket. The receiver gets nothing on a link
+    /// without a [way back](MuxHandle::with_way_back).
+    pub fn duplex<D: DeserializeOwned, U: Serialize>(
+        &self,
+        ticket: Ticket<U, D>,
+    ) -> (MuxReceiver<D, S>, MuxSender<U, S>) {
+        let commands = self.commands(&ticket);
+        let outlet = self.outlet(&ticket);
+        let connection = ticket.connection();
+        (MuxReceiver::new(connection, commands), MuxSender::new(connection, outlet))
+    }
+
+    /// What the receiver of a duplex pipe drives, for code that wraps it.
+    pub fn commands<D, U>(&self, ticket: &Ticket<U, D>) -> MuxCommands<D, S> {
+        MuxCommands::new(Arc::clone(&self.mux), ticket)
+    }
+
     /// Makes the sender of a pipe, from its ticket. It is still to be started.
     pub fn sender<M: Serialize>(&self, ticket: Ticket<M>) -> MuxSender<M, S> {
         MuxSender::new(ticket.connection(), self.outlet(&ticket))
@@ -100,7 +131,7 @@ impl<S: FrameSink> MuxHandle<S> {
     }
 
     /// What such a sender drives, for code that wraps it.
-    pub fn outlet<M>(&self, ticket: &Ticket<M>) -> MuxOutlet<S> {
+    pub fn outlet<M, D>(&self, ticket: &Ticket<M, D>) -> MuxOutlet<S> {
         MuxOutlet::new(Arc::clone(&self.mux), ticket)
     }
 

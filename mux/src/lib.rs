@@ -8,10 +8,11 @@
 //! |---|---|
 //! | [`frame`] | headers and frames; `WIRE.md` is their normative description |
 //! | [`Reassembler`] | from frames to arrivals, for inlets |
-//! | [`encode`] | from messages to bytes, with a limit |
 //! | [`sink`] | the seam, with a complete implementation in its documentation |
 //! | [`MuxHandle`] | one side of a link, which makes the senders of its pipes |
 //! | [`MuxOutlet`] | one pipe: framing, the overflow policies, batches |
+//! | [`MuxDownlink`] | the foreground's side of a way back: commands that wait for the worker |
+//! | [`WayBack`], [`MuxCommands`] | the worker's side: one inlet for all its receivers |
 //! | [`ReservingSender`] | messages that are written piece by piece |
 //! | `testing` | the test suite for sinks, with the feature `testing` |
 //!
@@ -37,7 +38,8 @@
 mod batch;
 mod biased_lock;
 mod close_reason;
-pub mod encode;
+mod commands;
+mod downlink;
 mod factory;
 mod flush;
 mod fragment_budget;
@@ -54,9 +56,12 @@ mod send_queue;
 pub mod sink;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod way_back;
 #[cfg(test)]
 mod wire_examples;
 
+pub use commands::{MuxCommands, MuxReceiver};
+pub use downlink::MuxDownlink;
 pub use factory::MuxFactory;
 pub use fragment_budget::FragmentBudget;
 pub use handle::{MuxConfig, MuxHandle, WeakMuxHandle};
@@ -64,3 +69,4 @@ pub use outlet::{MuxOutlet, MuxSender};
 pub use reassembler::{MAX_LINK_OVERHEAD, MAX_PARTIAL, Reassembler};
 pub use reserve::{RawBytes, Reservation, ReserveTarget, ReservingSender};
 pub use sink::{FrameSink, Written};
+pub use way_back::{WayBack, WayBackSource};

@@ -10,16 +10,18 @@ use serde::Serialize;
 use crate::frame::{self, Header, MAX_BODY, MAX_HEADER, MAX_MESSAGE_HEADER, MAX_PREFIX};
 use crate::sink::FrameSink;
 
-/// One frame of a message in fragments, from `at` on: its header, and a body of at most
+/// One frame of a message in fragments, or of the answer to a question, from `at` on: its header, and a body of at most
 /// `max` bytes.
 pub(crate) fn fragment(
     connection: ConnectionId,
+    question: Option<u32>,
     message: &[u8],
     at: usize,
     max: usize,
 ) -> (Header, &[u8]) {
-    let header = match (at, u32::try_from(message.len())) {
-        (0, Ok(total)) => Header::FirstFragment { connection, total },
+    let header = match (at, u32::try_from(message.len()), question) {
+        (0, Ok(total), None) => Header::FirstFragment { connection, total },
+        (0, Ok(total), Some(question)) => Header::FirstAnswer { connection, question, total },
         _ => Header::Fragment { connection },
     };
     let rest = message.get(at..).unwrap_or(&[]);

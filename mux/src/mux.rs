@@ -1,7 +1,7 @@
 //! One side of a link: its sink, and how threads share it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 
 use homing_core::{ConnectionId, Disconnected};
@@ -13,6 +13,7 @@ use crate::message::{fragment, pad};
 use crate::pending::Accepted;
 use crate::scheduler::Scheduler;
 use crate::sink::{FrameSink, Written};
+use crate::way_back::{PipeEnd, WayBack};
 
 /// One side of a link. Every handle and every outlet holds it, and so does the thread that
 /// flushes, while there is one. When the last of them lets go, the sink is dropped, and the
@@ -34,7 +35,12 @@ pub(crate) struct Mux<S> {
     scheduler: Mutex<Scheduler>,
     /// Notified after [`Scheduler::changed`] was set.
     changed: Condvar,
+    /// The way back of the link, where it has one, on the side that reads it.
+    way_back: OnceLock<WayBack>,
 }
+
+/// Whether a wait goes on.
+pub(crate) type KeepWaiting<'a> = &'a dyn Fn() -> bool;
 
 /// The peer went before all was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +63,7 @@ impl<S: FrameSink> Mux<S> {
             senders: AtomicUsize::new(0),
             scheduler: Mutex::new(Scheduler::new(bounds.len, S::ALIGN)),
             changed: Condvar::new(),
+            way_back: OnceLock::new(),
             sink,
         })
     }
@@ -119,23 +126,43 @@ impl<S: FrameSink> Mux<S> {
     ///
     /// On an error, some of the bytes may have been written: as many as it says.
     pub(crate) fn send(&self, first: &[u8], second: &[u8]) -> Result<(), Lost> {
-        let accepted = self.send_beginning(first, second);
-        let accepted = accepted.map_err(|Disconnected| Lost { written: 0 })?;
-        let Accepted::Partial { until } = accepted else { return Ok(()) };
+        self.send_while(first, second, &|| true).map(drop)
+    }
+
+    /// As [`send`](Mux::send), while `keep_waiting` says so. When it does not, nothing is written,
+    /// and false is returned.
+    pub(crate) fn send_while(
+        &self,
+        first: &[u8],
+        second: &[u8],
+        keep_waiting: KeepWaiting<'_>,
+    ) -> Result<bool, Lost> {
+        let accepted = self.send_beginning(first, second, keep_waiting);
+        let until = match accepted.map_err(|Disconnected| Lost { written: 0 })? {
+            Accepted::Complete => return Ok(true),
+            Accepted::WouldBlock => return Ok(false),
+            Accepted::Partial { until } => until,
+        };
         let len = first.len() + second.len();
-        self.send_rest(until).map_err(|Disconnected| {
+        self.send_rest(until).map(|()| true).map_err(|Disconnected| {
             let unwritten = usize::try_from(self.lock().pending.unwritten_before(until));
             Lost { written: len.saturating_sub(unwritten.unwrap_or(len)) }
         })
     }
 
-    /// Waits until there was space for the beginning of a frame.
-    fn send_beginning(&self, first: &[u8], second: &[u8]) -> Result<Accepted, Disconnected> {
+    /// Waits until there was space for the beginning of a frame, while `keep_waiting` says so.
+    fn send_beginning(
+        &self,
+        first: &[u8],
+        second: &[u8],
+        keep_waiting: KeepWaiting<'_>,
+    ) -> Result<Accepted, Disconnected> {
         loop {
-            match self.with(|scheduler, sink| scheduler.write(sink, first, second))? {
-                Accepted::WouldBlock => self.wait_writable(first.len() + second.len())?,
-                accepted => return Ok(accepted),
+            let accepted = self.with(|scheduler, sink| scheduler.write(sink, first, second))?;
+            if accepted.is_accepted() || !keep_waiting() {
+                return Ok(accepted);
             }
+            self.wait_writable(first.len() + second.len(), keep_waiting)?;
         }
     }
 
@@ -152,7 +179,7 @@ impl<S: FrameSink> Mux<S> {
             if left == 0 {
                 return Ok(());
             }
-            self.wait_writable(usize::try_from(left).unwrap_or(MAX_BODY))?;
+            self.wait_writable(usize::try_from(left).unwrap_or(MAX_BODY), &|| true)?;
         }
     }
 
@@ -177,26 +204,33 @@ impl<S: FrameSink> Mux<S> {
         })
     }
 
-    /// Sends a message that one frame cannot hold, waiting for space. Between two of its
-    /// frames other pipes may send.
+    /// Sends a message or an answer that one frame cannot hold, waiting for space while
+    /// `keep_waiting` says so. Between two of its frames other pipes may send. Says whether it was
+    /// sent; what was sent of it is taken back otherwise.
     pub(crate) fn send_fragments(
         self: &Arc<Self>,
         connection: ConnectionId,
+        question: Option<u32>,
         message: &[u8],
-    ) -> Result<(), Disconnected> {
+        keep_waiting: KeepWaiting<'_>,
+    ) -> Result<bool, Disconnected> {
         self.reserve_budget(message.len())?;
         let mut at = 0;
-        let mut sent = Ok(());
-        while at < message.len() && sent.is_ok() {
-            let (header, body) = fragment(connection, message, at, self.max_body);
+        let mut sent = Ok(true);
+        while at < message.len() && sent == Ok(true) {
+            let (header, body) = fragment(connection, question, message, at, self.max_body);
             let mut buffer = PrefixedHeader::new();
             let header = header.encode_prefixed(body.len(), &mut buffer);
+            let begun = at > 0;
             at += body.len();
             // Only the last must be all written; the next one writes the rest of another.
             sent = match at < message.len() {
-                true => self.send_beginning(header, body).map(drop),
-                false => self.send(header, body).map_err(|_| Disconnected),
+                true => self.send_beginning(header, body, keep_waiting).map(Accepted::is_accepted),
+                false => self.send_while(header, body, keep_waiting).map_err(|_| Disconnected),
             };
+            if sent == Ok(false) && begun {
+                self.abort_fragments(connection);
+            }
         }
         self.release_budget(message.len());
         sent
@@ -216,7 +250,7 @@ impl<S: FrameSink> Mux<S> {
         let mut at = 0;
         let mut sent = Ok(true);
         while at < message.len() && sent == Ok(true) {
-            let (header, body) = fragment(connection, message, at, self.max_atomic_body);
+            let (header, body) = fragment(connection, None, message, at, self.max_atomic_body);
             sent = self.try_frame(header, body, (at > 0).then_some(connection));
             at += body.len();
         }
@@ -334,10 +368,75 @@ impl<S: FrameSink> Mux<S> {
         self.changed.notify_all();
     }
 
-    /// Waits until there may be space for frames of `len` bytes.
-    pub(crate) fn wait_writable(&self, len: usize) -> Result<(), Disconnected> {
-        let waited = self.sink.wait_writable(len);
+    /// Waits until there may be space for frames of `len` bytes, while `keep_waiting` says so.
+    pub(crate) fn wait_writable(
+        &self,
+        len: usize,
+        keep_waiting: KeepWaiting<'_>,
+    ) -> Result<(), Disconnected> {
+        let Some(way_back) = self.way_back.get() else {
+            let waited = self.sink.wait_writable(len, keep_waiting);
+            return self.after(waited, false, false);
+        };
+        // Before, so that what comes from now on wakes this side. After, because the sink may have
+        // returned for what has come.
+        way_back.drain();
+        let waited = self.sink.wait_writable(len, keep_waiting);
+        way_back.drain();
         self.after(waited, false, false)
+    }
+
+    /// The way back that is read on this side.
+    #[inline]
+    pub(crate) fn way_back(&self) -> Option<&WayBack> {
+        self.way_back.get()
+    }
+
+    pub(crate) fn set_way_back(self: &Arc<Self>, way_back: WayBack)
+    where
+        S: FrameSink,
+    {
+        let mux = Arc::downgrade(self);
+        way_back.on_interrupt(move || {
+            if let Some(mux) = mux.upgrade() {
+                mux.sink.interrupt();
+            }
+        });
+        // A link has one.
+        let _ = self.way_back.set(way_back);
+    }
+
+    /// Sends a control frame. It does not wait: where there is no space, the frame is written
+    /// before all else as soon as there is.
+    pub(crate) fn send_notice(&self, notice: Header) -> Result<(), Disconnected> {
+        let mut frame = notice.frame(&[]);
+        pad(&mut frame, S::ALIGN);
+        self.with(|scheduler, sink| {
+            if !scheduler.write(sink, &frame, &[])?.is_accepted() {
+                scheduler.queue_control(frame);
+            }
+            Ok(())
+        })
+    }
+
+    /// Whether the peer was found to be gone.
+    pub(crate) fn is_disconnected(&self) -> bool {
+        self.lock().disconnected
+    }
+
+    /// Tells the peer which commands of a pipe were taken. It does not wait.
+    pub(crate) fn settle(
+        self: &Arc<Self>,
+        connection: ConnectionId,
+        pipe: &PipeEnd,
+    ) -> Result<(), Disconnected> {
+        let (commands, bytes) = pipe.settle();
+        if commands == 0 {
+            return Ok(());
+        }
+        self.send_notice(Header::Taken { connection, commands, bytes })?;
+        self.flush_later();
+        Ok(())
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Scheduler> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use homing_core::{
-    Blocking, CloseReason, ConnectionId, Disconnected, MessageType, Nonce, Outlet, Overflow, Panic,
-    SendError, SendErrorKind, SenderCounters, Ticket,
+    AnswerOutlet, Blocking, CloseReason, ConnectionId, Disconnected, MessageType, Nonce, Outlet,
+    Overflow, Panic, SendError, SendErrorKind, SenderCounters, Ticket, Told, codec,
 };
 use serde::Serialize;
 
@@ -18,9 +18,58 @@ use crate::message::{Encoded, MessageTemplate, SHORT, ShortFrameBuf, pad};
 use crate::mux::Mux;
 use crate::reserve::ReserveTarget;
 use crate::sink::FrameSink;
+use crate::way_back::PipeEnd;
 
 /// The sender of a pipe on a link of bytes.
 pub type MuxSender<M, S> = homing_core::Sender<M, MuxOutlet<S>>;
+
+/// With what a pipe is claimed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claim {
+    pub(crate) connection: ConnectionId,
+    nonce: Nonce,
+    message_type: MessageType<'static>,
+}
+
+impl Claim {
+    pub(crate) fn new<M, D>(ticket: &Ticket<M, D>) -> Self {
+        let (connection, nonce) = (ticket.connection(), ticket.nonce());
+        Self { connection, nonce, message_type: ticket.message_type() }
+    }
+
+    /// The frame that claims the pipe, with a body of at most `max` bytes.
+    fn start(&self, max: usize) -> (Header, &'static [u8]) {
+        Header::start(self.connection, self.nonce, self.message_type.shortened(max))
+    }
+}
+
+impl<S: FrameSink> Mux<S> {
+    /// Claims a pipe.
+    pub(crate) fn claim(self: &Arc<Self>, claim: &Claim) -> Result<(), Disconnected> {
+        self.send_control(&[claim.start(self.max_body)])
+    }
+
+    /// Sends frames that must not be lost, all at once. Where this thread may wait, it waits
+    /// for space.
+    fn send_control(self: &Arc<Self>, frames: &[(Header, &[u8])]) -> Result<(), Disconnected> {
+        let mut bytes = Vec::new();
+        for (header, body) in frames {
+            bytes.extend_from_slice(&header.frame(body));
+            pad(&mut bytes, S::ALIGN);
+        }
+        if self.may_block() {
+            return self.send(&bytes, &[]).map_err(|_| Disconnected);
+        }
+        self.with(|scheduler, sink| {
+            if !scheduler.write(sink, &bytes, &[])?.is_accepted() {
+                scheduler.queue_control(bytes);
+            }
+            Ok(())
+        })?;
+        self.flush_later();
+        Ok(())
+    }
+}
 
 /// The sending end of one pipe on a link of bytes.
 ///
@@ -43,28 +92,30 @@ pub type MuxSender<M, S> = homing_core::Sender<M, MuxOutlet<S>>;
 pub struct MuxOutlet<S: FrameSink> {
     mux: Arc<Mux<S>>,
     connection: ConnectionId,
-    nonce: Nonce,
-    message_type: MessageType<'static>,
+    claim: Claim,
+    /// This side's end of the pipe, on a link with a way back.
+    pipe: Option<Arc<PipeEnd>>,
     overflow: Overflow,
     template: MessageTemplate,
     bias: Arc<BiasedLock>,
     /// For short frames. Kept per sender so that it is zeroed once, not per message.
     short: ShortFrameBuf,
-    /// Whether the pipe was claimed.
+    /// Whether the pipe was claimed, by this sender or the receiver beside it.
     claimed: bool,
     /// How many messages the policy dropped that were not reported.
     dropped: u64,
 }
 
 impl<S: FrameSink> MuxOutlet<S> {
-    pub(crate) fn new<M>(mux: Arc<Mux<S>>, ticket: &Ticket<M>) -> Self {
+    pub(crate) fn new<M, D>(mux: Arc<Mux<S>>, ticket: &Ticket<M, D>) -> Self {
         let connection = ticket.connection();
+        let pipe = mux.way_back().map(|way_back| way_back.pipe_end(connection));
         mux.senders.fetch_add(1, Ordering::Relaxed);
         Self {
             mux,
             connection,
-            nonce: ticket.nonce(),
-            message_type: ticket.message_type(),
+            claim: Claim::new(ticket),
+            pipe,
             overflow: ticket.overflow(),
             template: MessageTemplate::new(connection),
             bias: Arc::new(BiasedLock::new()),
@@ -81,30 +132,26 @@ impl<S: FrameSink> MuxOutlet<S> {
         ReserveTarget::new(Arc::clone(&self.mux), self.connection, may_wait)
     }
 
-    /// Sends frames that must not be lost, all at once. Where this thread may wait, it waits
-    /// for space.
-    fn send_control(&self, frames: &[(Header, &[u8])]) -> Result<(), Disconnected> {
-        let mut bytes = Vec::new();
-        for (header, body) in frames {
-            bytes.extend_from_slice(&header.frame(body));
-            pad(&mut bytes, S::ALIGN);
+    /// What the peer has told this pipe.
+    #[inline]
+    fn look(&self) -> Told {
+        match (&self.pipe, self.mux.way_back()) {
+            (Some(pipe), Some(way_back)) => way_back.told(pipe),
+            _ => Told::NOTHING,
         }
-        if self.mux.may_block() {
-            return self.mux.send(&bytes, &[]).map_err(|_| Disconnected);
-        }
-        self.mux.with(|scheduler, sink| {
-            if !scheduler.write(sink, &bytes, &[])?.is_accepted() {
-                scheduler.queue_control(bytes);
-            }
-            Ok(())
-        })?;
-        self.mux.flush_later();
-        Ok(())
     }
 
-    fn start(&self) -> (Header, &'static [u8]) {
-        let message_type = self.message_type.shortened(self.mux.max_body);
-        Header::start(self.connection, self.nonce, message_type)
+    /// Before a message or the end: tells the peer what the receiver beside has taken.
+    #[cold]
+    fn settle(&self, pipe: &PipeEnd) {
+        // A peer that is gone is found by the message.
+        let _ = self.mux.settle(self.connection, pipe);
+    }
+
+    /// Claims the pipe, unless the receiver beside has done so.
+    fn claim(&mut self) -> bool {
+        let is_first = self.pipe.as_ref().is_none_or(|pipe| pipe.claim());
+        !std::mem::replace(&mut self.claimed, true) && is_first
     }
 
     /// Whether a message may wait for space.
@@ -135,11 +182,17 @@ impl<S: FrameSink> MuxOutlet<S> {
         }
         let len = body.len();
         let sent = if self.may_block(blocking) {
+            // What the pipe was told before it had to wait is no reason not to.
+            let before = self.look();
+            let pipe = self.pipe.as_deref();
+            let keep_waiting = || pipe.is_none_or(|pipe| pipe.told() == before);
             match len <= self.mux.max_body {
-                true => self.mux.send(frame, &[]).map_err(|_| Disconnected)?,
-                false => self.mux.send_fragments(connection, body)?,
+                true => {
+                    let sent = self.mux.send_while(frame, &[], &keep_waiting);
+                    sent.map_err(|_| Disconnected)?
+                }
+                false => self.mux.send_fragments(connection, None, body, &keep_waiting)?,
             }
-            true
         } else if len <= self.mux.max_atomic_body {
             self.mux.try_frame(Header::Message { connection }, body, None)?
         } else {
@@ -156,6 +209,14 @@ impl<S: FrameSink> MuxOutlet<S> {
     ) -> Result<u64, SendErrorKind> {
         if self.mux.sink.is_forked_copy() {
             return Err(SendErrorKind::Forked);
+        }
+        if let Some(pipe) = &self.pipe {
+            if self.look().is_closed() {
+                return Err(SendErrorKind::Closed);
+            }
+            if pipe.owes() {
+                self.settle(pipe);
+            }
         }
         let bounds = self.mux.bounds;
         let put = match self.template.encode::<M, S>(message, bounds, &mut self.short)? {
@@ -175,6 +236,10 @@ impl<S: FrameSink> MuxOutlet<S> {
         };
         match put {
             Ok(Some(dropped)) => Ok(dropped),
+            Ok(None) if self.may_block(blocking) => Err(match self.look().is_closed() {
+                true => SendErrorKind::Closed,
+                false => SendErrorKind::Cancelled,
+            }),
             Ok(None) => Err(SendErrorKind::Full),
             Err(Disconnected) => Err(SendErrorKind::Disconnected),
         }
@@ -197,8 +262,11 @@ impl<S: FrameSink> MuxOutlet<S> {
 impl<M: Serialize, S: FrameSink> Outlet<M> for MuxOutlet<S> {
     fn open(&mut self) -> Result<(), Disconnected> {
         homing_panic::install();
-        self.claimed = true;
-        self.send_control(&[self.start()])
+        if self.claim() { self.mux.claim(&self.claim) } else { Ok(()) }
+    }
+
+    fn told(&self) -> Told {
+        if self.mux.sink.is_forked_copy() { Told::NOTHING } else { self.look() }
     }
 
     #[inline]
@@ -208,6 +276,11 @@ impl<M: Serialize, S: FrameSink> Outlet<M> for MuxOutlet<S> {
 
     fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
         let connection = self.connection;
+        if let Some(pipe) = &self.pipe
+            && pipe.owes()
+        {
+            self.settle(pipe);
+        }
         let queued =
             self.mux.with(|scheduler, _| Ok(scheduler.close_after_queue(connection, reason)))?;
         let Err(reason) = queued else {
@@ -220,11 +293,14 @@ impl<M: Serialize, S: FrameSink> Outlet<M> for MuxOutlet<S> {
         let (reason, text) = close_reason::encode(&reason, self.mux.max_body);
         let stop = (Header::Stop { connection, reason }, text.as_slice());
         let dropped = (Header::Dropped { connection, count: self.dropped }, &[][..]);
-        match (self.claimed, self.dropped) {
+        if self.claim() {
             // Only a pipe that was claimed can be ended.
-            (false, _) => self.send_control(&[self.start(), stop]),
-            (true, 0) => self.send_control(&[stop]),
-            (true, _) => self.send_control(&[dropped, stop]),
+            let start = self.claim.start(self.mux.max_body);
+            return self.mux.send_control(&[start, stop]);
+        }
+        match self.dropped {
+            0 => self.mux.send_control(&[stop]),
+            _ => self.mux.send_control(&[dropped, stop]),
         }
     }
 
@@ -252,8 +328,49 @@ impl<M: Serialize, S: FrameSink> Outlet<M> for MuxOutlet<S> {
     }
 }
 
+impl<A: Serialize, S: FrameSink> AnswerOutlet<A> for MuxOutlet<S> {
+    fn answer(&mut self, question: u32, answer: A) -> Result<(), SendError<A>> {
+        self.try_answer(question, &answer).map_err(|kind| SendError::new(answer, kind))
+    }
+}
+
+impl<S: FrameSink> MuxOutlet<S> {
+    fn try_answer<A: Serialize>(&self, question: u32, answer: &A) -> Result<(), SendErrorKind> {
+        if self.mux.sink.is_forked_copy() {
+            return Err(SendErrorKind::Forked);
+        }
+        if self.look().is_closed() {
+            return Err(SendErrorKind::Closed);
+        }
+        let (connection, bounds) = (self.connection, self.mux.bounds);
+        let mut encoded = Vec::new();
+        codec::append(answer, bounds.len, bounds.depth, &mut encoded)?;
+        let sent = if encoded.len() <= self.mux.max_body {
+            let header = Header::Answer { connection, question };
+            self.mux.send_control(&[(header, &encoded)]).map(|()| true)
+        } else if !self.mux.may_block() {
+            Ok(false)
+        } else {
+            // What the policy has queued may be in the middle of a message.
+            self.mux.wait_flushed(connection).and_then(|()| {
+                self.mux.send_fragments(connection, Some(question), &encoded, &|| true)
+            })
+        };
+        match sent {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(SendErrorKind::Full),
+            Err(Disconnected) => Err(SendErrorKind::Disconnected),
+        }
+    }
+}
+
 impl<S: FrameSink> Drop for MuxOutlet<S> {
     fn drop(&mut self) {
+        if let (Some(pipe), Some(way_back)) = (&self.pipe, self.mux.way_back())
+            && !self.mux.sink.is_forked_copy()
+        {
+            way_back.release(self.connection, pipe);
+        }
         self.mux.senders.fetch_sub(1, Ordering::Relaxed);
     }
 }

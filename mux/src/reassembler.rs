@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use homing_core::{
-    Arrival, ConnectionId, DecodeLimits, LinkEnd, MessageType, Payload, ProtocolError,
+    Arrival, ConnectionId, DecodeLimits, LinkEnd, MessageType, Payload, ProtocolError, Told,
 };
 
 use crate::close_reason;
@@ -41,6 +41,8 @@ pub struct Reassembler {
 
 #[derive(Debug)]
 struct Partial {
+    /// The question that it answers, where it is no message.
+    question: Option<u32>,
     total: usize,
     filled: usize,
     /// At least `filled` bytes. What follows them is of older messages: to set it to zero
@@ -139,7 +141,11 @@ impl Reassembler {
         }
         let connection = match header {
             Header::FirstFragment { connection, total } => {
-                self.begin(connection, total, len)?;
+                self.begin(connection, None, total, len)?;
+                connection
+            }
+            Header::FirstAnswer { connection, question, total } => {
+                self.begin(connection, Some(question), total, len)?;
                 connection
             }
             Header::Fragment { connection } => connection,
@@ -158,15 +164,20 @@ impl Reassembler {
         if len < missing {
             return Ok(Arrival::Fragment { connection });
         }
+        let question = partial.question;
         self.whole = self.remove(connection).unwrap_or_default();
-        let message = self.whole.get(..end).unwrap_or(&[]);
-        Ok(Arrival::Message { connection, payload: self.payload(message) })
+        let payload = self.payload(self.whole.get(..end).unwrap_or(&[]));
+        Ok(match question {
+            None => Arrival::Message { connection, payload },
+            Some(question) => Arrival::Answer { connection, question, payload },
+        })
     }
 
     /// Begins a message of `total` bytes in fragments, of which the first has `len` bytes.
     fn begin(
         &mut self,
         connection: ConnectionId,
+        question: Option<u32>,
         total: u32,
         len: usize,
     ) -> Result<(), ProtocolError> {
@@ -179,7 +190,7 @@ impl Reassembler {
         }
         self.announced += total;
         let bytes = self.recycle(total);
-        match self.partial.insert(connection, Partial { total, filled: 0, bytes }) {
+        match self.partial.insert(connection, Partial { question, total, filled: 0, bytes }) {
             Some(_) => Err(ProtocolError::OutOfTurn),
             None => Ok(()),
         }
@@ -217,7 +228,7 @@ impl Reassembler {
             return Err(ProtocolError::Malformed);
         }
         match header {
-            Header::FirstFragment { .. } | Header::Fragment { .. } => {
+            Header::FirstFragment { .. } | Header::FirstAnswer { .. } | Header::Fragment { .. } => {
                 self.push_fragment(header, body.len(), |place| place.copy_from_slice(body))
             }
             Header::Reset { connection } => match self.remove(connection) {
@@ -237,6 +248,22 @@ impl Reassembler {
                 Ok(Arrival::Stopped { connection, end: reason.end() })
             }
             Header::Dropped { connection, count } => Ok(Arrival::Missed { connection, count }),
+            Header::Answer { connection, question } => {
+                if body.len() > self.limit {
+                    return Err(self.too_large(body.len()));
+                }
+                Ok(Arrival::Answer { connection, question, payload: self.payload(body) })
+            }
+            Header::Taken { connection, commands, bytes } => {
+                Ok(Arrival::Taken { connection, commands, bytes })
+            }
+            Header::Cancel { connection } => {
+                Ok(Arrival::Told { connection: Some(connection), told: Told::CANCELLED })
+            }
+            Header::Close { connection } => {
+                Ok(Arrival::Told { connection: Some(connection), told: Told::CLOSED })
+            }
+            Header::Leave => Ok(Arrival::Told { connection: None, told: Told::STOPPING }),
             Header::Message { .. } | Header::Preface { .. } => Err(ProtocolError::Malformed),
         }
     }

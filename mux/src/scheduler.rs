@@ -151,6 +151,29 @@ impl Scheduler {
         self.changed = true;
     }
 
+    /// Queues a message, however much is queued already: its pipe sees to the bound.
+    pub(crate) fn queue_message(&mut self, connection: ConnectionId, message: Vec<u8>) {
+        match self.queues.iter_mut().find(|queue| queue.connection == connection) {
+            Some(queue) => queue.push(message),
+            None => {
+                let mut queue = SendQueue::new(connection, 0);
+                queue.push(message);
+                self.queues.push_back(queue);
+            }
+        }
+    }
+
+    /// Drops the messages of a pipe that wait here, but for one of which a part is written.
+    pub(crate) fn drop_messages(&mut self, connection: ConnectionId) {
+        let queue = self.queues.iter().position(|queue| queue.connection == connection);
+        if let Some(mut queue) = queue.and_then(|at| self.queues.remove(at)) {
+            queue.clear();
+            if !queue.is_idle() {
+                self.queues.push_back(queue);
+            }
+        }
+    }
+
     /// Whether messages of a pipe wait here.
     pub(crate) fn is_queued(&self, connection: ConnectionId) -> bool {
         self.queues.iter().any(|queue| queue.connection == connection)

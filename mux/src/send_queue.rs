@@ -59,6 +59,12 @@ impl SendQueue {
         self.messages.push_back(message);
     }
 
+    /// Drops the messages of which nothing is written.
+    pub(crate) fn clear(&mut self) {
+        self.messages.clear();
+        self.bytes = 0;
+    }
+
     /// Drops what `overflow` does not let wait, and says how many messages that were.
     pub(crate) fn apply_policy(&mut self, overflow: Overflow) -> u64 {
         let mut dropped = 0;
@@ -121,7 +127,7 @@ impl SendQueue {
             return Ok(wrote);
         }
         if let Some(PartiallySent { message, at }) = &mut self.partial {
-            let (header, body) = fragment(connection, message, *at, max);
+            let (header, body) = fragment(connection, None, message, *at, max);
             let wrote = write(header, body)?;
             if wrote == WriteOutcome::Wrote {
                 *at += body.len();
@@ -148,7 +154,7 @@ impl SendQueue {
         }
         let (header, body) = match whole {
             true => (Header::Message { connection }, message.as_slice()),
-            false => fragment(connection, message, 0, max),
+            false => fragment(connection, None, message, 0, max),
         };
         let at = body.len();
         let wrote = write(header, body)?;

@@ -104,10 +104,35 @@ pub trait FrameSink: Send + Sync + 'static {
     /// once, and none of them may be left behind. Returning early is allowed, never is not: it
     /// returns also when the peer goes.
     ///
+    /// `keep_waiting` says whether the wait is still wanted. An implementor asks once it is sure
+    /// to be woken by [`interrupt`](FrameSink::interrupt), and does not wait when the answer is
+    /// no. To ask takes no lock.
+    ///
     /// # Errors
     ///
     /// [`Disconnected`] when the peer is gone.
-    fn wait_writable(&self, len: usize) -> Result<(), Disconnected>;
+    fn wait_writable(
+        &self,
+        len: usize,
+        keep_waiting: &dyn Fn() -> bool,
+    ) -> Result<(), Disconnected>;
+
+    /// Makes all waits return that are going on: one of them may not be wanted any more.
+    ///
+    /// A sink of a link without a way back needs none.
+    fn interrupt(&self) {}
+
+    /// After [`try_write`](FrameSink::try_write) found no space, on a side that does not wait: has
+    /// this side's doorbell ring when there is space. Returns true when there is some already.
+    ///
+    /// For sinks of a way back, whose system does not do so by itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Disconnected`] when the peer is gone.
+    fn notify_when_writable(&self) -> Result<bool, Disconnected> {
+        Ok(false)
+    }
 
     /// Wakes the peer, after a write that asked for it.
     ///

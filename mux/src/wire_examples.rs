@@ -18,7 +18,7 @@ impl FrameSink for Examples {
         Ok(Written::WouldBlock)
     }
 
-    fn wait_writable(&self, _: usize) -> Result<(), Disconnected> {
+    fn wait_writable(&self, _: usize, _: &dyn Fn() -> bool) -> Result<(), Disconnected> {
         Ok(())
     }
 }

@@ -4,9 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use homing_core::{
-    Blocking, CloseReason, Disconnected, Outlet, Panic, SendError, SendErrorKind, Ticket,
+    Blocking, CloseReason, Disconnected, Outlet, Panic, SendError, SendErrorKind, Ticket, codec,
 };
-use homing_mux::encode;
 use homing_process::{AdoptedLink, EncodedOutlet, ForkGuard};
 use serde::Serialize;
 
@@ -65,7 +64,7 @@ impl<M: Serialize> Outlet<M> for AdoptedOutlet {
         self.encoded.clear();
         // One large message is no reason to keep as much memory for good.
         self.encoded.shrink_to(SCRATCH_KEEP);
-        encode::append(&message, self.limit, self.depth, &mut self.encoded)
+        codec::append(&message, self.limit, self.depth, &mut self.encoded)
             .and_then(|_| self.outlet.put(&self.encoded, blocking))
             .map_err(|kind| SendError::new(message, kind))
     }

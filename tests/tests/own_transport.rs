@@ -7,7 +7,7 @@ use std::sync::Once;
 
 use homing::transport::{
     AdoptedLink as _, Arrival, Blocking, ConnectionId, Inlet as _, MuxConfig, MuxHandle, MuxLink,
-    Nonce, encode,
+    Nonce, codec,
 };
 use homing::worker::{self, InheritError, WorkerOutlet};
 use homing::{Sender, Ticket};
@@ -89,7 +89,7 @@ fn a_link_over_a_sink_takes_encoded_messages() {
     for len in [0, 1, 300, 200_000] {
         let message = vec![7u8; len];
         let mut encoded = Vec::new();
-        encode::append(&message, usize::MAX, 1, &mut encoded).unwrap();
+        codec::append(&message, usize::MAX, 1, &mut encoded).unwrap();
         assert_eq!(outlet.put(&encoded, Blocking::Never), Ok(0));
         loop {
             match inlet.poll().unwrap() {

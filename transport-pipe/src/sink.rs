@@ -64,7 +64,7 @@ impl FrameSink for PipeSink {
         })
     }
 
-    fn wait_writable(&self, _len: usize) -> Result<(), Disconnected> {
+    fn wait_writable(&self, _len: usize, _: &dyn Fn() -> bool) -> Result<(), Disconnected> {
         self.0.wait();
         Ok(())
     }

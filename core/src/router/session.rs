@@ -288,8 +288,15 @@ where
                         None => return SessionStep::Handled,
                     },
                     ArrivalFault::Claimed(connection) => {
-                        // Nothing else can come of it.
-                        let _ = self.router.borrow_mut().fault(self.link, fault);
+                        let receiver = {
+                            let mut router = self.router.borrow_mut();
+                            // Nothing else can come of it.
+                            let _ = router.fault(self.link, fault);
+                            router.pipes.receiver_of(self.link, connection).cloned()
+                        };
+                        if let Some(receiver) = receiver {
+                            receiver.note_started();
+                        }
                         return SessionStep::Started(connection);
                     }
                     fault => fault,

@@ -76,15 +76,24 @@ impl FrameSink for MemorySink {
         })
     }
 
-    fn wait_writable(&self, len: usize) -> Result<(), Disconnected> {
+    fn wait_writable(
+        &self,
+        len: usize,
+        keep_waiting: &dyn Fn() -> bool,
+    ) -> Result<(), Disconnected> {
         let queue = &*self.0;
         let mut state = queue.state.lock().unwrap_or_else(PoisonError::into_inner);
         // Space for a part of a long frame is enough, and for all of a short one.
         let wanted = len.min(2 * 4096);
-        while !state.reader_gone && queue.capacity - state.bytes.len() < wanted {
+        // `interrupt` cannot come between the question and the wait: it takes the same lock.
+        while !state.reader_gone && queue.capacity - state.bytes.len() < wanted && keep_waiting() {
             state = queue.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if state.reader_gone { Err(Disconnected) } else { Ok(()) }
+    }
+
+    fn interrupt(&self) {
+        self.0.with(|_| self.0.taken.notify_all());
     }
 }
 

@@ -106,7 +106,7 @@ impl FrameSink for ShmSink {
         wanted > self.region.len() || self.ring.has_space(&*self.region, wanted)
     }
 
-    fn wait_writable(&self, len: usize) -> Result<(), Disconnected> {
+    fn wait_writable(&self, len: usize, _: &dyn Fn() -> bool) -> Result<(), Disconnected> {
         self.waiting.wait(&*self.region, &self.socket, padded(len))
     }
 

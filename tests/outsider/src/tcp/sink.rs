@@ -58,7 +58,7 @@ impl FrameSink for TcpSink {
         }
     }
 
-    fn wait_writable(&self, _len: usize) -> Result<(), Disconnected> {
+    fn wait_writable(&self, _len: usize, _: &dyn Fn() -> bool) -> Result<(), Disconnected> {
         self.poll(None).map(drop)
     }
 }

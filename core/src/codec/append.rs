@@ -1,8 +1,12 @@
-//! Encoding messages for links of bytes.
+//! Encoding behind what a buffer holds.
 
-use homing_core::{SendErrorKind, codec};
+use alloc::vec::Vec;
+
 use postcard::ser_flavors::Flavor;
 use serde::Serialize;
+
+use super::encode::encode;
+use crate::send_error::SendErrorKind;
 
 /// Encodes `message` behind what `buffer` holds already, and returns the length of what was
 /// added. On an error the buffer is as it was.
@@ -21,7 +25,7 @@ pub fn append<M: Serialize + ?Sized>(
     let start = buffer.len();
     let mut len = 0;
     let encoder = BoundedEncoder { buffer, len: &mut len, limit };
-    let result = codec::encode(message, encoder, depth);
+    let result = encode(message, encoder, depth);
     if result.is_ok() && len <= limit {
         return Ok(len);
     }
@@ -67,6 +71,8 @@ impl Flavor for BoundedEncoder<'_> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use super::*;
 
     #[test]

@@ -1,0 +1,103 @@
+//! The receiving end of one pipe's way back.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use homing_core::{
+    Commands, ConnectionId, Receiver, RecvError, Ticket, Told, Undecodable, Wait, codec,
+};
+use serde::de::DeserializeOwned;
+
+use crate::mux::Mux;
+use crate::outlet::Claim;
+use crate::sink::FrameSink;
+use crate::way_back::{PipeEnd, Received, WINDOW, WayBack};
+
+/// The receiver of a duplex pipe on a link of bytes.
+pub type MuxReceiver<D, S> = Receiver<D, MuxCommands<D, S>>;
+
+/// The receiving end of one pipe's way back on a link of bytes.
+///
+/// Like its sender, it claims the pipe when it is first used.
+pub struct MuxCommands<D, S: FrameSink> {
+    mux: Arc<Mux<S>>,
+    way_back: Option<WayBack>,
+    pipe: Arc<PipeEnd>,
+    claim: Claim,
+    /// What was taken since the peer was last told, as the window counts it.
+    owed: u64,
+    _command: PhantomData<fn() -> D>,
+}
+
+impl<D, S: FrameSink> MuxCommands<D, S> {
+    pub(crate) fn new<U>(mux: Arc<Mux<S>>, ticket: &Ticket<U, D>) -> Self {
+        let way_back = mux.way_back().cloned();
+        let pipe = match &way_back {
+            Some(way_back) => way_back.pipe_end(ticket.connection()),
+            None => Arc::default(),
+        };
+        Self { mux, way_back, pipe, claim: Claim::new(ticket), owed: 0, _command: PhantomData }
+    }
+
+    fn connection(&self) -> ConnectionId {
+        self.claim.connection
+    }
+
+    /// Tells the peer what was taken. It does not wait.
+    fn settle(&mut self) {
+        self.owed = 0;
+        // A peer that is gone is found by the next look at the way back.
+        let _ = self.mux.settle(self.connection(), &self.pipe);
+    }
+}
+
+impl<D: DeserializeOwned, S: FrameSink> Commands<D> for MuxCommands<D, S> {
+    fn recv(&mut self, wait: Wait) -> Result<D, RecvError> {
+        if self.mux.sink.is_forked_copy() {
+            return Err(RecvError::Forked);
+        }
+        let Some(way_back) = self.way_back.clone() else { return Err(RecvError::Disconnected) };
+        if self.pipe.claim() {
+            self.mux.claim(&self.claim).map_err(|_| RecvError::Disconnected)?;
+        }
+        loop {
+            match way_back.recv(self.connection(), &self.pipe, wait)? {
+                Received::Settle => self.settle(),
+                Received::Command(command, limits) => {
+                    self.owed += command.len() as u64;
+                    if self.owed >= WINDOW / 2 {
+                        self.settle();
+                    }
+                    return codec::decode(&command, &limits)
+                        .map_err(|error| RecvError::Undecodable(Undecodable::new::<D>(error)));
+                }
+            }
+        }
+    }
+
+    fn told(&self) -> Told {
+        match &self.way_back {
+            Some(way_back) if !self.mux.sink.is_forked_copy() => way_back.told(&self.pipe),
+            _ => Told::NOTHING,
+        }
+    }
+}
+
+impl<D, S: FrameSink> Drop for MuxCommands<D, S> {
+    fn drop(&mut self) {
+        if let Some(way_back) = &self.way_back
+            && !self.mux.sink.is_forked_copy()
+        {
+            way_back.release(self.connection(), &self.pipe);
+        }
+    }
+}
+
+impl<D, S: FrameSink> fmt::Debug for MuxCommands<D, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MuxCommands")
+            .field("connection", &self.connection())
+            .finish_non_exhaustive()
+    }
+}
