@@ -34,7 +34,7 @@ pub use homing_process::{
     byte_queue, spawn_pump,
 };
 #[cfg(unix)]
-pub use homing_process::{DescriptorReader, ReadyPump};
+pub use homing_process::{DescriptorReader, Interest, ReadyPump};
 
 /// What a panic said and where it happened: an [`Outlet`] calls [`install`](panics::install) in
 /// its `open`, and returns [`current`](panics::current) from its `panicking`.

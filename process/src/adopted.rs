@@ -8,6 +8,8 @@ use homing_core::{Blocking, CloseReason, Disconnected, SendErrorKind, Ticket};
 /// [`ProcessTransport`](crate::ProcessTransport) for the foreground's. The worker's program
 /// registers it by the name that [`Prepared`](crate::Prepared) has: with
 /// `homing::worker::register`, whose documentation has a complete transport.
+///
+/// Such a link has no way back yet: the worker's end of a duplex pipe cannot be made on it.
 pub trait AdoptedLink: Send + Sync + 'static {
     /// Makes the worker's end of one pipe: of the [connection](Ticket::connection) that the
     /// ticket names, claimed with its [nonce](Ticket::nonce), under its

@@ -85,9 +85,9 @@ pub use fork::{ForkGuard, forked};
 pub use inherit::{InheritError, Inherited};
 pub use link_waker::LinkWaker;
 pub use options::SpawnOptions;
-#[cfg(unix)]
-pub use pump::ReadyPump;
 pub use pump::{BlockingPump, PumpStatus};
+#[cfg(unix)]
+pub use pump::{Interest, ReadyPump};
 pub use readers::BlockingReader;
 #[cfg(unix)]
 pub use readers::DescriptorReader;

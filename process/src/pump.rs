@@ -9,6 +9,11 @@ pub trait ReadyPump: Send {
     /// when the worker's end is gone.
     fn fd(&self) -> std::os::fd::BorrowedFd<'_>;
 
+    /// What the descriptor is watched for.
+    fn interest(&self) -> Interest {
+        Interest::Readable
+    }
+
     /// Moves a bounded amount, and does not wait.
     ///
     /// The descriptor is watched for edges: a pump that returned [`PumpStatus::WouldBlock`] is
@@ -19,6 +24,20 @@ pub trait ReadyPump: Send {
     /// not come, even if some other process still holds the worker's end. To return
     /// [`PumpStatus::WouldBlock`] then is to return [`PumpStatus::Closed`].
     fn pump(&mut self, worker_gone: bool) -> PumpStatus;
+}
+
+/// What the descriptor of a [`ReadyPump`] is watched for. Unix.
+///
+/// The end of the peer calls the pump in either case.
+#[cfg(unix)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Interest {
+    /// That there is something to read.
+    #[default]
+    Readable,
+    /// That there is space again, after a write that found none.
+    Writable,
 }
 
 /// Moves what comes from a source that cannot be watched. Any system.

@@ -1,8 +1,9 @@
 //! The seam between worker processes and the transports that reach them.
 
 use std::io;
+use std::sync::Arc;
 
-use homing_core::{DecodeLimits, Inlet};
+use homing_core::{DecodeLimits, Downlink, Inlet};
 
 use crate::{Doorbell, LinkWaker, OwnedHandle};
 
@@ -35,6 +36,8 @@ pub struct Prepared {
     pub limit: usize,
     /// How many levels deep a message may nest.
     pub depth: u32,
+    /// The foreground's sending side. Without one, the link's pipes have no way back.
+    pub downlink: Option<Arc<dyn Downlink>>,
 }
 
 impl Prepared {
@@ -53,6 +56,7 @@ impl Prepared {
             handles,
             limit,
             depth: DecodeLimits::DEFAULT_DEPTH,
+            downlink: None,
         }
     }
 
@@ -63,6 +67,20 @@ impl Prepared {
         self.depth = levels;
         self
     }
+
+    /// Gives the link a way back, so that it can have duplex pipes.
+    ///
+    /// The transport wakes the link when `downlink`, which had found no space, may find some: by
+    /// a [second doorbell](Doorbell::and), or by the waker that it was given. Where the way back
+    /// needs handles of its own, the worker inherits them behind those of the first direction.
+    ///
+    /// Dropping the [inlet](Prepared::inlet) closes both directions, also while parts of the
+    /// foreground still hold `downlink`.
+    #[must_use]
+    pub fn way_back(mut self, downlink: impl Downlink + 'static) -> Self {
+        self.downlink = Some(Arc::new(downlink));
+        self
+    }
 }
 
 impl std::fmt::Debug for Prepared {
@@ -70,6 +88,7 @@ impl std::fmt::Debug for Prepared {
         f.debug_struct("Prepared")
             .field("transport", &self.transport)
             .field("limit", &self.limit)
+            .field("way_back", &self.downlink.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -8,6 +8,9 @@ use homing_core::Pinger;
 
 use crate::pump::{BlockingPump, PumpStatus};
 
+/// The name of the threads that read.
+pub(super) const READER: &str = "homing-reader";
+
 /// Starts a thread (`homing-reader`) that runs a pump until the source ends, and pings
 /// `pinger` whenever something was moved, and after the pump was dropped.
 ///
@@ -22,7 +25,7 @@ pub fn spawn_pump(
     pump: impl BlockingPump + 'static,
     pinger: impl Pinger + Send + 'static,
 ) -> io::Result<()> {
-    PumpThread::start(Box::new(pump), pinger).map(drop)
+    PumpThread::start(READER, Box::new(pump), pinger).map(drop)
 }
 
 /// The thread of one blocking pump. Dropping this detaches it.
@@ -33,12 +36,13 @@ pub(super) struct PumpThread {
 
 impl PumpThread {
     pub(super) fn start(
+        name: &str,
         mut pump: Box<dyn BlockingPump>,
         pinger: impl Pinger + Send + 'static,
     ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        thread::Builder::new().name("homing-reader".into()).spawn(move || {
+        thread::Builder::new().name(name.into()).spawn(move || {
             // Made before the pump is moved here, so that it is dropped after it, also when
             // the pump panics: an inlet may learn of the end from the pump's drop alone.
             let last = PingOnDrop(pinger);

@@ -9,28 +9,46 @@ use std::{fmt, io};
 
 use homing_core::Pinger;
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Poll, Token};
 
-use super::blocking::PumpThread;
+use super::blocking::{PumpThread, READER};
+use super::watched::{Process, Watched, Watching, deregister};
 use super::{Waker, WatchKey};
 use crate::ChildProcess as Worker;
 use crate::doorbell::{Doorbell, Source};
 use crate::exit::ExitWatch;
-use crate::pump::{PumpStatus, ReadyPump};
+use crate::pump::{Interest, PumpStatus};
 
 const WAKER: Token = Token(0);
 
 /// How much one wait finds at most. Should more have come, the next one finds it.
 const AT_ONCE: usize = 64;
 
-/// What is watched of a link: its doorbell under an even token, the end of its worker under
-/// an odd one. Keys start at 1, and leave 0 to the waker.
-fn doorbell_of(key: usize) -> Token {
-    Token(key * 2)
+/// How many tokens a link has. Keys start at 1, and leave 0 to the waker.
+const TOKENS: usize = 3;
+
+/// What is watched of a link.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    First,
+    Second,
+    Exit,
 }
 
-fn exit_of(key: usize) -> Token {
-    Token(key * 2 + 1)
+impl Part {
+    fn of(self, key: usize) -> Token {
+        Token(key * TOKENS + self as usize)
+    }
+
+    /// The link's key, and what of it the token is for.
+    fn split(token: Token) -> (usize, Self) {
+        let part = match token.0 % TOKENS {
+            0 => Self::First,
+            1 => Self::Second,
+            _ => Self::Exit,
+        };
+        (token.0 / TOKENS, part)
+    }
 }
 
 /// Watches the doorbells of many links.
@@ -55,34 +73,6 @@ pub struct Doorbells {
     again: Vec<usize>,
     /// Links whose pump has a thread.
     blocking: Vec<usize>,
-}
-
-/// All that is watched for one link.
-struct Watched {
-    source: Watching,
-    process: Process,
-    pinger: Arc<dyn Pinger + Send + Sync>,
-    /// Whether it stands in `Doorbells::again`.
-    again: bool,
-    /// Whether it is counted in `Waker::full`.
-    full: bool,
-    /// The other end is closed, and the pump has not looked since all else was moved.
-    closed: bool,
-}
-
-/// What moves what comes over the link.
-enum Watching {
-    Readable(Box<dyn ReadyPump>),
-    Blocking(PumpThread),
-    /// Nothing does, or nothing will come any more.
-    Nothing,
-}
-
-enum Process {
-    /// The link's other end is in this process.
-    None,
-    Running(ExitWatch, Worker),
-    Gone,
 }
 
 impl Doorbells {
@@ -125,42 +115,45 @@ impl Doorbells {
         pinger: impl Pinger + Send + Sync + 'static,
     ) -> io::Result<WatchKey> {
         let key = self.next;
+        let Doorbell { source, second } = doorbell;
         let process = match worker {
             Some(worker) => {
                 let watch = ExitWatch::new(worker.clone())?;
-                self.register(exit_of(key), watch.fd())?;
+                self.register(Part::Exit.of(key), watch.fd(), Interest::Readable)?;
                 Process::Running(watch, worker)
             }
             None => Process::None,
         };
         let pinger: Arc<dyn Pinger + Send + Sync> = Arc::new(pinger);
-        let source = match doorbell.0 {
+        if let Some(pump) = &second {
+            self.register(Part::Second.of(key), pump.fd(), pump.interest())?;
+        }
+        let source = match source {
             Source::None => Watching::Nothing,
             Source::Readable(pump) => {
-                self.register(doorbell_of(key), pump.fd())?;
+                self.register(Part::First.of(key), pump.fd(), pump.interest())?;
                 Watching::Readable(pump)
             }
             Source::Blocking(pump) => {
                 self.forget_ended_threads();
                 self.blocking.push(key);
-                Watching::Blocking(PumpThread::start(pump, Arc::clone(&pinger))?)
+                Watching::Blocking(PumpThread::start(READER, pump, Arc::clone(&pinger))?)
             }
         };
         self.next += 1;
-        let watched = Watched { source, process, pinger, again: true, full: false, closed: false };
-        self.watched.insert(key, watched);
+        self.watched.insert(key, Watched::new(source, second, process, pinger));
         // What came before it was watched may make no edge.
         self.again.push(key);
         self.waker.wake();
         Ok(WatchKey(key))
     }
 
-    /// Stops watching a link's doorbell, and drops its pump, or has its thread drop it. A worker process that
-    /// has not ended is still watched, and reaped when it ends.
+    /// Stops watching a link's doorbell, and drops its pumps, or has its thread drop it. A worker
+    /// process that has not ended is still watched, and reaped when it ends.
     pub fn unwatch(&mut self, key: WatchKey) {
         self.look_for_exit(key.0);
         if let Some(watched) = self.watched.get_mut(&key.0) {
-            watched.drop_pump(&self.poll, &self.waker);
+            watched.drop_pumps(&self.poll, &self.waker);
             self.remove_if_done(key.0);
         }
     }
@@ -181,7 +174,7 @@ impl Doorbells {
             }
             // A pump that is full moves nothing until its inlet has made room, which wakes this
             // set: the pump does not keep the set from sleeping.
-            if self.pump(key) {
+            if self.pump_second_again(key) | self.pump(key) {
                 timeout = Some(Duration::ZERO);
             }
         }
@@ -190,18 +183,22 @@ impl Doorbells {
         if result.is_ok() {
             let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
             for event in events.iter().filter(|event| event.token() != WAKER) {
-                let key = event.token().0 / 2;
-                if event.token() == exit_of(key) {
-                    self.look_for_exit(key);
-                } else if event.is_read_closed() {
-                    self.note_closed(key);
+                let (key, part) = Part::split(event.token());
+                match part {
+                    Part::First if event.is_read_closed() => self.note_closed(key),
+                    Part::First => {}
+                    Part::Second => {
+                        self.pump_second(key);
+                        continue;
+                    }
+                    Part::Exit => self.look_for_exit(key),
                 }
                 self.pump(key);
             }
             left = events.iter().count() >= AT_ONCE;
             self.events = events;
         }
-        left |= self.again.iter().any(|key| self.watched.get(key).is_some_and(|link| !link.full));
+        left |= self.again.iter().any(|key| self.watched.get(key).is_some_and(Watched::has_left));
         // Their edges are used up, so an event loop that watches this set would not come back.
         if left {
             self.waker.wake();
@@ -259,12 +256,39 @@ impl Doorbells {
                     self.again.push(key);
                 }
             }
-            PumpStatus::Closed => watched.drop_pump(&self.poll, &self.waker),
+            PumpStatus::Closed => watched.drop_pumps(&self.poll, &self.waker),
         }
         // After the pump is dropped: an inlet may learn of the end from that alone.
         watched.pinger.ping();
         self.remove_if_done(key);
         pumped != PumpStatus::Backpressured
+    }
+
+    /// Calls the second pump if it had not finished. Whether it was called.
+    fn pump_second_again(&mut self, key: usize) -> bool {
+        let watched = self.watched.get_mut(&key);
+        let is_due = watched.is_some_and(|link| std::mem::take(&mut link.second_again));
+        is_due && self.pump_second(key)
+    }
+
+    /// Calls the second pump of one link. Whether there is one.
+    fn pump_second(&mut self, key: usize) -> bool {
+        let Some(watched) = self.watched.get_mut(&key) else { return false };
+        let Some(pumped) = watched.pump_second() else { return false };
+        match pumped {
+            PumpStatus::WouldBlock | PumpStatus::Backpressured => {}
+            PumpStatus::Pending => {
+                watched.second_again = true;
+                if !std::mem::replace(&mut watched.again, true) {
+                    self.again.push(key);
+                }
+            }
+            // Whether the link has ended is for the first source to say.
+            PumpStatus::Closed => watched.drop_second(&self.poll),
+        }
+        watched.pinger.ping();
+        self.remove_if_done(key);
+        true
     }
 
     /// Forgets the links whose threads have ended since, if they are still known.
@@ -278,71 +302,27 @@ impl Doorbells {
     }
 
     fn remove_if_done(&mut self, key: usize) {
-        if self.watched.get(&key).is_some_and(Watched::is_done) {
-            self.watched.remove(&key);
+        if self.watched.get(&key).is_some_and(Watched::is_done)
+            && let Some(mut watched) = self.watched.remove(&key)
+        {
+            watched.drop_pumps(&self.poll, &self.waker);
         }
     }
 
-    fn register(&self, token: Token, fd: BorrowedFd<'_>) -> io::Result<()> {
+    fn register(&self, token: Token, fd: BorrowedFd<'_>, interest: Interest) -> io::Result<()> {
         let source = &mut SourceFd(&fd.as_raw_fd());
-        self.poll.registry().register(source, token, Interest::READABLE)
-    }
-}
-
-impl Watched {
-    fn pump(&mut self) -> PumpStatus {
-        // Known before the pump's last look: what it does not find then was not sent.
-        let worker_gone = matches!(self.process, Process::Gone);
-        let pump = match &mut self.source {
-            Watching::Readable(pump) => pump,
-            // Its thread says when it ends.
-            Watching::Blocking(thread) if !thread.has_ended() => return PumpStatus::WouldBlock,
-            Watching::Blocking(_) | Watching::Nothing => return PumpStatus::Closed,
+        let interest = match interest {
+            Interest::Readable => mio::Interest::READABLE,
+            Interest::Writable => mio::Interest::WRITABLE,
         };
-        match pump.pump(worker_gone) {
-            // Some other process may hold the worker's end, but it is not the worker.
-            PumpStatus::WouldBlock if worker_gone => PumpStatus::Closed,
-            // It may have stopped just before the end, which makes no other edge.
-            PumpStatus::WouldBlock if std::mem::take(&mut self.closed) => PumpStatus::Pending,
-            pumped => pumped,
-        }
+        self.poll.registry().register(source, token, interest)
     }
-
-    /// Whether nothing is left to watch.
-    fn is_done(&self) -> bool {
-        let has_ended = match &self.source {
-            Watching::Readable(_) => false,
-            Watching::Blocking(thread) => thread.has_ended(),
-            Watching::Nothing => true,
-        };
-        has_ended && matches!(self.process, Process::None | Process::Gone)
-    }
-
-    fn drop_pump(&mut self, poll: &Poll, waker: &Waker) {
-        if std::mem::take(&mut self.full) {
-            waker.full.fetch_sub(1, Ordering::Relaxed);
-        }
-        match std::mem::replace(&mut self.source, Watching::Nothing) {
-            Watching::Readable(pump) => deregister(poll, pump.fd()),
-            Watching::Blocking(thread) => thread.stop(),
-            Watching::Nothing => {}
-        }
-    }
-}
-
-fn deregister(poll: &Poll, fd: BorrowedFd<'_>) {
-    // A forked copy of the foreground shares the kernel's set with the original.
-    if crate::forked() {
-        return;
-    }
-    // Closing the descriptor, which follows, would do the same.
-    let _ = poll.registry().deregister(&mut SourceFd(&fd.as_raw_fd()));
 }
 
 impl Drop for Doorbells {
     fn drop(&mut self) {
         for (_, mut watched) in self.watched.drain() {
-            watched.drop_pump(&self.poll, &self.waker);
+            watched.drop_pumps(&self.poll, &self.waker);
             watched.pinger.ping();
         }
     }

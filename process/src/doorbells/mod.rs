@@ -11,6 +11,8 @@ mod blocking;
 mod descriptors;
 #[cfg(not(unix))]
 mod threads;
+#[cfg(unix)]
+mod watched;
 
 pub use blocking::spawn_pump;
 #[cfg(unix)]

@@ -9,18 +9,21 @@ use std::{fmt, io, thread};
 use homing_core::Pinger;
 use mio::{Events, Poll, Token};
 
-use super::blocking::PumpThread;
+use super::blocking::{PumpThread, READER};
 use super::{Waker, WatchKey};
 use crate::ChildProcess as Worker;
 use crate::doorbell::{Doorbell, Source};
 
-/// Watches the doorbells of many links, with a thread for each link and one for each worker
+/// The name of the threads of second sources, which write the way back.
+const WRITER: &str = "homing-writer";
+
+/// Watches the doorbells of many links, with a thread for each source and one for each worker
 /// process. All of them end with what they watch.
 pub struct Doorbells {
     poll: Poll,
     events: Events,
     waker: Waker,
-    watched: HashMap<usize, PumpThread>,
+    watched: HashMap<usize, Vec<PumpThread>>,
     next: usize,
 }
 
@@ -61,10 +64,20 @@ impl Doorbells {
     ) -> io::Result<WatchKey> {
         let pinger: Arc<dyn Pinger + Send + Sync> = Arc::new(pinger);
         let key = self.next;
-        if let Source::Blocking(pump) = doorbell.0 {
-            // Forgets the links whose threads have ended.
-            self.watched.retain(|_, thread| !thread.has_ended());
-            self.watched.insert(key, PumpThread::start(pump, Arc::clone(&pinger))?);
+        let Doorbell { source, second } = doorbell;
+        let first = match source {
+            Source::Blocking(pump) => Some((READER, pump)),
+            Source::None => None,
+        };
+        let second = second.map(|pump| (WRITER, pump));
+        let mut threads = Vec::new();
+        for (name, pump) in first.into_iter().chain(second) {
+            threads.push(PumpThread::start(name, pump, Arc::clone(&pinger))?);
+        }
+        // Forgets the links whose threads have ended.
+        self.watched.retain(|_, threads| !threads.iter().all(PumpThread::has_ended));
+        if !threads.is_empty() {
+            self.watched.insert(key, threads);
         }
         if let Some(worker) = worker {
             let child = worker.process().waitable();
@@ -80,10 +93,10 @@ impl Doorbells {
         Ok(WatchKey(key))
     }
 
-    /// Stops watching a link's doorbell: its thread ends when something comes, or when the
+    /// Stops watching a link's doorbell: its threads end when something comes, or when the
     /// worker's end is gone.
     pub fn unwatch(&mut self, key: WatchKey) {
-        if let Some(thread) = self.watched.remove(&key.0) {
+        for thread in self.watched.remove(&key.0).unwrap_or_default() {
             thread.stop();
         }
     }
