@@ -77,8 +77,8 @@ impl Prepared {
     /// Dropping the [inlet](Prepared::inlet) closes both directions, also while parts of the
     /// foreground still hold `downlink`.
     #[must_use]
-    pub fn way_back(mut self, downlink: impl Downlink + 'static) -> Self {
-        self.downlink = Some(Arc::new(downlink));
+    pub fn way_back(mut self, downlink: Arc<dyn Downlink>) -> Self {
+        self.downlink = Some(downlink);
         self
     }
 }
