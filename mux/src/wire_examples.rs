@@ -8,6 +8,7 @@ use crate::frame::{
     parse, split,
 };
 use crate::message::{Encoded, MessageBounds, MessageTemplate, SHORT};
+use crate::way_back::{OVERHEAD, WINDOW};
 use crate::{FrameSink, MAX_PARTIAL, Written, close_reason};
 
 /// A sink of which only the alignment is of interest.
@@ -81,6 +82,21 @@ fn wire_examples() {
         ("Stop, by a panic of which nothing is known", stop(panicked("", ""))),
         ("Stop, by a panic that said \"no\" at a.rs:1:2", stop(panicked("no", "a.rs:1:2"))),
         ("Stop, failed with \"no\"", stop(CloseReason::Failed { message: Text::new("no") })),
+        (
+            "Answer to question 7, 5 as a u32",
+            Header::Answer { connection, question: 7 }.frame(&[5]),
+        ),
+        (
+            "FirstAnswer to question 7, of 5 bytes in all, the first 2",
+            Header::FirstAnswer { connection, question: 7, total: 5 }.frame(&[4, b'h']),
+        ),
+        (
+            "Taken, 2 commands that count 200 bytes",
+            Header::Taken { connection, commands: 2, bytes: 200 }.frame(&[]),
+        ),
+        ("Cancel", Header::Cancel { connection }.frame(&[])),
+        ("Close", Header::Close { connection }.frame(&[])),
+        ("Leave", Header::Leave.frame(&[])),
     ];
     // No example on the page is left out.
     let rows = PAGE.split("\n## ").find(|part| part.starts_with("7.")).unwrap().lines();
@@ -101,4 +117,5 @@ fn wire_limits() {
     assert_eq!((MAX_HEADER, MAX_MESSAGE_HEADER), (37, 16));
     assert_eq!((MAX_BODY, MAX_FRAME, MAX_PARTIAL), (65_536, 65_573, 64));
     assert_eq!((MAX_CLOSE_TEXT, MAX_TYPE_NAME), (4096, 256));
+    assert_eq!((WINDOW, OVERHEAD), (32_768, 16));
 }
