@@ -63,7 +63,7 @@ pub trait EncodedRemote: Send + Sync {
     /// # Errors
     ///
     /// When that is more than there was to take.
-    fn note_taken(&self, commands: u64, bytes: u64) -> Result<(), ProtocolError>;
+    fn note_taken(&self, commands: u64) -> Result<(), ProtocolError>;
 
     /// As [`RemoteEnd::untaken`].
     fn untaken(&self) -> u64;
@@ -93,12 +93,12 @@ pub trait RemoteEnd<D>: Send + Sync {
     /// end is told.
     fn close(&self);
 
-    /// The worker has taken so many more commands, which had so many bytes.
+    /// The worker has taken so many more commands.
     ///
     /// # Errors
     ///
     /// When that is more than there was to take: the worker's link is to be cut off.
-    fn note_taken(&self, commands: u64, bytes: u64) -> Result<(), ProtocolError>;
+    fn note_taken(&self, commands: u64) -> Result<(), ProtocolError>;
 
     /// How many accepted commands the worker has not taken, as far as that is known.
     fn untaken(&self) -> u64;
@@ -139,8 +139,8 @@ impl<D: Serialize> RemoteEnd<D> for EncodingRemote {
         self.remote.close();
     }
 
-    fn note_taken(&self, commands: u64, bytes: u64) -> Result<(), ProtocolError> {
-        self.remote.note_taken(commands, bytes)
+    fn note_taken(&self, commands: u64) -> Result<(), ProtocolError> {
+        self.remote.note_taken(commands)
     }
 
     fn untaken(&self) -> u64 {

@@ -241,8 +241,6 @@ pub enum Arrival<'a> {
         connection: ConnectionId,
         /// How many since it last said so.
         commands: u64,
-        /// And how many bytes they had, as the transport counts them.
-        bytes: u64,
     },
     /// The foreground tells a worker's end of a pipe something. It arrives in workers only: a
     /// router cuts off a link over which it comes.

@@ -53,13 +53,13 @@ pub trait Receive: Authorize + Clone {
     /// A worker has claimed the pipe.
     fn note_started(&self) {}
 
-    /// The worker has taken commands of this pipe.
+    /// The worker has taken so many commands of this pipe.
     ///
     /// # Errors
     ///
     /// When that is more than there was to take; the link is cut off then.
-    fn note_taken(&self, commands: u64, bytes: u64) -> Result<(), crate::ProtocolError> {
-        let _ = (commands, bytes);
+    fn note_taken(&self, commands: u64) -> Result<(), crate::ProtocolError> {
+        let _ = commands;
         Err(crate::ProtocolError::OutOfTurn)
     }
 }

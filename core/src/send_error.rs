@@ -137,8 +137,8 @@ pub enum SendErrorKind {
     /// The foreground has closed the pipe and goes on without it. Another pipe of the same
     /// worker can still be used.
     Closed,
-    /// The foreground has cancelled the pipe while the message waited for room. The pipe is open:
-    /// messages can still be sent, and wait.
+    /// The message would have to wait for room, and the foreground has cancelled the pipe, which
+    /// the worker did not know. The pipe is open: messages can still be sent, and wait.
     Cancelled,
     /// The foreground is gone. On the way back: the worker is.
     Disconnected,

@@ -18,6 +18,9 @@ enum Item {
     Stopped { pipe: u8, generation: u8, reason: u8 },
     Missed { pipe: u8, generation: u8, count: u64 },
     Fragment { pipe: u8, generation: u8 },
+    Answer { pipe: u8, generation: u8, question: u8, bytes: Vec<u8> },
+    Taken { pipe: u8, generation: u8, commands: u64 },
+    Told { pipe: Option<u8>, generation: u8 },
     Partial,
     Gone(Option<i32>),
     Refused,
@@ -87,6 +90,21 @@ impl Inlet for Hostile {
             Item::Fragment { pipe, generation } => {
                 Arrival::Fragment { connection: named(pipe, generation) }
             }
+            Item::Answer { pipe, generation, question, bytes } => {
+                self.bytes = bytes;
+                Arrival::Answer {
+                    connection: named(pipe, generation),
+                    question: question.into(),
+                    payload: Payload::bytes(&self.bytes),
+                }
+            }
+            Item::Taken { pipe, generation, commands } => {
+                Arrival::Taken { connection: named(pipe, generation), commands }
+            }
+            Item::Told { pipe, generation } => Arrival::Told {
+                connection: pipe.map(|pipe| named(pipe, generation)),
+                told: Told::CLOSED,
+            },
             Item::Partial => Arrival::Partial,
             Item::Gone(code) => {
                 let exit = code.map(Exit::Code);
@@ -117,10 +135,28 @@ impl Authorize for Receiver {
 }
 
 impl Receive for Receiver {
-    fn accept(&self, payload: Payload<'_>) -> Result<Delivery, Undecodable> {
+    fn accept(&self, payload: &mut Payload<'_>) -> Result<Delivery, Undecodable> {
         assert!(!self.honest, "a message from another worker");
-        let _: String = payload.decode()?;
+        let _: String = payload.reborrow().decode()?;
         Ok(Delivery::Immediate)
+    }
+
+    fn accept_answer(
+        &self,
+        question: u32,
+        payload: &mut Payload<'_>,
+    ) -> Result<Delivery, ProtocolError> {
+        assert!(!self.honest, "an answer from another worker");
+        if question > 100 {
+            return Err(ProtocolError::OutOfTurn);
+        }
+        let _: String = payload.reborrow().decode().map_err(ProtocolError::Undecodable)?;
+        Ok(Delivery::Immediate)
+    }
+
+    fn note_taken(&self, commands: u64) -> Result<(), ProtocolError> {
+        assert!(!self.honest, "commands that another worker has taken");
+        if commands < 1000 { Ok(()) } else { Err(ProtocolError::OutOfTurn) }
     }
 }
 

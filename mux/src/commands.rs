@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::mux::Mux;
 use crate::outlet::Claim;
 use crate::sink::FrameSink;
-use crate::way_back::{PipeEnd, Received, WINDOW, WayBack};
+use crate::way_back::{PipeEnd, Received, WINDOW, WayBack, cost};
 
 /// The receiver of a duplex pipe on a link of bytes.
 pub type MuxReceiver<D, S> = Receiver<D, MuxCommands<D, S>>;
@@ -65,7 +65,7 @@ impl<D: DeserializeOwned, S: FrameSink> Commands<D> for MuxCommands<D, S> {
             match way_back.recv(self.connection(), &self.pipe, wait)? {
                 Received::Settle => self.settle(),
                 Received::Command(command, limits) => {
-                    self.owed += command.len() as u64;
+                    self.owed += cost(&command);
                     if self.owed >= WINDOW / 2 {
                         self.settle();
                     }

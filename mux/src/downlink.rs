@@ -12,7 +12,7 @@ use crate::frame::Header;
 use crate::handle::{MuxConfig, MuxHandle};
 use crate::mux::Mux;
 use crate::sink::FrameSink;
-use crate::way_back::{OVERHEAD, WINDOW};
+use crate::way_back::{WINDOW, cost};
 
 /// The sending end of a link's way back.
 ///
@@ -81,31 +81,27 @@ struct Queue {
     /// Those that wait here, and what they count.
     waiting: VecDeque<Vec<u8>>,
     waiting_bytes: u64,
-    /// Those that were sent, and what they count.
-    sent: u64,
+    /// What each of those counts that were sent, and all together.
+    sent: VecDeque<u64>,
     sent_bytes: u64,
     /// Those that were dropped when the pipe was closed.
     dropped: u64,
 }
 
-fn cost(command: &[u8]) -> u64 {
-    (command.len() + OVERHEAD) as u64
-}
-
 impl Queue {
     fn untaken(&self) -> u64 {
-        self.sent + self.waiting.len() as u64 + self.dropped
+        (self.sent.len() + self.waiting.len()) as u64 + self.dropped
     }
 
     /// The next command that may be sent.
     fn next(&mut self) -> Option<Vec<u8>> {
         let cost = cost(self.waiting.front()?);
-        if !self.is_started || (self.sent > 0 && self.sent_bytes + cost > WINDOW) {
+        if !self.is_started || (!self.sent.is_empty() && self.sent_bytes + cost > WINDOW) {
             return None;
         }
         self.waiting_bytes -= cost;
         self.sent_bytes += cost;
-        self.sent += 1;
+        self.sent.push_back(cost);
         self.waiting.pop_front()
     }
 }
@@ -201,11 +197,16 @@ impl<S: FrameSink> EncodedRemote for MuxRemote<S> {
         }
     }
 
-    fn note_taken(&self, commands: u64, bytes: u64) -> Result<(), ProtocolError> {
+    fn note_taken(&self, commands: u64) -> Result<(), ProtocolError> {
         let mut queue = self.lock();
-        let sent = queue.sent.checked_sub(commands).ok_or(ProtocolError::OutOfTurn)?;
-        let sent_bytes = queue.sent_bytes.checked_sub(bytes).ok_or(ProtocolError::OutOfTurn)?;
-        (queue.sent, queue.sent_bytes) = (sent, sent_bytes);
+        // What the link has had no space for was not taken: a worker that says so would have the
+        // foreground keep more than the capacity.
+        let queued = self.mux.upgrade().map_or(0, |mux| mux.queued_messages(self.connection));
+        let written = queue.sent.len().saturating_sub(queued);
+        let commands = usize::try_from(commands).ok().filter(|commands| *commands <= written);
+        let commands = commands.ok_or(ProtocolError::OutOfTurn)?;
+        let taken: u64 = queue.sent.drain(..commands).sum();
+        queue.sent_bytes -= taken;
         if !queue.is_closed {
             // A worker that is gone is found by the inlet.
             let _ = self.pump(&mut queue);

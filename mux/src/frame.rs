@@ -125,8 +125,6 @@ pub enum Header {
         connection: ConnectionId,
         /// How many since it last said so.
         commands: u64,
-        /// What these count of the pipe's window: their lengths, and 16 bytes for each.
-        bytes: u64,
     },
     /// The foreground does not want the pipe's work any more.
     Cancel {
@@ -330,7 +328,7 @@ mod tests {
                 6 => Header::Dropped { connection, count: wide },
                 7 => Header::Answer { connection, question: total },
                 8 => Header::FirstAnswer { connection, question: total, total },
-                9 => Header::Taken { connection, commands: wide, bytes: wide },
+                9 => Header::Taken { connection, commands: wide },
                 10 => Header::Cancel { connection },
                 11 => Header::Close { connection },
                 12 => Header::Leave,

@@ -419,6 +419,11 @@ impl<S: FrameSink> Mux<S> {
         })
     }
 
+    /// How many messages of a pipe are queued, or were written in part.
+    pub(crate) fn queued_messages(&self, connection: ConnectionId) -> usize {
+        self.lock().queued_messages(connection)
+    }
+
     /// Whether the peer was found to be gone.
     pub(crate) fn is_disconnected(&self) -> bool {
         self.lock().disconnected
@@ -430,11 +435,11 @@ impl<S: FrameSink> Mux<S> {
         connection: ConnectionId,
         pipe: &PipeEnd,
     ) -> Result<(), Disconnected> {
-        let (commands, bytes) = pipe.settle();
+        let commands = pipe.settle();
         if commands == 0 {
             return Ok(());
         }
-        self.send_notice(Header::Taken { connection, commands, bytes })?;
+        self.send_notice(Header::Taken { connection, commands })?;
         self.flush_later();
         Ok(())
     }

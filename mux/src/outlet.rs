@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use homing_core::{
     AnswerOutlet, Blocking, CloseReason, ConnectionId, Disconnected, MessageType, Nonce, Outlet,
-    Overflow, Panic, SendError, SendErrorKind, SenderCounters, Ticket, Told, codec,
+    Overflow, Panic, SendError, SendErrorKind, SenderCounters, Ticket, Told, ToldCell, codec,
 };
 use serde::Serialize;
 
@@ -95,6 +95,9 @@ pub struct MuxOutlet<S: FrameSink> {
     claim: Claim,
     /// This side's end of the pipe, on a link with a way back.
     pipe: Option<Arc<PipeEnd>>,
+    /// What the worker knows of what the pipe was told: it has looked, or a message that waited
+    /// came back.
+    heard: ToldCell,
     overflow: Overflow,
     template: MessageTemplate,
     bias: Arc<BiasedLock>,
@@ -116,6 +119,7 @@ impl<S: FrameSink> MuxOutlet<S> {
             connection,
             claim: Claim::new(ticket),
             pipe,
+            heard: ToldCell::new(),
             overflow: ticket.overflow(),
             template: MessageTemplate::new(connection),
             bias: Arc::new(BiasedLock::new()),
@@ -139,6 +143,16 @@ impl<S: FrameSink> MuxOutlet<S> {
             (Some(pipe), Some(way_back)) => way_back.told(pipe),
             _ => Told::NOTHING,
         }
+    }
+
+    /// What the peer has told this pipe, which the worker knows from now on.
+    #[inline]
+    fn hear(&self) -> Told {
+        let told = self.look();
+        if told != self.heard.get() {
+            self.heard.add(told);
+        }
+        told
     }
 
     /// Before a message or the end: tells the peer what the receiver beside has taken.
@@ -182,10 +196,10 @@ impl<S: FrameSink> MuxOutlet<S> {
         }
         let len = body.len();
         let sent = if self.may_block(blocking) {
-            // What the pipe was told before it had to wait is no reason not to.
-            let before = self.look();
+            // What the worker knows already is no reason not to wait.
+            let heard = self.heard.get();
             let pipe = self.pipe.as_deref();
-            let keep_waiting = || pipe.is_none_or(|pipe| pipe.told() == before);
+            let keep_waiting = || pipe.is_none_or(|pipe| pipe.told() == heard);
             match len <= self.mux.max_body {
                 true => {
                     let sent = self.mux.send_while(frame, &[], &keep_waiting);
@@ -236,7 +250,7 @@ impl<S: FrameSink> MuxOutlet<S> {
         };
         match put {
             Ok(Some(dropped)) => Ok(dropped),
-            Ok(None) if self.may_block(blocking) => Err(match self.look().is_closed() {
+            Ok(None) if self.may_block(blocking) => Err(match self.hear().is_closed() {
                 true => SendErrorKind::Closed,
                 false => SendErrorKind::Cancelled,
             }),
@@ -266,7 +280,7 @@ impl<M: Serialize, S: FrameSink> Outlet<M> for MuxOutlet<S> {
     }
 
     fn told(&self) -> Told {
-        if self.mux.sink.is_forked_copy() { Told::NOTHING } else { self.look() }
+        if self.mux.sink.is_forked_copy() { Told::NOTHING } else { self.hear() }
     }
 
     #[inline]

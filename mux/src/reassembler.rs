@@ -254,9 +254,7 @@ impl Reassembler {
                 }
                 Ok(Arrival::Answer { connection, question, payload: self.payload(body) })
             }
-            Header::Taken { connection, commands, bytes } => {
-                Ok(Arrival::Taken { connection, commands, bytes })
-            }
+            Header::Taken { connection, commands } => Ok(Arrival::Taken { connection, commands }),
             Header::Cancel { connection } => {
                 Ok(Arrival::Told { connection: Some(connection), told: Told::CANCELLED })
             }

@@ -163,6 +163,12 @@ impl Scheduler {
         }
     }
 
+    /// How many messages of a pipe wait here, one of which a part is written included.
+    pub(crate) fn queued_messages(&self, connection: ConnectionId) -> usize {
+        let queue = self.queues.iter().find(|queue| queue.connection == connection);
+        queue.map_or(0, SendQueue::len)
+    }
+
     /// Drops the messages of a pipe that wait here, but for one of which a part is written.
     pub(crate) fn drop_messages(&mut self, connection: ConnectionId) {
         let queue = self.queues.iter().position(|queue| queue.connection == connection);

@@ -59,6 +59,11 @@ impl SendQueue {
         self.messages.push_back(message);
     }
 
+    /// How many messages are not written, or only in part.
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len() + usize::from(self.partial.is_some())
+    }
+
     /// Drops the messages of which nothing is written.
     pub(crate) fn clear(&mut self) {
         self.messages.clear();

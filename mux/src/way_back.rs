@@ -61,10 +61,9 @@ pub(crate) struct PipeEnd {
     told: ToldCell,
     /// Whether the pipe was claimed: by whichever of the two comes first.
     claimed: AtomicBool,
-    /// Commands that were taken of which the peer was not told, and what they counted. They publish
-    /// nothing: Relaxed will do.
-    owed_commands: AtomicU64,
-    owed_bytes: AtomicU64,
+    /// Commands that were taken of which the peer was not told. It publishes nothing: Relaxed will
+    /// do.
+    owed: AtomicU64,
 }
 
 /// What one command counts of its pipe's window beside its bytes.
@@ -73,6 +72,11 @@ pub(crate) const OVERHEAD: usize = 16;
 /// How many bytes of one pipe's commands may be on their way and not taken. A longer command goes
 /// alone.
 pub(crate) const WINDOW: u64 = 32 * 1024;
+
+/// What a command counts of it.
+pub(crate) fn cost(command: &[u8]) -> u64 {
+    (command.len() + OVERHEAD) as u64
+}
 
 impl PipeEnd {
     /// Whether the pipe is to be claimed by the caller.
@@ -87,20 +91,12 @@ impl PipeEnd {
 
     #[inline]
     pub(crate) fn owes(&self) -> bool {
-        self.owed_commands.load(Ordering::Relaxed) > 0
+        self.owed.load(Ordering::Relaxed) > 0
     }
 
-    /// What the peer is to be told now: how many commands were taken, and what they counted.
-    pub(crate) fn settle(&self) -> (u64, u64) {
-        // In this order the bytes are those of the commands, or fewer.
-        let bytes = self.owed_bytes.swap(0, Ordering::Relaxed);
-        (self.owed_commands.swap(0, Ordering::Relaxed), bytes)
-    }
-
-    fn note_taken(&self, len: usize) {
-        let bytes = (len + OVERHEAD) as u64;
-        self.owed_commands.fetch_add(1, Ordering::Relaxed);
-        self.owed_bytes.fetch_add(bytes, Ordering::Relaxed);
+    /// What the peer is to be told now: how many commands were taken.
+    pub(crate) fn settle(&self) -> u64 {
+        self.owed.swap(0, Ordering::Relaxed)
     }
 }
 
@@ -198,7 +194,7 @@ impl WayBack {
             }
             let inbox = state.inboxes.get_mut(&connection);
             if let Some((command, limits)) = inbox.and_then(|inbox| inbox.commands.pop_front()) {
-                pipe.note_taken(command.len());
+                pipe.owed.fetch_add(1, Ordering::Relaxed);
                 return Ok(Received::Command(command, limits));
             }
             if state.is_over {

@@ -90,7 +90,7 @@ enum Got {
     Started,
     Message(Vec<u8>),
     Answer(u32, Vec<u8>),
-    Taken(u64, u64),
+    Taken(u64),
     Stopped,
 }
 
@@ -111,7 +111,7 @@ impl Foreground {
                 Ok(Some(Arrival::Answer { question, payload, .. })) => {
                     Got::Answer(question, payload.decode().unwrap())
                 }
-                Ok(Some(Arrival::Taken { commands, bytes, .. })) => Got::Taken(commands, bytes),
+                Ok(Some(Arrival::Taken { commands, .. })) => Got::Taken(commands),
                 Ok(Some(Arrival::Stopped { .. })) => Got::Stopped,
                 other => panic!("{other:?}"),
             };
@@ -125,7 +125,7 @@ impl Foreground {
             let got = self.poll();
             match &got {
                 Some(Got::Started) => remote.note_started(),
-                Some(Got::Taken(commands, bytes)) => remote.note_taken(*commands, *bytes).unwrap(),
+                Some(Got::Taken(commands)) => remote.note_taken(*commands).unwrap(),
                 None => {
                     self.downlink.flush();
                     thread::yield_now();
@@ -245,8 +245,11 @@ fn blocked_sender(handle: Handle) -> thread::JoinHandle<SendErrorKind> {
     thread::spawn(move || {
         let (_orders, mut sender) = ends::<u32, Vec<u8>>(&handle, 0);
         sender.start().unwrap();
-        while sender.try_send(vec![0; 1000]).is_ok() {}
-        let error = sender.send(vec![1; 1000]).unwrap_err();
+        let error = loop {
+            if let Err(error) = sender.send(vec![1; 1000]) {
+                break error;
+            }
+        };
         let kind = error.kind();
         assert_eq!(error.into_message(), vec![1; 1000]);
         kind
@@ -256,11 +259,13 @@ fn blocked_sender(handle: Handle) -> thread::JoinHandle<SendErrorKind> {
 #[test]
 fn cancel_and_close_wake_a_sender_that_waits_for_room() {
     for (close, expected) in [(false, SendErrorKind::Cancelled), (true, SendErrorKind::Closed)] {
-        let (handle, foreground) = link();
+        let (handle, mut foreground) = link();
         let remote = foreground.remote(0, 1000);
         let watched = handle.clone();
         let worker = blocked_sender(handle);
-        thread::sleep(Duration::from_millis(30));
+        while foreground.poll() != Some(Got::Started) {
+            thread::yield_now();
+        }
         RemoteEnd::<u32>::note_started(&remote);
         match close {
             true => RemoteEnd::<u32>::close(&remote),
@@ -341,7 +346,7 @@ fn answers_arrive_in_order_with_messages_and_name_their_question() {
     remote.send(Order::Large(Reply::new(9))).unwrap();
     let mut got = VecDeque::new();
     foreground.route::<Order>(&remote, |next| {
-        got.extend(next.filter(|got| !matches!(got, Got::Taken(..) | Got::Started)));
+        got.extend(next.filter(|got| !matches!(got, Got::Taken(_) | Got::Started)));
         got.len() == 5
     });
     let expected = [
@@ -362,9 +367,15 @@ fn a_worker_cannot_take_what_was_not_sent() {
     let remote = foreground.remote(0, 1000);
     RemoteEnd::<u32>::note_started(&remote);
     remote.send(1_u32).unwrap();
-    for (commands, bytes) in [(2, 0), (u64::MAX, 0), (0, 1000), (1, u64::MAX)] {
-        assert!(RemoteEnd::<u32>::note_taken(&remote, commands, bytes).is_err());
+    for commands in [2, u64::MAX] {
+        assert!(RemoteEnd::<u32>::note_taken(&remote, commands).is_err());
     }
-    RemoteEnd::<u32>::note_taken(&remote, 1, 17).unwrap();
+    RemoteEnd::<u32>::note_taken(&remote, 1).unwrap();
     assert_eq!(RemoteEnd::<u32>::untaken(&remote), 0);
+    // Nor what found no space on the link.
+    let remote = foreground.remote(1, 1 << 20);
+    RemoteEnd::<Vec<u8>>::note_started(&remote);
+    while remote.send(command(0, 1000)).is_ok() {}
+    let untaken = RemoteEnd::<Vec<u8>>::untaken(&remote);
+    assert!(RemoteEnd::<Vec<u8>>::note_taken(&remote, 25).is_err(), "{untaken}");
 }

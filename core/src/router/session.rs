@@ -375,9 +375,9 @@ impl<R: Receive> Other<R> {
         LS: Storage<LinkEntry<SharedInlet>>,
         PS: Storage<PipeEntry<R>>,
     {
-        if let Arrival::Taken { connection, commands, bytes } = arrival {
+        if let Arrival::Taken { connection, commands } = arrival {
             return Self::taken(router, link, *connection, |receiver| {
-                receiver.note_taken(*commands, *bytes)
+                receiver.note_taken(*commands)
             });
         }
         let mut router = router.borrow_mut();
