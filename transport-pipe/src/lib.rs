@@ -80,4 +80,6 @@ mod tests;
 
 pub use inlet::PipeInlet;
 pub use pipe::{NAME, Pipe};
-pub use sink::{PipeFactory, PipeHandle, PipeOutlet, PipeSink, Sender, adopt};
+pub use sink::{
+    PipeCommands, PipeFactory, PipeHandle, PipeOutlet, PipeSink, Receiver, Sender, adopt,
+};

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use homing_core::Disconnected;
 use homing_mux::frame::{MAX_MESSAGE_HEADER, MAX_PREFIX};
-use homing_mux::{FrameSink, MuxConfig, MuxFactory, MuxHandle, MuxOutlet, MuxSender, Written};
+use homing_mux::{
+    FrameSink, MuxCommands, MuxConfig, MuxFactory, MuxHandle, MuxOutlet, MuxReceiver, MuxSender,
+    Written,
+};
 use homing_process::{ForkGuard, OwnedHandle};
 
 use crate::orders;
@@ -34,6 +37,10 @@ pub type PipeHandle = MuxHandle<PipeSink>;
 pub type PipeFactory = MuxFactory<PipeSink>;
 /// The sending end of one pipe.
 pub type PipeOutlet = MuxOutlet<PipeSink>;
+/// The receiving end of one pipe's way back.
+pub type PipeCommands<D> = MuxCommands<D, PipeSink>;
+/// The receiver of a duplex pipe on a link of OS pipes.
+pub type Receiver<D> = MuxReceiver<D, PipeSink>;
 /// The sender of a pipe on a link of OS pipes.
 pub type Sender<M> = MuxSender<M, PipeSink>;
 
