@@ -18,7 +18,9 @@ pub mod channel {
 #[cfg(feature = "pipe")]
 pub mod pipe {
     pub use homing_mux::{RawBytes, Reservation, ReservingSender};
-    pub use homing_transport_pipe::{Pipe, PipeFactory, PipeInlet, PipeOutlet, Sender};
+    pub use homing_transport_pipe::{
+        Pipe, PipeCommands, PipeFactory, PipeInlet, PipeOutlet, Receiver, Sender,
+    };
 }
 
 /// Links from microcontrollers over serial lines. Feature `serial`.

@@ -2,9 +2,10 @@
 //!
 //! A process that [`Router::spawn`](crate::Router::spawn) has started inherits its link.
 //! [`run`] is a whole worker: it starts the sender of the first pipe, ends it as the work ends,
-//! and sets the exit code. [`sender`] is that sender by itself, [`link`] makes more of tickets. A
-//! program whose foreground has a transport of its own [registers](register) that transport
-//! first.
+//! and sets the exit code. [`sender`] is that sender by itself, [`link`] makes more of tickets.
+//! Where the foreground has commands for the worker, [`run_duplex`] and [`duplex`] give a receiver
+//! beside the sender. A program whose foreground has a transport of its own [registers](register)
+//! that transport first.
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -29,23 +30,25 @@
 mod adopted;
 #[cfg(feature = "schema")]
 pub mod checked;
+mod duplex;
+mod outlet;
 mod registry;
 mod run;
 
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use homing_core::{
-    Blocking, CloseReason, Disconnected, Outlet, Panic, SendError, SenderCounters, Ticket,
-};
+use homing_core::Ticket;
 pub use homing_mux::{RawBytes, Reservation};
 pub use homing_process::InheritError;
 use homing_process::{ForkGuard, Inherited};
-pub use run::run;
+pub use run::{run, run_duplex};
 use serde::Serialize;
 
-use self::adopted::{Adopted, AdoptedOutlet};
+use self::adopted::Adopted;
+pub use self::duplex::{Receiver, WorkerCommands, duplex};
+use self::outlet::Kind;
+pub use self::outlet::WorkerOutlet;
 pub use self::registry::{AlreadyRegistered, register};
 
 /// The sender of a worker process.
@@ -208,7 +211,7 @@ impl WorkerState {
         self.link.reserving_sender(with(self.take_ticket()?), true)
     }
 
-    fn take_ticket<M>(&self) -> Result<Ticket<M>, InheritError> {
+    fn take_ticket<U, D>(&self) -> Result<Ticket<U, D>, InheritError> {
         let ticket = self.ticket.parse().map_err(|_| InheritError::Malformed)?;
         // Relaxed: the second caller gets nothing that would have to be visible.
         if self.taken.swap(true, Ordering::Relaxed) {
@@ -258,7 +261,7 @@ impl WorkerLink {
         Ok(ReservingSender::new(Sender::new(connection, outlet), target))
     }
 
-    fn outlet<M>(&self, ticket: Ticket<M>, is_first: bool) -> WorkerOutlet {
+    fn outlet<M, D>(&self, ticket: Ticket<M, D>, is_first: bool) -> WorkerOutlet {
         let kind = match &self.backend {
             #[cfg(feature = "pipe")]
             Backend::Pipe(handle) => Kind::Pipe(handle.outlet(&ticket)),
@@ -267,73 +270,5 @@ impl WorkerLink {
             Backend::Adopted(link) => Kind::Adopted(link.outlet(ticket)),
         };
         WorkerOutlet { kind, is_first }
-    }
-}
-
-/// The worker's end of one pipe, whatever the transport that the foreground has chosen.
-#[derive(Debug)]
-pub struct WorkerOutlet {
-    kind: Kind,
-    /// Whether it is of the process's first pipe.
-    is_first: bool,
-}
-
-#[derive(Debug)]
-enum Kind {
-    #[cfg(feature = "pipe")]
-    Pipe(homing_transport_pipe::PipeOutlet),
-    #[cfg(all(feature = "shm", target_os = "linux"))]
-    Shm(homing_transport_shm::ShmOutlet),
-    Adopted(AdoptedOutlet),
-}
-
-/// Calls a method of the transport's outlet. Its own default methods are not good enough for
-/// a transport that overrides them, so each is passed on.
-macro_rules! forward {
-    ($outlet:expr, $method:ident ( $($argument:ident),* )) => {
-        match $outlet {
-            #[cfg(feature = "pipe")]
-            Kind::Pipe(outlet) => Outlet::<M>::$method(outlet, $($argument),*),
-            #[cfg(all(feature = "shm", target_os = "linux"))]
-            Kind::Shm(outlet) => Outlet::<M>::$method(outlet, $($argument),*),
-            Kind::Adopted(outlet) => Outlet::<M>::$method(outlet, $($argument),*),
-        }
-    };
-}
-
-#[deny(clippy::missing_trait_methods)]
-impl<M: Serialize> Outlet<M> for WorkerOutlet {
-    fn open(&mut self) -> Result<(), Disconnected> {
-        forward!(&mut self.kind, open())
-    }
-
-    #[inline]
-    fn put(&mut self, message: M, blocking: Blocking) -> Result<u64, SendError<M>> {
-        forward!(&mut self.kind, put(message, blocking))
-    }
-
-    fn put_all(
-        &mut self,
-        messages: &mut dyn Iterator<Item = M>,
-        counters: &mut SenderCounters,
-    ) -> Result<(), SendError<M>> {
-        forward!(&mut self.kind, put_all(messages, counters))
-    }
-
-    fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
-        if self.is_first && reason == CloseReason::Abandoned {
-            // Most likely the process is about to exit with an error. The pipe is lost with it,
-            // and its receiver is told the exit code.
-            return Ok(());
-        }
-        forward!(&mut self.kind, close(reason))
-    }
-
-    fn fail(&mut self, error: &dyn fmt::Display) -> Result<(), Disconnected> {
-        forward!(&mut self.kind, fail(error))
-    }
-
-    fn panicking(&self) -> Option<Panic> {
-        forward!(&self.kind, panicking())
     }
 }

@@ -23,6 +23,11 @@ pub trait WayBackSource: Send + Sync + 'static {
     ///
     /// `None`: there is nothing to wait for, as a thread of the transport drains.
     fn wait(&self, timeout: Option<Duration>) -> Option<()>;
+
+    /// Makes the current or the next [`wait`](WayBackSource::wait) return: another thread has read
+    /// what that one waits for. For sources where that ends no wait by itself, as when it was the
+    /// bytes themselves that made a descriptor readable.
+    fn interrupt(&self) {}
 }
 
 /// The reading end of a link's way back. Clones are handles of the same one.
@@ -47,6 +52,8 @@ struct State {
     is_over: bool,
     /// Whether a thread waits at the source.
     is_watched: bool,
+    /// Counts the drains that have found something.
+    drains: u64,
 }
 
 /// What has come for one pipe.
@@ -116,6 +123,7 @@ impl WayBack {
             told: Told::NOTHING,
             is_over: false,
             is_watched: false,
+            drains: 0,
         };
         Self(Arc::new(Shared {
             source: Box::new(source),
@@ -226,6 +234,7 @@ impl WayBack {
     ) -> MutexGuard<'a, State> {
         if !state.is_watched {
             state.is_watched = true;
+            let drains = state.drains;
             drop(state);
             let waited = self.0.source.wait(timeout);
             state = self.lock();
@@ -234,6 +243,10 @@ impl WayBack {
                 // Another thread that waits may have to take over.
                 self.drain_locked(&mut state);
                 self.0.changed.notify_all();
+                return state;
+            }
+            if state.drains != drains {
+                // Something has come before this thread could be notified.
                 return state;
             }
         }
@@ -250,7 +263,11 @@ impl WayBack {
         let mut seen = Seen::default();
         while !state.is_over && state.take_next(&mut seen) {}
         if seen.something {
+            state.drains += 1;
             self.0.changed.notify_all();
+            if state.is_watched {
+                self.0.source.interrupt();
+            }
         }
         if seen.notice
             && let Some(interrupt) = self.0.interrupt.get()

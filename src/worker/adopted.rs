@@ -24,7 +24,7 @@ pub(super) struct Adopted {
 }
 
 impl Adopted {
-    pub(super) fn outlet<M>(&self, ticket: Ticket<M>) -> AdoptedOutlet {
+    pub(super) fn outlet<M, D>(&self, ticket: Ticket<M, D>) -> AdoptedOutlet {
         let message_type = ticket.message_type();
         let outlet = self.link.outlet(ticket.cast().with_message_type(message_type));
         let Self { limit, depth, guard, .. } = *self;

@@ -4,11 +4,13 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use homing_core::{Schema, SenderError};
+use homing_core::{Schema, SenderError, Ticket};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use super::run::run_with;
-use super::{InheritError, RawBytes, ReservingSender, Sender, worker};
+use super::duplex::first_duplex;
+use super::run::{run_duplex_with, run_with};
+use super::{InheritError, RawBytes, Receiver, ReservingSender, Sender, worker};
 
 /// As [`worker::sender`](super::sender). When the sender is started it says of which type its
 /// messages are.
@@ -21,7 +23,7 @@ use super::{InheritError, RawBytes, ReservingSender, Sender, worker};
 /// As [`worker::sender`](super::sender).
 pub fn sender<M: Serialize + Schema>() -> Result<Sender<M>, InheritError> {
     let worker = worker()?;
-    Ok(worker.first_sender(worker.take_ticket::<M>()?.checked()))
+    Ok(worker.first_sender(worker.take_ticket::<M, ()>()?.checked()))
 }
 
 /// As [`worker::bytes_sender`](super::bytes_sender). When the sender is started it says of which
@@ -32,6 +34,33 @@ pub fn sender<M: Serialize + Schema>() -> Result<Sender<M>, InheritError> {
 /// As [`worker::bytes_sender`](super::bytes_sender).
 pub fn bytes_sender<M: RawBytes + Schema>() -> Result<ReservingSender<M>, InheritError> {
     worker()?.first_bytes_sender(|ticket| ticket.checked())
+}
+
+/// As [`worker::duplex`](super::duplex()). When the sender is started it says of which type its
+/// messages are. The type of the commands is not compared yet.
+///
+/// # Errors
+///
+/// As [`worker::duplex`](super::duplex()).
+pub fn duplex<D, U>() -> Result<(Receiver<D>, Sender<U>), InheritError>
+where
+    D: DeserializeOwned,
+    U: Serialize + Schema,
+{
+    first_duplex(Ticket::checked)
+}
+
+/// As [`worker::run_duplex`](super::run_duplex), whose sender says of which type its messages are
+/// when it is started. The type of the commands is not compared yet.
+pub fn run_duplex<D, U, E>(
+    work: impl FnOnce(&mut Receiver<D>, &mut Sender<U>) -> Result<(), E>,
+) -> ExitCode
+where
+    D: DeserializeOwned,
+    U: Serialize + Schema,
+    E: fmt::Display + From<SenderError>,
+{
+    run_duplex_with(duplex::<D, U>(), work)
 }
 
 /// As [`worker::run`](super::run), whose sender says of which type its messages are when it is

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use homing_core::SenderError;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use super::{InheritError, Sender, sender};
+use super::{InheritError, Receiver, Sender, duplex, sender};
 
 /// Runs `work` with the sender of this worker's first pipe, and makes an exit code of the
 /// result: the main function of a worker process.
@@ -50,6 +51,57 @@ where
     E: fmt::Display + From<SenderError>,
 {
     run_with(sender::<M>(), work)
+}
+
+/// As [`run`], with both ends of a first pipe that is a duplex pipe.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+///
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Order { number: u64 }
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Square(u64);
+///
+/// fn main() -> ExitCode {
+///     homing::worker::run_duplex::<Order, Square, _>(
+///         |orders, sender| -> Result<(), Box<dyn std::error::Error>> {
+///             for Order { number } in orders.iter() {
+///                 sender.send(Square(number * number))?;
+///             }
+///             Ok(())
+///         },
+///     )
+/// }
+/// ```
+pub fn run_duplex<D, U, E>(
+    work: impl FnOnce(&mut Receiver<D>, &mut Sender<U>) -> Result<(), E>,
+) -> ExitCode
+where
+    D: DeserializeOwned,
+    U: Serialize,
+    E: fmt::Display + From<SenderError>,
+{
+    run_duplex_with(duplex::<D, U>(), work)
+}
+
+/// Runs `work` with these ends, if there are any.
+pub(super) fn run_duplex_with<D, U, E>(
+    ends: Result<(Receiver<D>, Sender<U>), InheritError>,
+    work: impl FnOnce(&mut Receiver<D>, &mut Sender<U>) -> Result<(), E>,
+) -> ExitCode
+where
+    D: DeserializeOwned,
+    U: Serialize,
+    E: fmt::Display + From<SenderError>,
+{
+    match ends {
+        Ok((mut orders, sender)) => run_with(Ok(sender), |sender| work(&mut orders, sender)),
+        Err(error) => exit_code::<InheritError>(Err(error)),
+    }
 }
 
 /// Runs `work` with this sender, if there is one.

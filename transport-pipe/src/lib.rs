@@ -46,21 +46,31 @@
 //!
 //! # How a link is built
 //!
-//! All pipes of a link share one OS pipe, whose descriptor does not block; how they share it
-//! is described in [`homing_mux`]. A sender that may wait for space waits in `poll(2)`.
+//! All pipes of a link share two OS pipes, one for each direction, whose descriptors do not block;
+//! how they share them is described in [`homing_mux`]. A sender that may wait for space waits in
+//! `poll(2)`.
 //!
-//! On the other side a [reader](homing_process::DescriptorReader) runs on the thread that watches the
-//! descriptor, and hands what it has read to the [`PipeInlet`], which finds the frames in it.
+//! In the foreground a [reader](homing_process::DescriptorReader) runs on the thread that watches
+//! the descriptor, and hands what it has read to the [`PipeInlet`], which finds the frames in it.
+//! What the foreground sends and finds no space for is written when the same thread finds some.
+//!
+//! In the worker the thread that receives or looks reads the way back itself. A worker that looks
+//! often, at whether it was cancelled, has a thread, `homing-orders`, that reads in place of the
+//! looks: they are one atomic load each then. The first looks after the start, or after a receiver
+//! has waited, cost a system call each.
 //!
 //! # Differences between systems
 //!
-//! On Windows an anonymous pipe blocks and cannot be watched. There a write waits for room
-//! even where it should not, no message comes back as full, none is dropped, and a thread
-//! reads each link.
+//! On Windows an anonymous pipe blocks and cannot be watched. There a write of a worker's waits for
+//! room even where it should not, no message comes back as full, none is dropped, and a thread
+//! reads each OS pipe; another one writes the foreground's.
 
 #![forbid(unsafe_code)]
 
+mod downlink;
+mod frames;
 mod inlet;
+mod orders;
 mod pipe;
 mod sink;
 mod sys;
@@ -70,4 +80,6 @@ mod tests;
 
 pub use inlet::PipeInlet;
 pub use pipe::{NAME, Pipe};
-pub use sink::{PipeFactory, PipeHandle, PipeOutlet, PipeSink, Sender, adopt};
+pub use sink::{
+    PipeCommands, PipeFactory, PipeHandle, PipeOutlet, PipeSink, Receiver, Sender, adopt,
+};

@@ -1,11 +1,13 @@
 //! The transport: how its links are made.
 
 use std::io;
+use std::sync::Arc;
 
-use homing_core::{DecodeLimits, NewLink, Pinger, Transport};
+use homing_core::{DecodeLimits, Downlink, NewLink, Pinger, Transport};
 use homing_mux::MuxConfig;
 use homing_process::{Doorbell, LinkWaker, OwnedHandle, Prepared, ProcessTransport, byte_queue};
 
+use crate::downlink::DownEnd;
 use crate::inlet::PipeInlet;
 use crate::sink::{self, PipeFactory};
 use crate::sys;
@@ -15,9 +17,13 @@ const DEFAULT_BUFFER: usize = 1024 * 1024;
 
 /// The transport of OS pipes: makes links to worker processes, and within one process.
 ///
-/// Each link is one OS pipe, which all its pipes share. What the worker writes is moved, as
-/// the link's doorbell rings, to a buffer of the foreground's; when that is full too, the
-/// worker waits.
+/// Each link is two OS pipes, one for each direction, which all its pipes share. What the worker
+/// writes is moved, as the link's doorbell rings, to a buffer of the foreground's; when that is full
+/// too, the worker waits. What the foreground sends waits in the foreground while there is no
+/// space.
+///
+/// On Unix, making a link installs a handler for SIGPIPE that does nothing, so that a worker that
+/// is gone is not the end of this process, whatever its `main` is.
 ///
 /// Of a link within one process, the thread that makes it is taken for the foreground's: on
 /// it no sender of the link ever waits. (On Windows it does, when the buffers are full: a
@@ -58,12 +64,30 @@ impl Pipe {
         self
     }
 
-    fn make(&self) -> io::Result<(PipeInlet, Doorbell, OwnedHandle)> {
-        let (reader, writer) = os_pipe::pipe()?;
+    fn make(&self) -> io::Result<Ends> {
+        let (reader, messages) = os_pipe::pipe()?;
+        let (orders, writer) = os_pipe::pipe()?;
+        let down = DownEnd::new(writer.into(), self.mux.clone())?;
         let (queue, bytes) = byte_queue::bounded(self.buffer);
-        let doorbell = sys::doorbell(reader.into(), queue)?;
-        Ok((PipeInlet::new(bytes, self.mux.reassembler()), doorbell, writer.into()))
+        Ok(Ends {
+            inlet: PipeInlet::new(bytes, self.mux.reassembler(), Arc::clone(&down.writer)),
+            doorbell: down.watched_by(sys::doorbell(reader.into(), queue)?),
+            downlink: down.downlink,
+            messages: messages.into(),
+            orders: orders.into(),
+        })
     }
+}
+
+/// The ends of a new link.
+struct Ends {
+    inlet: PipeInlet,
+    doorbell: Doorbell,
+    downlink: Arc<dyn Downlink>,
+    /// The worker's end of the messages.
+    messages: OwnedHandle,
+    /// The worker's end of the way back.
+    orders: OwnedHandle,
 }
 
 impl Default for Pipe {
@@ -77,9 +101,10 @@ pub const NAME: &str = "pipe";
 
 impl ProcessTransport for Pipe {
     fn prepare(&mut self, _waker: LinkWaker) -> io::Result<Prepared> {
-        let (inlet, doorbell, writer) = self.make()?;
-        Ok(Prepared::new(NAME, inlet, doorbell, vec![writer], self.mux.limit)
-            .depth(self.mux.decode_limits.max_depth()))
+        let Ends { inlet, doorbell, downlink, messages, orders } = self.make()?;
+        Ok(Prepared::new(NAME, inlet, doorbell, vec![messages, orders], self.mux.limit)
+            .depth(self.mux.decode_limits.max_depth())
+            .way_back(downlink))
     }
 }
 
@@ -91,9 +116,10 @@ impl<P: Pinger> Transport<P> for Pipe {
     type Error = io::Error;
 
     fn link(&mut self, _bell: P) -> io::Result<NewLink<PipeFactory, PipeInlet, Doorbell>> {
-        let (inlet, doorbell, writer) = self.make()?;
+        let Ends { inlet, doorbell, downlink, messages, orders } = self.make()?;
         let here = self.mux.clone().never_blocks_here();
-        let factory = PipeFactory::new(sink::connect(writer, here)?);
+        let handle = sink::connect(messages, orders, here)?;
+        let factory = PipeFactory::new(handle).with_downlink(downlink);
         Ok(NewLink { factory, inlet, doorbell })
     }
 }

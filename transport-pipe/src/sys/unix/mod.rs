@@ -1,19 +1,26 @@
 //! OS pipes on Unix: descriptors that never block.
 
 use std::io::{self, IoSlice};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use homing_core::Disconnected;
 use homing_process::{DescriptorReader, Doorbell, byte_queue};
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
+
+mod down;
+mod orders;
+mod signal;
+mod watcher;
+
+pub(crate) use down::{DownWriter, watch_space};
+pub(crate) use orders::{OrderReader, Orders};
 
 /// Up to this length a write is done as a whole or not at all.
 pub(crate) const ATOMIC: usize = rustix::pipe::PIPE_BUF;
 
-/// The worker's end.
+/// A writing end.
 pub(crate) struct Writer(OwnedFd);
 
 impl Writer {
@@ -43,13 +50,11 @@ impl Writer {
             };
         }
     }
+}
 
-    /// Waits until there may be room, or the reader is gone. A pipe is writable when
-    /// [`ATOMIC`] bytes fit, so an atomic write that follows does not fail again for want of
-    /// room, unless another thread has taken it.
-    pub(crate) fn wait(&self) {
-        // The next write tells an error, if it is one that lasts.
-        let _ = poll(&mut [PollFd::new(&self.0, PollFlags::OUT)], None);
+impl AsFd for Writer {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

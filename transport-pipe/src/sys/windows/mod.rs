@@ -7,6 +7,12 @@ use std::os::windows::io::OwnedHandle;
 use homing_core::Disconnected;
 use homing_process::{BlockingReader, Doorbell, byte_queue};
 
+mod down;
+mod orders;
+
+pub(crate) use down::{DownWriter, watch_space};
+pub(crate) use orders::{OrderReader, Orders};
+
 /// No write is refused for want of room, so none has to be kept short.
 pub(crate) const ATOMIC: usize = homing_mux::frame::MAX_PREFIX + homing_mux::frame::MAX_FRAME;
 
@@ -24,9 +30,6 @@ impl Writer {
         file.write_all(first).and_then(|()| file.write_all(second)).map_err(|_| Disconnected)?;
         Ok(Some(first.len() + second.len()))
     }
-
-    /// There is nothing to wait for: [`write`](Writer::write) has waited.
-    pub(crate) fn wait(&self) {}
 }
 
 /// Makes the doorbell of the foreground's end, which reads it into `queue`.
