@@ -14,9 +14,9 @@
 //! armed rings it, whichever thread takes the frame. So a thread that waits is always woken, and
 //! finds what another has taken for it. What another took before the bell was armed, it has to
 //! look for between that and the wait: either it is asked to, or it is sent back once, see
-//! [`settle_and_arm`](Drained::settle_and_arm).
+//! [`settle`](Drained::settle).
 
-use super::control::{AtomicU64, ControlWords, Ordering, Snapshot};
+use super::control::{AtomicU64, ControlWords, Ordering};
 
 /// How far the ring was drained.
 pub(crate) struct Drained {
@@ -34,7 +34,7 @@ impl Drained {
 
     /// All was taken up to this index of the writer's, and handed on. The calls are serialized.
     pub(crate) fn note(&self, tail: u64) {
-        // Release pairs with the Acquire of `covers`: what was handed on is visible to a thread
+        // Release pairs with the Acquire of `tail`: what was handed on is visible to a thread
         // that finds that there is no more.
         self.tail.store(tail, Ordering::Release);
     }
@@ -43,29 +43,27 @@ impl Drained {
     /// news.
     #[inline]
     pub(crate) fn has_news<C: ControlWords>(&self, words: &C) -> bool {
-        !self.covers(words.load_tail())
+        words.load_tail().without_bell() != self.tail()
     }
 
-    /// Arms the bell, so that what is put from now on rings, and says whether there may be
-    /// something to take already.
-    pub(crate) fn arm<C: ControlWords>(&self, words: &C) -> bool {
-        !self.covers(words.sleep())
-    }
-
-    /// As [`arm`](Drained::arm), for a thread that has looked for what others have taken *before*
-    /// it calls this. When anything was taken since a thread last called this, it is sent back to
-    /// look again. Calls must not overlap.
-    pub(crate) fn settle_and_arm<C: ControlWords>(&self, words: &C) -> bool {
-        // Acquire as in `covers`.
-        let tail = self.tail.load(Ordering::Acquire);
-        // Relaxed: the calls are serialized.
-        let settled = self.settled.swap(tail, Ordering::Relaxed) == tail;
-        // Compared with what was settled: more may have been taken since.
-        !settled || words.sleep().without_bell() != tail
-    }
-
+    /// How far the ring was drained.
     #[inline]
-    fn covers(&self, seen: Snapshot) -> bool {
-        seen.without_bell() == self.tail.load(Ordering::Acquire)
+    pub(crate) fn tail(&self) -> u64 {
+        self.tail.load(Ordering::Acquire)
+    }
+
+    /// For a thread that is about to wait, and has looked before this call whether others have
+    /// taken something for it: how far the ring was drained when it looked. `None` when it cannot
+    /// be sure of that and is to look again. Calls must not overlap.
+    pub(crate) fn settle(&self) -> Option<u64> {
+        let tail = self.tail();
+        // Relaxed: the calls are serialized.
+        (self.settled.swap(tail, Ordering::Relaxed) == tail).then_some(tail)
+    }
+
+    /// Arms the bell, so that what is put from now on rings. Says whether there is anything behind
+    /// `tail`: something to take, or something that another thread has taken since.
+    pub(crate) fn arm<C: ControlWords>(&self, words: &C, tail: u64) -> bool {
+        words.sleep().without_bell() != tail
     }
 }

@@ -74,20 +74,26 @@ impl Producer {
         self.accept_head(memory.load_head(), memory.len())
     }
 
-    /// Announces that the writer waits for room, and looks once more whether there is room for
-    /// `wanted` bytes. If not, the reader rings when it has made some.
+    /// Announces that the writer waits for room, and looks once more how much there is. The
+    /// reader rings when it has made more.
     #[cold]
-    pub(crate) fn announce_wait<M: Memory>(&self, memory: &M, wanted: usize) -> bool {
-        self.accept_head(memory.announce_wait(), memory.len()) >= wanted
+    pub(crate) fn announce_wait<M: Memory>(&self, memory: &M) -> usize {
+        self.accept_head(memory.announce_wait(), memory.len())
+    }
+
+    /// The reader's index as it was last seen.
+    pub(crate) fn head(&self) -> u64 {
+        self.head.load(Relaxed)
     }
 
     /// Takes the reader's index, if it can be, and says how much room there is.
     ///
-    /// On the way back a hostile worker writes it. An index that is out of range is ignored rather
-    /// than trusted; one that is in range and wrong has the worker's own bytes overwritten, or
-    /// makes the ring seem full.
+    /// On the way back a hostile worker writes it. One that goes back, or past what was put, is
+    /// ignored rather than trusted; one that is only wrong has the worker's own bytes overwritten,
+    /// or makes the ring seem full.
     fn accept_head(&self, seen: Snapshot, len: usize) -> usize {
-        if self.tail().wrapping_sub(seen.index()) <= len as u64 {
+        let before = self.head();
+        if seen.index().wrapping_sub(before) <= self.tail().wrapping_sub(before) {
             self.head.store(seen.index(), Relaxed);
         }
         self.space(len)

@@ -10,13 +10,14 @@ fn write_watched<V: Variant>(model: &Model<V>, frames: &[usize]) {
     let producer = Producer::new();
     let mut number = 0;
     for words in frames {
-        let frame: Vec<u8> = (0..*words as u64).flat_map(|at| (number + at).to_ne_bytes()).collect();
+        let frame: Vec<u8> =
+            (0..*words as u64).flat_map(|at| (number + at).to_ne_bytes()).collect();
         number += *words as u64;
         let seen = loop {
             if let Some(seen) = producer.put(model, &frame, &[]) {
                 break seen;
             }
-            if !producer.announce_wait(model, frame.len()) {
+            if producer.announce_wait(model) < frame.len() {
                 model.room.wait();
             }
         };
@@ -81,7 +82,9 @@ impl<V: Variant> Worker<V> {
     /// Waits until so many words have come, whichever thread has taken them.
     fn receive(&self, words: u64) {
         while self.drain(Take::Quietly) < words {
-            if !self.drained.settle_and_arm(&*self.model) {
+            if let Some(tail) = self.drained.settle()
+                && !self.drained.arm(&*self.model, tail)
+            {
                 self.model.socket.wait();
             }
         }
