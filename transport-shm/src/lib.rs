@@ -48,4 +48,7 @@ mod ring;
 #[cfg(not(loom))]
 mod link;
 #[cfg(not(loom))]
-pub use link::{NAME, Sender, Shm, ShmFactory, ShmHandle, ShmInlet, ShmOutlet, ShmSink, adopt};
+pub use link::{
+    NAME, Receiver, Sender, Shm, ShmCommands, ShmFactory, ShmHandle, ShmInlet, ShmOutlet, ShmSink,
+    adopt,
+};

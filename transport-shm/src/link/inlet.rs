@@ -1,15 +1,17 @@
-//! The foreground's end of a link.
+//! The reading end of a link's direction: the foreground's, and on the way back the worker's.
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use homing_core::{Arrival, Inlet, LinkEnd, ProtocolError};
-use homing_mux::Reassembler;
-use homing_mux::frame::{self, Header, MAX_HEADER, MAX_PREFIX};
 
-use super::Shm;
+use homing_mux::frame::{self, Header, MAX_HEADER, MAX_PREFIX};
+use homing_mux::{MuxConfig, Reassembler};
+
+use super::direction::Direction;
 use super::header_cache::HeaderCache;
+use super::listener::Listener;
 use super::region::Region;
 use super::spin::{Expected, SpinPolicy};
 use super::wake_socket::WakeReceiver;
@@ -29,7 +31,7 @@ const HEADER_PEEK: usize = 64;
 /// How often it copies for one frame: its header, and then the rest.
 const MAX_COPIES_PER_POLL: usize = 2;
 
-/// The foreground's end of a link.
+/// The reading end of a link's direction.
 ///
 /// The inlet copies a run of frames at once out of the shared memory, and reads them where no other
 /// process can write. Each [`poll`](Inlet::poll) takes one frame, and copies at most one run.
@@ -37,7 +39,8 @@ const MAX_COPIES_PER_POLL: usize = 2;
 /// Until a `poll` has returned `None`, the worker takes the foreground for awake and does
 /// not ring. So a caller that polls goes on until then, however much later.
 ///
-/// When it is dropped, senders are told that the foreground is gone.
+/// When it is dropped, senders are told that this side is gone, and the foreground's closes the way
+/// back as well.
 pub struct ShmInlet {
     region: Arc<Region>,
     wakes: Arc<WakeReceiver>,
@@ -56,10 +59,25 @@ pub struct ShmInlet {
     over: Option<LinkEnd>,
     reassembler: Reassembler,
     header_cache: HeaderCache,
+    other: OtherDirection,
+}
+
+/// What an inlet has to do with the link's other direction.
+pub(crate) enum OtherDirection {
+    /// It is the foreground's, and closes the way back.
+    Back(Direction),
+    /// It is the worker's, whose threads listen here. They arm the bell, not the inlet.
+    There(Arc<Listener>),
 }
 
 impl ShmInlet {
-    pub(crate) fn new(region: Arc<Region>, wakes: Arc<WakeReceiver>, config: &Shm) -> Self {
+    pub(crate) fn new(
+        region: Arc<Region>,
+        wakes: Arc<WakeReceiver>,
+        config: &MuxConfig,
+        coalesce: bool,
+        other: OtherDirection,
+    ) -> Self {
         Self {
             region,
             wakes,
@@ -69,10 +87,11 @@ impl ShmInlet {
             wanted: 0,
             large: false,
             copied: 0,
-            spin: SpinPolicy::new(config.coalesce),
+            spin: SpinPolicy::new(coalesce),
             over: None,
-            reassembler: config.mux.reassembler(),
-            header_cache: HeaderCache::new(config.mux.limit),
+            reassembler: config.reassembler(),
+            header_cache: HeaderCache::new(config.limit),
+            other,
         }
     }
 
@@ -178,6 +197,9 @@ impl ShmInlet {
             return Err(self.reassembler.link_end(end.clone()));
         }
         // Before the look: what a worker has put before its end is found by it.
+        if let OtherDirection::There(listener) = &self.other {
+            listener.look_for_end();
+        }
         if let Some(end) = self.wakes.end() {
             // Some other process may hold the region and go on. It is no worker's.
             self.over = Some(end.clone());
@@ -189,12 +211,21 @@ impl ShmInlet {
         if self.spin_before_sleep()? {
             return Ok(true);
         }
-        if self.ring.poll(&*self.region)? == Poll::Empty {
+        let found = match &self.other {
+            OtherDirection::Back(_) => self.ring.poll(&*self.region)? == Poll::Ready,
+            OtherDirection::There(listener) => {
+                let found = self.ring.peek(&*self.region)?;
+                if !found {
+                    listener.note_drained(self.ring.tail());
+                }
+                found
+            }
+        };
+        if !found {
             self.spin.note_sleep();
             self.shrink();
-            return Ok(false);
         }
-        Ok(true)
+        Ok(found)
     }
 
     /// Looks a few times more before it goes to sleep, where traffic is dense and something has
@@ -272,6 +303,10 @@ impl Drop for ShmInlet {
         // In this order: a sender that is woken by the second finds the first.
         self.region.close();
         self.wakes.close();
+        if let OtherDirection::Back(back) = &self.other {
+            back.region.close();
+            back.socket.close();
+        }
     }
 }
 

@@ -1,29 +1,38 @@
 //! The writing side of a link.
 
 use std::fmt;
-use std::io;
 use std::sync::Arc;
-use std::thread;
 
 use homing_core::Disconnected;
 use homing_mux::frame::{MAX_BODY, MAX_HEADER, MAX_PREFIX};
-use homing_mux::{FrameSink, MuxConfig, MuxFactory, MuxHandle, MuxOutlet, MuxSender, Written};
-use homing_process::OwnedHandle;
+use homing_mux::{
+    FrameSink, MuxCommands, MuxFactory, MuxHandle, MuxOutlet, MuxReceiver, MuxSender, Written,
+};
 
+use super::listener::Listener;
 use super::region::Region;
-use super::space::WriterWait;
-use super::wake_socket::WakeSocket;
+use super::space::{Space, WriterWait};
+use super::wake_socket::{SpaceRings, WakeSocket};
 use crate::ring::control::{ALIGN, CLOSED, ControlWords as _, NOTIFIED};
 use crate::ring::{Memory as _, Producer, padded};
 
 /// A ring in shared memory, as its writer has it, and the socket that wakes either side.
 ///
-/// While the foreground is awake, writing costs no system call.
+/// While the reader is awake, writing costs no system call.
 pub struct ShmSink {
     region: Arc<Region>,
     socket: Arc<WakeSocket>,
     ring: Producer,
     waiting: WriterWait,
+    other: OtherDirection,
+}
+
+/// What a sink has to do with the link's other direction.
+pub(super) enum OtherDirection {
+    /// It is the foreground's, whose event loop is told of room by rings.
+    There(Arc<SpaceRings>),
+    /// It is the worker's, whose threads listen here, also while they wait for room.
+    Back(Arc<Listener>),
 }
 
 /// One side of a link of shared memory, which makes the senders of its pipes.
@@ -34,43 +43,24 @@ pub type ShmFactory = MuxFactory<ShmSink>;
 pub type ShmOutlet = MuxOutlet<ShmSink>;
 /// The sender of a pipe on a link of shared memory.
 pub type Sender<M> = MuxSender<M, ShmSink>;
-
-/// Takes over, in a worker process, the handles that [`Shm`](crate::Shm) has prepared.
-/// `config` has the limits that came with them.
-///
-/// Starts a thread (`homing-watch`) that sleeps until the foreground is gone, also by
-/// SIGKILL, or until the link ends. So a sender learns of that with its next message, although
-/// it makes no system call to look.
-///
-/// # Errors
-///
-/// When the handles are not those of a link of shared memory.
-pub fn adopt(handles: Vec<OwnedHandle>, config: MuxConfig) -> io::Result<ShmHandle> {
-    let Ok([memory, socket]) = <[OwnedHandle; 2]>::try_from(handles) else {
-        return Err(io::ErrorKind::InvalidInput.into());
-    };
-    let sink = ShmSink::new(Arc::new(Region::adopt(&memory)?), WakeSocket::adopt(socket)?);
-    let socket = Arc::clone(&sink.socket);
-    let handle = MuxHandle::new(sink, config);
-    handle.open();
-    let link = handle.downgrade();
-    // Without such a thread it is still found whenever a sender rings or waits.
-    let _ = thread::Builder::new().name("homing-watch".into()).spawn(move || {
-        socket.wait_gone();
-        if let Some(link) = link.upgrade() {
-            link.disconnect();
-        }
-    });
-    Ok(handle)
-}
+/// The receiving end of one duplex pipe's way back.
+pub type ShmCommands<D> = MuxCommands<D, ShmSink>;
+/// The receiver of a duplex pipe on a link of shared memory.
+pub type Receiver<D> = MuxReceiver<D, ShmSink>;
 
 /// The most that one frame takes beside its body.
 const OVERHEAD: usize = MAX_PREFIX + MAX_HEADER + ALIGN;
 
 impl ShmSink {
-    pub(super) fn new(region: Arc<Region>, socket: WakeSocket) -> Self {
-        let (ring, waiting) = (Producer::new(), WriterWait::new());
-        Self { region, socket: Arc::new(socket), ring, waiting }
+    pub(super) fn new(region: Arc<Region>, socket: Arc<WakeSocket>, other: OtherDirection) -> Self {
+        Self { region, socket, ring: Producer::new(), waiting: WriterWait::new(), other }
+    }
+
+    fn listener(&self) -> Option<&Listener> {
+        match &self.other {
+            OtherDirection::There(_) => None,
+            OtherDirection::Back(listener) => Some(listener),
+        }
     }
 }
 
@@ -106,8 +96,30 @@ impl FrameSink for ShmSink {
         wanted > self.region.len() || self.ring.has_space(&*self.region, wanted)
     }
 
-    fn wait_writable(&self, len: usize, _: &dyn Fn() -> bool) -> Result<(), Disconnected> {
-        self.waiting.wait(&*self.region, &self.socket, padded(len))
+    fn wait_writable(
+        &self,
+        len: usize,
+        keep_waiting: &dyn Fn() -> bool,
+    ) -> Result<(), Disconnected> {
+        let (region, socket, wanted) = (&*self.region, &*self.socket, padded(len));
+        let space = Space { region, socket, wanted, listener: self.listener() };
+        self.waiting.wait(space, keep_waiting)
+    }
+
+    fn interrupt(&self) {
+        self.waiting.interrupt(self.listener());
+    }
+
+    /// There is room for any frame when there is some for the longest.
+    fn notify_when_writable(&self) -> Result<bool, Disconnected> {
+        let room = self.ring.announce_wait(&*self.region);
+        if self.region.load_tail().has(CLOSED) {
+            return Err(Disconnected);
+        }
+        if let OtherDirection::There(rings) = &self.other {
+            rings.note_wait(self.ring.head());
+        }
+        Ok(room >= self.region.len() / 4)
     }
 
     #[cold]
@@ -117,6 +129,9 @@ impl FrameSink for ShmSink {
 
     fn disconnect(&self) {
         self.region.close();
+        if let Some(listener) = self.listener() {
+            listener.close();
+        }
     }
 
     #[inline]
@@ -127,7 +142,12 @@ impl FrameSink for ShmSink {
 
 impl Drop for ShmSink {
     fn drop(&mut self) {
-        // Ends the thread that watches, too.
+        if self.socket.is_forked_copy() {
+            return;
+        }
+        // A worker finds the first by a look, and waits at the second. In a worker, this ends the
+        // thread that watches, too.
+        self.region.close();
         self.socket.close();
     }
 }

@@ -2,7 +2,8 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use homing_core::{Disconnected, LinkEnd, ProtocolError};
 use homing_process::{ForkGuard, PumpStatus};
@@ -86,10 +87,18 @@ impl WakeSocket {
         (Cleared::More, rings)
     }
 
-    /// Waits until the other side says something, and takes it.
-    pub(crate) fn wait(&self) -> Result<(), Disconnected> {
-        // An error that lasts is found by the look that follows.
-        let _ = poll(&mut [PollFd::new(&self.0, PollFlags::IN)], None);
+    /// The socket among others that are polled: for what the other side says, and for its end.
+    pub(crate) fn watched(&self) -> PollFd<'_> {
+        PollFd::new(&self.0, PollFlags::IN)
+    }
+
+    /// The same, for its end alone.
+    pub(crate) fn watched_for_end(&self) -> PollFd<'_> {
+        PollFd::new(&self.0, PollFlags::empty())
+    }
+
+    /// Takes what the other side has said.
+    pub(crate) fn take(&self) -> Result<(), Disconnected> {
         match self.clear().0 {
             Cleared::Empty | Cleared::More => Ok(()),
             Cleared::Gone => Err(Disconnected),
@@ -100,8 +109,7 @@ impl WakeSocket {
     /// nothing that was said.
     pub(crate) fn wait_gone(&self) {
         loop {
-            let fd = &mut [PollFd::new(&self.0, PollFlags::empty())];
-            match poll(fd, None) {
+            match poll(&mut [self.watched_for_end()], None) {
                 Err(Errno::INTR) => {}
                 Err(Errno::NOMEM | Errno::AGAIN) => std::thread::yield_now(),
                 Ok(_) | Err(_) => return,
@@ -125,10 +133,11 @@ impl WakeSocket {
     }
 }
 
-/// The foreground's end, as its inlet and its pump share it.
+/// The reader's end, as the inlet and what takes the rings share it: the foreground's pump, or the
+/// worker's threads.
 #[derive(Debug)]
 pub(crate) struct WakeReceiver {
-    socket: WakeSocket,
+    socket: Arc<WakeSocket>,
     end: AtomicU8,
     /// Rings since the inlet last found something. Only counts: it publishes nothing.
     rings: AtomicU32,
@@ -141,11 +150,16 @@ const BROKEN: u8 = 2;
 const EMPTY_RINGS: u8 = 3;
 
 impl WakeReceiver {
-    pub(crate) fn new(socket: WakeSocket) -> Self {
+    pub(crate) fn new(socket: Arc<WakeSocket>) -> Self {
         Self { socket, end: AtomicU8::new(OPEN), rings: AtomicU32::new(0) }
     }
 
-    /// How the worker's end has come to its end, if it has. What was put before is in the
+    /// The socket itself.
+    pub(crate) fn socket(&self) -> &WakeSocket {
+        &self.socket
+    }
+
+    /// How the writer's end has come to its end, if it has. What was put before is in the
     /// ring for a reader that looks after this.
     #[inline]
     pub(crate) fn end(&self) -> Option<LinkEnd> {
@@ -177,9 +191,14 @@ impl WakeReceiver {
         let _ = self.end.compare_exchange(OPEN, end, Ordering::Release, Ordering::Relaxed);
     }
 
-    /// Wakes the worker, which waits for room.
+    /// The writer is gone.
+    pub(crate) fn note_gone(&self) {
+        self.finish(ENDED);
+    }
+
+    /// Wakes the writer, which waits for room.
     pub(crate) fn notify_writer(&self) {
-        // A worker that is gone needs none.
+        // One that is gone needs no room.
         let _ = self.socket.ring();
     }
 
@@ -194,9 +213,61 @@ impl WakeReceiver {
     }
 }
 
+/// The rings that tell the foreground of room on the way back.
+#[derive(Debug)]
+pub(crate) struct SpaceRings {
+    /// Rings since the worker last made room. Only counts, as `head` only compares.
+    rings: AtomicU32,
+    /// How far the worker was when the foreground last waited for room.
+    head: AtomicU64,
+}
+
+impl SpaceRings {
+    pub(crate) fn new() -> Self {
+        Self { rings: AtomicU32::new(0), head: AtomicU64::new(0) }
+    }
+
+    /// The foreground waits for room, and this is how far the worker is. The calls are serialized.
+    pub(crate) fn note_wait(&self, head: u64) {
+        if self.head.swap(head, Ordering::Relaxed) != head {
+            self.rings.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Takes the rings of the way back off its socket, on the thread that watches it.
+#[derive(Debug)]
+pub(crate) struct SpaceDrain {
+    pub(crate) rings: Arc<SpaceRings>,
+    pub(crate) socket: Arc<WakeSocket>,
+    /// The way there, whose inlet ends the link.
+    pub(crate) link: Arc<WakeReceiver>,
+}
+
+impl homing_process::ReadyPump for SpaceDrain {
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.socket.0.as_fd()
+    }
+
+    fn pump(&mut self, worker_gone: bool) -> PumpStatus {
+        let (cleared, rings) = self.socket.clear();
+        let rings = self.rings.rings.fetch_add(rings, Ordering::Relaxed).saturating_add(rings);
+        match cleared {
+            Cleared::Gone => PumpStatus::Closed,
+            _ if worker_gone => PumpStatus::Closed,
+            _ if rings > MAX_EMPTY_RINGS => {
+                self.link.finish(EMPTY_RINGS);
+                PumpStatus::Closed
+            }
+            Cleared::More => PumpStatus::Pending,
+            Cleared::Empty => PumpStatus::WouldBlock,
+        }
+    }
+}
+
 /// Takes the rings off the socket, on the thread that watches it.
 #[derive(Debug)]
-pub(crate) struct WakeDrain(pub(crate) std::sync::Arc<WakeReceiver>);
+pub(crate) struct WakeDrain(pub(crate) Arc<WakeReceiver>);
 
 impl homing_process::ReadyPump for WakeDrain {
     fn fd(&self) -> BorrowedFd<'_> {

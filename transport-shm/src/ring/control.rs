@@ -57,6 +57,9 @@ pub(crate) const WRITER_WAITING: u64 = 1;
 
 const FLAGS: u64 = ALIGN as u64 - 1;
 
+/// How often a thread tries to note that it has rung.
+const MAX_EXCHANGES: usize = 8;
+
 /// A word as it was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Snapshot(pub(crate) u64);
@@ -64,6 +67,12 @@ pub(crate) struct Snapshot(pub(crate) u64);
 impl Snapshot {
     pub(crate) fn index(self) -> u64 {
         self.0 & !FLAGS
+    }
+
+    /// The word without the state of the doorbell.
+    #[inline]
+    pub(crate) fn without_bell(self) -> u64 {
+        self.0 & !(NOTIFYING | NOTIFIED)
     }
 
     #[inline]
@@ -98,11 +107,17 @@ pub(crate) trait ControlWords {
 
     /// Worker: has rung. Spares others from ringing, unless the foreground has gone to sleep
     /// since: then the state is idle, and stays so.
+    ///
+    /// A reader that changes the word all the time makes it give up: then the next thread rings
+    /// once more than it has to.
     fn mark_notified(&self) {
         // Relaxed to look: the exchange says whether it was right. AcqRel as every change of
         // the word: what was published before stays visible to a thread that reads this value.
         let mut seen = self.tail().load(Ordering::Relaxed);
-        while seen & NOTIFYING != 0 {
+        for _ in 0..MAX_EXCHANGES {
+            if seen & NOTIFYING == 0 {
+                return;
+            }
             let rung = seen & !NOTIFYING | NOTIFIED;
             match self.tail().compare_exchange(seen, rung, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return,

@@ -1,9 +1,14 @@
 //! The ring of bytes, seen from either side. It knows no system: the memory behind it is a
 //! region of shared memory, or a model.
 //!
+//! A link has two rings, one in each direction. This module speaks of the one that the worker
+//! writes and the foreground reads; on the way back the two have exchanged their roles. Either of
+//! them may be the foreground, so each checks what it reads of the other's.
+//!
 //! Frames are put as a whole or not at all. Each begins at a multiple of [`ALIGN`].
 
 pub(crate) mod control;
+mod look;
 #[cfg(all(test, loom))]
 mod models;
 
@@ -13,6 +18,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use homing_core::ProtocolError;
 
 use control::{ALIGN, ControlWords, NOTIFIED, NOTIFYING, Snapshot};
+pub(crate) use look::Drained;
 
 /// The memory of a ring.
 pub(crate) trait Memory: ControlWords {
@@ -65,12 +71,32 @@ impl Producer {
 
     #[cold]
     fn refresh_head<M: Memory>(&self, memory: &M) -> usize {
-        let head = memory.load_head().index();
-        // Only the foreground writes `head`. Ignore an out-of-range value rather than trust it.
-        if self.tail().wrapping_sub(head) <= memory.len() as u64 {
-            self.head.store(head, Relaxed);
+        self.accept_head(memory.load_head(), memory.len())
+    }
+
+    /// Announces that the writer waits for room, and looks once more how much there is. The
+    /// reader rings when it has made more.
+    #[cold]
+    pub(crate) fn announce_wait<M: Memory>(&self, memory: &M) -> usize {
+        self.accept_head(memory.announce_wait(), memory.len())
+    }
+
+    /// The reader's index as it was last seen.
+    pub(crate) fn head(&self) -> u64 {
+        self.head.load(Relaxed)
+    }
+
+    /// Takes the reader's index, if it can be, and says how much room there is.
+    ///
+    /// On the way back a hostile worker writes it. One that goes back, or past what was put, is
+    /// ignored rather than trusted; one that is only wrong has the worker's own bytes overwritten,
+    /// or makes the ring seem full.
+    fn accept_head(&self, seen: Snapshot, len: usize) -> usize {
+        let before = self.head();
+        if seen.index().wrapping_sub(before) <= self.tail().wrapping_sub(before) {
+            self.head.store(seen.index(), Relaxed);
         }
-        self.space(memory.len())
+        self.space(len)
     }
 
     /// Puts a frame, in two pieces, and publishes it. Says what the other side had said, or
@@ -140,6 +166,11 @@ pub(crate) enum Poll {
 impl Consumer {
     pub(crate) const fn new() -> Self {
         Self { head: 0, tail: 0, writer_waits: false }
+    }
+
+    /// The worker's index as it was last seen.
+    pub(crate) fn tail(&self) -> u64 {
+        self.tail
     }
 
     /// How many bytes are there to take, as was last seen.

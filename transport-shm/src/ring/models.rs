@@ -8,6 +8,8 @@
 
 #![allow(clippy::arc_with_non_send_sync, reason = "the threads are loom's, which are one")]
 
+mod way_back;
+
 use std::marker::PhantomData;
 use std::sync::Arc;
 

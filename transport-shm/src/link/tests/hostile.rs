@@ -303,7 +303,18 @@ fn other_handles_are_refused() {
         fd
     };
     let all = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-    let refused = |handles| crate::adopt(handles, MuxConfig::new().limit(100)).is_err();
+    let refused = |mut handles: Vec<std::os::fd::OwnedFd>| {
+        // As the first direction and as the second.
+        let mut other = Shm::new().prepare(LinkWaker::noop()).unwrap().handles;
+        let mut first: Vec<_> = other.drain(..2).collect();
+        let second = handles.iter().map(|handle| handle.try_clone().unwrap()).collect::<Vec<_>>();
+        handles.append(&mut other);
+        first.extend(second);
+        let config = MuxConfig::new().limit(100);
+        let is_refused = crate::adopt(handles, config.clone()).is_err();
+        assert_eq!(crate::adopt(first, config).is_err(), is_refused);
+        is_refused
+    };
     assert!(refused(vec![memory(8192, all), socket()]), "zeroes");
     assert!(refused(vec![memory(8192, SealFlags::GROW | SealFlags::SEAL), socket()]), "no seal");
     assert!(refused(vec![memory(0, all), socket()]), "nothing");

@@ -48,10 +48,10 @@ fn messages_are_written_in_place_on_rings_of_any_size() {
 }
 
 #[test]
-fn two_handles_are_adopted() {
+fn four_handles_are_adopted() {
     let mut shm = Shm::new().limit(10);
     let prepared = shm.prepare(LinkWaker::noop()).unwrap();
-    assert_eq!((prepared.transport, prepared.limit, prepared.handles.len()), ("shm", 10, 2));
+    assert_eq!((prepared.transport, prepared.limit, prepared.handles.len()), ("shm", 10, 4));
     let reader = Reader::watched(prepared.inlet, prepared.doorbell);
     let worker = crate::adopt(prepared.handles, MuxConfig::new().limit(prepared.limit)).unwrap();
     checks::adopted::an_adopted_link_carries_messages(worker, reader);
@@ -81,19 +81,22 @@ fn nothing_is_left_of_a_link() {
         std::fs::File::from(handle.try_clone().unwrap()).metadata().unwrap().ino()
     };
     let mut prepared = Shm::new().ring(64 * 1024).prepare(LinkWaker::noop()).unwrap();
-    let (memory, socket) = (inode(&prepared.handles[0]), inode(&prepared.handles[1]));
+    // Of both directions.
+    let inodes: Vec<_> = prepared.handles.iter().map(inode).collect();
+    let (memories, sockets) = ([inodes[0], inodes[2]], [inodes[1], inodes[3]]);
     let left = || {
         let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten().any(|entry| {
             use std::os::unix::fs::MetadataExt as _;
             let link = std::fs::read_link(entry.path()).unwrap_or_default();
-            let memfd = std::fs::metadata(entry.path()).is_ok_and(|file| file.ino() == memory)
+            let memfd = std::fs::metadata(entry.path())
+                .is_ok_and(|file| memories.contains(&file.ino()))
                 && link.to_string_lossy().starts_with("/memfd:homing");
-            memfd || link.to_string_lossy() == format!("socket:[{socket}]")
+            let is = |socket| link.to_string_lossy() == format!("socket:[{socket}]");
+            memfd || sockets.into_iter().any(is)
         });
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-        let mapped = maps
-            .lines()
-            .any(|line| line.contains("/memfd:homing") && line.contains(&format!(" {memory} ")));
+        let is = |line: &str| memories.iter().any(|memory| line.contains(&format!(" {memory} ")));
+        let mapped = maps.lines().any(|line| line.contains("/memfd:homing") && is(line));
         (open, mapped)
     };
     assert_eq!(left(), (true, true));

@@ -3,7 +3,7 @@
 use homing_core::Inlet;
 use homing_mux::frame::Header;
 use homing_mux::testing::{self, Reader};
-use homing_process::{Doorbell, LinkWaker, ProcessTransport as _};
+use homing_process::{Doorbell, LinkWaker, Prepared, ProcessTransport as _};
 
 use super::super::region::Region;
 use super::super::wake_socket::WakeSocket;
@@ -16,6 +16,13 @@ pub(super) struct Raw {
     pub(super) region: Region,
     pub(super) socket: WakeSocket,
     pub(super) tail: u64,
+    pub(super) back: RawBack,
+}
+
+/// The worker's handles of the way back.
+pub(super) struct RawBack {
+    pub(super) region: Region,
+    pub(super) socket: WakeSocket,
 }
 
 impl Raw {
@@ -29,11 +36,23 @@ impl Raw {
     }
 }
 
-pub(super) fn parts(mut shm: Shm) -> (Raw, Box<dyn Inlet>, Doorbell) {
+pub(super) fn parts(shm: Shm) -> (Raw, Box<dyn Inlet>, Doorbell) {
+    let (raw, prepared) = prepared(shm);
+    (raw, prepared.inlet, prepared.doorbell)
+}
+
+/// All of the foreground's side.
+pub(super) fn prepared(mut shm: Shm) -> (Raw, Prepared) {
     let mut prepared = shm.prepare(LinkWaker::noop()).unwrap();
-    let socket = WakeSocket::adopt(prepared.handles.pop().unwrap()).unwrap();
-    let region = Region::adopt(&prepared.handles.pop().unwrap()).unwrap();
-    (Raw { region, socket, tail: 0 }, prepared.inlet, prepared.doorbell)
+    let handles = std::mem::take(&mut prepared.handles);
+    let [memory, socket, back_memory, back_socket] = <[_; 4]>::try_from(handles).unwrap();
+    let back = RawBack {
+        region: Region::adopt(&back_memory).unwrap(),
+        socket: WakeSocket::adopt(back_socket).unwrap(),
+    };
+    let socket = WakeSocket::adopt(socket).unwrap();
+    let region = Region::adopt(&memory).unwrap();
+    (Raw { region, socket, tail: 0, back }, prepared)
 }
 
 /// A link whose worker writes what it likes.
