@@ -1,22 +1,20 @@
 //! A process of Linux, known by its pidfd.
 
-use std::io::{self, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use homing_core::Exit;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_send_signal, waitid,
 };
 
-use super::keeper::{self, Job, Outcome};
+use super::handover::{self, Outcome, Received, Report};
+use super::keeper::{self, Job};
 use super::watched::{Lifeline, own_pidfd};
 use super::{Order, Process, Streams};
 use crate::{OwnedHandle, StartError, handles, sys};
@@ -65,17 +63,20 @@ pub(super) fn start(order: Order<'_>) -> Result<(Process, Streams), Failure<'_>>
         start_deadline: start_deadline.clone(),
         socket: keepers_socket.as_raw_fd(),
     };
-    let (report, reported) = mpsc::channel();
+    let report = Report::default();
+    let keepers_report = report.clone();
     let keeper = thread::Builder::new()
         .name("homing-keeper".into())
         .stack_size(KEEPER_STACK)
-        .spawn(move || keeper::run(job, &report))
+        .spawn(move || keeper::run(job, keepers_report))
         .map_err(&failed)?;
-    let outcome = reported.recv();
-    if let Ok((_, Outcome::Started(id))) = outcome {
-        // The command is dropped on this thread, whose table has its descriptors.
-        drop(outcome);
-        let (pidfd, streams) = receive(&socket).map_err(&failed)?;
+    let received = handover::receive(&socket);
+    let outcome = report.take();
+    if let Some((command, Outcome::Started(id))) = outcome {
+        // On this thread, whose table has its descriptors.
+        drop(command);
+        let Received { pidfd, streams } = received.map_err(&failed)?;
+        let pidfd = pidfd.map_or_else(readable, Ok).map_err(&failed)?;
         let group = options.own_process_group;
         let process = PidfdProcess { id, pidfd, group, keeper: Some(keeper) };
         return Ok((Process::Pidfd(process), streams));
@@ -83,40 +84,13 @@ pub(super) fn start(order: Order<'_>) -> Result<(Process, Streams), Failure<'_>>
     // Nothing was started, so the thread has ended.
     let _ = keeper.join();
     match outcome {
-        Ok((_command, Outcome::Failed(source))) => Err(failed(source)),
-        Ok((command, _)) => {
+        Some((_command, Outcome::Failed(source))) => Err(failed(source)),
+        Some((command, _)) => {
             let order = Order { command, options, handles, descriptor, start_deadline };
             Err(Failure::Unsupported(Box::new(order)))
         }
-        Err(mpsc::RecvError) => Err(failed(io::Error::other("the starting thread panicked"))),
+        None => Err(failed(io::Error::other("the starting thread panicked"))),
     }
-}
-
-/// Takes what [`keeper`] has handed over.
-fn receive(socket: &UnixStream) -> io::Result<(OwnedFd, Streams)> {
-    let mut present = [0u8];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let mut parts = [IoSliceMut::new(&mut present)];
-    recvmsg(socket, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT)?;
-    let mut received = Vec::new();
-    for message in ancillary.drain() {
-        if let RecvAncillaryMessage::ScmRights(descriptors) = message {
-            received.extend(descriptors);
-        }
-    }
-    let mut received = received.into_iter();
-    let mut next = |flag: u8| (present[0] & flag != 0).then(|| received.next()).flatten();
-    let pidfd = match next(keeper::PIDFD) {
-        Some(pidfd) => pidfd,
-        None => readable()?,
-    };
-    let streams = Streams {
-        stdin: next(keeper::STDIN).map(Into::into),
-        stdout: next(keeper::STDOUT).map(Into::into),
-        stderr: next(keeper::STDERR).map(Into::into),
-    };
-    Ok((pidfd, streams))
 }
 
 /// Stands for the pidfd of a process that had ended, and was reaped, before it could be
