@@ -16,6 +16,8 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Child, Command};
 use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -55,8 +57,45 @@ struct Started {
     streams: Streams,
 }
 
+/// std's spawn, and a `pre_exec` closure, run on it. What is not touched costs no memory.
+const STACK: usize = 256 << 10;
+
+/// A keeper that has no job yet.
+pub(super) struct Keeper {
+    thread: JoinHandle<()>,
+    jobs: Sender<Job>,
+    report: Report,
+}
+
+impl Keeper {
+    /// Starts the thread. It has what it inherits of its creator, which the worker inherits in
+    /// turn: signal mask, priority, processors, restrictions. So each worker has a new one.
+    pub(super) fn start() -> io::Result<Self> {
+        let report = Report::default();
+        let (jobs, job) = mpsc::channel();
+        let told = report.clone();
+        let thread = thread::Builder::new().name("homing-keeper".into()).stack_size(STACK);
+        let thread = thread.spawn(move || {
+            // There is none when it could not be prepared.
+            if let Ok(job) = job.recv() {
+                run(job, told);
+            }
+        })?;
+        Ok(Self { thread, jobs, report })
+    }
+
+    /// Lets the thread do its job. The foreground is told over the job's socket, with the report
+    /// that is returned.
+    pub(super) fn begin(self, job: Job) -> io::Result<(JoinHandle<()>, Report)> {
+        let Self { thread, jobs, report } = self;
+        let gone = |_| io::Error::other("the thread that starts a worker has ended");
+        jobs.send(job).map_err(gone)?;
+        Ok((thread, report))
+    }
+}
+
 /// The body of the thread. The foreground is told once, whatever happens here.
-pub(super) fn run(mut job: Job, report: Report) {
+fn run(mut job: Job, report: Report) {
     // SAFETY: the foreground keeps the socket open until it was told, and in the thread's own
     // table it is closed after that.
     let teller = unsafe { Teller::new(job.socket, report) };
@@ -82,11 +121,9 @@ pub(super) fn run(mut job: Job, report: Report) {
 /// Hands over what was started, and stays with it.
 fn keep(started: Started, job: Job, table: &mut PrivateTable, teller: Teller) {
     let Started { id, pidfd, streams } = started;
-    let lifeline: Vec<RawFd> =
-        job.lifeline.map(|(ours, theirs)| [ours, theirs]).into_iter().flatten().collect();
     let mut kept = streams.numbers();
     kept.extend(pidfd.iter().map(|pidfd| pidfd.as_raw_fd()));
-    kept.extend(lifeline);
+    kept.extend(job.lifeline.iter().flat_map(|(ours, theirs)| [*ours, *theirs]));
     kept.push(job.socket);
     table.close_all_but(&kept);
     let told = teller.started(job.command, id, pidfd.as_ref(), &streams);

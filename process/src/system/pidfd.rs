@@ -3,18 +3,19 @@
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use homing_core::Exit;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_send_signal, waitid,
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open,
+    pidfd_send_signal, waitid,
 };
 
-use super::handover::{self, Outcome, Received, Report};
-use super::keeper::{self, Job};
+use super::handover::{self, Outcome, Received};
+use super::keeper::{Job, Keeper};
 use super::watched::{Lifeline, own_pidfd};
 use super::{Order, Process, Streams};
 use crate::{OwnedHandle, StartError, handles, sys};
@@ -33,15 +34,15 @@ pub(super) enum Failure<'a> {
     Unsupported(Box<Order<'a>>),
 }
 
-/// std's spawn, and a `pre_exec` closure, run on it. What is not touched costs no memory.
-const KEEPER_STACK: usize = 256 << 10;
-
 pub(super) fn start(order: Order<'_>) -> Result<(Process, Streams), Failure<'_>> {
     let Ok(own_pidfd) = own_pidfd() else { return Err(Failure::Unsupported(Box::new(order))) };
     let error = StartError::about(&order.command);
     let failed = |source| Failure::Start(error(source));
     let Order { mut command, options, handles, mut descriptor, start_deadline } = order;
 
+    // It begins while its job is being prepared.
+    let keeper = Keeper::start().map_err(&failed)?;
+    descriptor.note_signals();
     let handles: Vec<OwnedHandle> = handles
         .into_iter()
         .map(handles::above_standard)
@@ -63,21 +64,19 @@ pub(super) fn start(order: Order<'_>) -> Result<(Process, Streams), Failure<'_>>
         start_deadline: start_deadline.clone(),
         socket: keepers_socket.as_raw_fd(),
     };
-    let report = Report::default();
-    let keepers_report = report.clone();
-    let keeper = thread::Builder::new()
-        .name("homing-keeper".into())
-        .stack_size(KEEPER_STACK)
-        .spawn(move || keeper::run(job, keepers_report))
-        .map_err(&failed)?;
+    let (keeper, report) = keeper.begin(job).map_err(&failed)?;
     let received = handover::receive(&socket);
     let outcome = report.take();
     if let Some((command, Outcome::Started(id))) = outcome {
         // On this thread, whose table has its descriptors.
         drop(command);
-        let Received { pidfd, streams } = received.map_err(&failed)?;
-        let pidfd = pidfd.map_or_else(readable, Ok).map_err(&failed)?;
         let group = options.own_process_group;
+        let Received { pidfd, streams } = received.map_err(|error| {
+            drop((socket, keepers_socket, lifeline));
+            abandon(id, group);
+            failed(error)
+        })?;
+        let pidfd = pidfd.map_or_else(readable, Ok).map_err(&failed)?;
         let process = PidfdProcess { id, pidfd, group, keeper: Some(keeper) };
         return Ok((Process::Pidfd(process), streams));
     }
@@ -90,6 +89,18 @@ pub(super) fn start(order: Order<'_>) -> Result<(Process, Streams), Failure<'_>>
             Err(Failure::Unsupported(Box::new(order)))
         }
         None => Err(failed(io::Error::other("the starting thread panicked"))),
+    }
+}
+
+/// Ends a process whose descriptors could not be received: there were no numbers left for them,
+/// but some are free by now.
+fn abandon(id: u32, group: bool) {
+    let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) else { return };
+    let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else { return };
+    // If another thread has reaped it, the number may be another's, which is no child.
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    if waitid(WaitId::PidFd(pidfd.as_fd()), look).is_ok() && kill(&pidfd, id, group, true).is_ok() {
+        let _ = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED);
     }
 }
 
