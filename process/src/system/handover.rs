@@ -8,7 +8,7 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+    SendAncillaryMessage, SendFlags, Shutdown, recvmsg, sendmsg, shutdown,
 };
 
 use super::Streams;
@@ -52,19 +52,14 @@ const STDOUT: u8 = 4;
 const STDERR: u8 = 8;
 
 /// The keeper's end. The foreground is woken when it is dropped, if it was not before.
-pub(super) struct Teller {
-    socket: RawFd,
+pub(super) struct Teller<'a> {
+    socket: BorrowedFd<'a>,
     report: Report,
-    has_told: bool,
 }
 
-impl Teller {
-    /// # Safety
-    ///
-    /// The socket must be open in the calling thread's table until this is dropped or
-    /// [`started`](Teller::started) has returned.
-    pub(super) unsafe fn new(socket: RawFd, report: Report) -> Self {
-        Self { socket, report, has_told: false }
+impl<'a> Teller<'a> {
+    pub(super) fn new(socket: BorrowedFd<'a>, report: Report) -> Self {
+        Self { socket, report }
     }
 
     /// Tells that nothing was started.
@@ -78,7 +73,7 @@ impl Teller {
     ///
     /// When they cannot be sent. The foreground is told that the start has failed.
     pub(super) fn started(
-        mut self,
+        self,
         command: Command,
         id: u32,
         pidfd: Option<&OwnedFd>,
@@ -92,7 +87,6 @@ impl Teller {
             (STDOUT, stdout.as_ref().map(|end| end.as_fd())),
             (STDERR, stderr.as_ref().map(|end| end.as_fd())),
         ]);
-        self.has_told = sent.is_ok();
         sent.map_err(|error| {
             if let Some((_, outcome)) = &mut *self.report.lock() {
                 *outcome = Outcome::Failed(error);
@@ -100,7 +94,7 @@ impl Teller {
         })
     }
 
-    fn send<const N: usize>(&self, ends: [(u8, Option<BorrowedFd<'_>>); N]) -> io::Result<()> {
+    fn send(&self, ends: [(u8, Option<BorrowedFd<'_>>); 4]) -> io::Result<()> {
         let present: u8 = ends.iter().filter(|(_, end)| end.is_some()).map(|(flag, _)| flag).sum();
         let sent: Vec<BorrowedFd<'_>> = ends.iter().filter_map(|(_, end)| *end).collect();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
@@ -108,20 +102,18 @@ impl Teller {
         if !sent.is_empty() {
             ancillary.push(SendAncillaryMessage::ScmRights(&sent));
         }
-        // SAFETY: the socket is open, as `new` demands.
-        let socket = unsafe { BorrowedFd::borrow_raw(self.socket) };
-        sendmsg(socket, &[IoSlice::new(&[present])], &mut ancillary, SendFlags::NOSIGNAL)?;
+        let present = [present];
+        let parts = [IoSlice::new(&present)];
+        sendmsg(self.socket, &parts, &mut ancillary, SendFlags::NOSIGNAL)?;
         Ok(())
     }
 }
 
-impl Drop for Teller {
+impl Drop for Teller<'_> {
     fn drop(&mut self) {
-        if !self.has_told {
-            // It carries nothing for which there could be no memory, or no room: it is the
-            // first message.
-            let _ = self.send([]);
-        }
+        // A foreground that was sent nothing receives the end of the stream. It needs no memory,
+        // and can fail only for what is no connected socket.
+        let _ = shutdown(self.socket, Shutdown::Both);
     }
 }
 

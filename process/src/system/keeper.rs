@@ -96,9 +96,10 @@ impl Keeper {
 
 /// The body of the thread. The foreground is told once, whatever happens here.
 fn run(mut job: Job, report: Report) {
-    // SAFETY: the foreground keeps the socket open until it was told, and in the thread's own
-    // table it is closed after that.
-    let teller = unsafe { Teller::new(job.socket, report) };
+    // SAFETY: the number is not -1. The foreground keeps the socket open until it was told, by the
+    // drop of the teller at the latest; in the thread's own table it is closed after that.
+    let socket = unsafe { BorrowedFd::borrow_raw(job.socket) };
+    let teller = Teller::new(socket, report);
     // SAFETY: the thread was started for this function. The job holds its descriptors as
     // numbers, apart from those of the command, which is given back unchanged, as std's spawn
     // only borrows them; what is opened here is dropped here.
@@ -119,7 +120,7 @@ fn run(mut job: Job, report: Report) {
 }
 
 /// Hands over what was started, and stays with it.
-fn keep(started: Started, job: Job, table: &mut PrivateTable, teller: Teller) {
+fn keep(started: Started, job: Job, table: &mut PrivateTable, teller: Teller<'_>) {
     let Started { id, pidfd, streams } = started;
     let mut kept = streams.numbers();
     kept.extend(pidfd.iter().map(|pidfd| pidfd.as_raw_fd()));

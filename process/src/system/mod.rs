@@ -14,7 +14,6 @@ use crate::start_deadline::StartDeadline;
 use crate::{OwnedHandle, StartError};
 
 #[cfg(target_os = "linux")]
-#[allow(unsafe_code, reason = "borrows a descriptor that is a number")]
 mod handover;
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code, reason = "gives its thread a descriptor table of its own")]
