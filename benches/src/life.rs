@@ -8,7 +8,8 @@ use anyhow::{Context as _, ensure};
 use homing::pipe::Pipe;
 use homing::std_loop::EventLoop;
 use homing::{Event, Router, Worker};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::measure::{Sorted, alternate};
@@ -47,7 +48,7 @@ pub(crate) fn worker_resident() -> Vec<u8> {
 
 /// How long `spawn` takes a large foreground, beside `Command::spawn` of the same program.
 fn spawn(settings: &Settings) -> anyhow::Result<Figure> {
-    let event_loop = EventLoop::new()?;
+    let mut event_loop = EventLoop::new()?;
     let router = Router::<Tally>::new(&event_loop);
     router.start()?;
     let mut tally = Tally::default();
@@ -60,6 +61,8 @@ fn spawn(settings: &Settings) -> anyhow::Result<Figure> {
             let (worker, _) = router.spawn(Pipe::new(), command).pipe(Tally::hear)?;
             let took = millis(began.elapsed());
             worker.kill()?;
+            // As below: its death is not to disturb what is measured next.
+            event_loop.run_until(&router, &mut tally, |_| router.open_pipes() == 0)?;
             Ok(took)
         },
         || {
@@ -125,10 +128,15 @@ fn stop(settings: &Settings) -> anyhow::Result<Figure> {
     )
 }
 
-/// How long the handler waits for a worker's end after its SIGKILL, p99, beside a bare pidfd.
+/// How long the handler waits for a worker's end after its SIGKILL, p99, beside a bare pidfd of
+/// such a worker: the kernel takes as long to end it in both.
 fn death(settings: &Settings) -> anyhow::Result<Figure> {
     let deaths = settings.pick(100, 20);
-    alternate(settings.pick(9, 5), || lost(deaths), || readable(deaths))
+    alternate(
+        settings.pick(9, 5),
+        || Deaths::measure(deaths, lost),
+        || Deaths::measure(deaths, readable),
+    )
 }
 
 /// When a worker was heard of last.
@@ -138,47 +146,78 @@ struct Heard {
     ended: Option<Instant>,
 }
 
-/// The p99 of so many deaths, in microseconds, from SIGKILL to the handler.
-fn lost(deaths: usize) -> anyhow::Result<f64> {
-    let mut event_loop = EventLoop::new()?;
-    let router = Router::new(&event_loop);
-    router.start()?;
-    let mut heard = Heard::default();
-    let mut times = Vec::new();
-    for _ in 0..deaths {
-        heard = Heard::default();
-        let (worker, _) = router.spawn(Pipe::new(), Role::Idle.command()?).pipe(
+/// A foreground whose workers die.
+struct Deaths {
+    event_loop: EventLoop,
+    router: Router<Heard>,
+    heard: Heard,
+}
+
+impl Deaths {
+    /// The p99 of so many deaths, in microseconds.
+    fn measure(
+        deaths: usize,
+        mut die: impl FnMut(&mut Self, &Worker<Heard>) -> anyhow::Result<Duration>,
+    ) -> anyhow::Result<f64> {
+        let event_loop = EventLoop::new()?;
+        let router = Router::new(&event_loop);
+        router.start()?;
+        let mut this = Self { event_loop, router, heard: Heard::default() };
+        let mut times = Vec::new();
+        for _ in 0..deaths {
+            let worker = this.start()?;
+            times.push(micros(die(&mut this, &worker)?));
+        }
+        this.router.stop(&mut this.heard)?;
+        Ok(Sorted::new(times).quantile(0.99))
+    }
+
+    /// Starts a worker, and waits until it is heard of.
+    fn start(&mut self) -> anyhow::Result<Worker<Heard>> {
+        self.heard = Heard::default();
+        let spawned = self.router.spawn(Pipe::new(), Role::Idle.command()?).pipe(
             |heard: &mut Heard, event: Event<Message>| match event {
                 Event::Message(_) => heard.alive = true,
                 Event::Ended(_) => heard.ended = Some(Instant::now()),
             },
-        )?;
-        event_loop.run_until(&router, &mut heard, |heard| heard.alive || heard.ended.is_some())?;
-        let killed = Instant::now();
-        worker.kill()?;
-        event_loop.run_until(&router, &mut heard, |heard| heard.ended.is_some())?;
-        let ended = heard.ended.context("the worker has ended")?;
-        times.push(micros(ended.duration_since(killed)));
+        );
+        let (worker, _) = spawned?;
+        self.turn_until(|heard| heard.alive || heard.ended.is_some())?;
+        Ok(worker)
     }
-    router.stop(&mut heard)?;
-    Ok(Sorted::new(times).quantile(0.99))
+
+    /// Waits until the worker has ended, and says when the handler was told.
+    fn ended(&mut self) -> anyhow::Result<Instant> {
+        self.turn_until(|heard| heard.ended.is_some())?;
+        self.heard.ended.context("the worker has ended")
+    }
+
+    fn turn_until(&mut self, mut condition: impl FnMut(&Heard) -> bool) -> anyhow::Result<()> {
+        let Self { event_loop, router, heard } = self;
+        Ok(event_loop.run_until(router, heard, |heard| condition(heard))?)
+    }
 }
 
-/// The p99 of so many deaths, in microseconds, from SIGKILL to a readable pidfd.
-fn readable(deaths: usize) -> anyhow::Result<f64> {
-    let mut times = Vec::new();
-    for _ in 0..deaths {
-        let mut child = Role::BareIdle.command()?.stdout(Stdio::piped()).spawn()?;
-        child.stdout.take().context("a standard output")?.read_exact(&mut [0])?;
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).context("a process id")?;
-        let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
-        let killed = Instant::now();
-        pidfd_send_signal(&pidfd, Signal::KILL)?;
-        poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], None)?;
-        times.push(micros(killed.elapsed()));
-        child.wait()?;
-    }
-    Ok(Sorted::new(times).quantile(0.99))
+/// From SIGKILL to the handler.
+fn lost(deaths: &mut Deaths, worker: &Worker<Heard>) -> anyhow::Result<Duration> {
+    let killed = Instant::now();
+    worker.kill()?;
+    Ok(deaths.ended()?.duration_since(killed))
+}
+
+/// From SIGKILL to a pidfd that is readable, in epoll. The router hears of the end later.
+fn readable(deaths: &mut Deaths, worker: &Worker<Heard>) -> anyhow::Result<Duration> {
+    let pid = i32::try_from(worker.process_id()).ok().and_then(Pid::from_raw);
+    let pidfd = pidfd_open(pid.context("a process id")?, PidfdFlags::empty())?;
+    let set = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    epoll::add(&set, &pidfd, epoll::EventData::new_u64(0), epoll::EventFlags::IN)?;
+    let mut events = Vec::with_capacity(1);
+    let killed = Instant::now();
+    pidfd_send_signal(&pidfd, Signal::KILL)?;
+    epoll::wait(&set, spare_capacity(&mut events), None)?;
+    let took = killed.elapsed();
+    deaths.ended()?;
+    Ok(took)
 }
 
 /// Says on standard output that this process is there.

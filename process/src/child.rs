@@ -90,10 +90,6 @@ impl ChildProcess {
         let descriptor = LinkDescriptor {
             foreground: std::process::id(),
             any_parent: options.adopt_through_wrappers,
-            #[cfg(unix)]
-            blocked: crate::sys::blocked_signals(),
-            #[cfg(unix)]
-            ignored: crate::sys::ignored_signals(),
             transport: transport.to_owned(),
             limit,
             depth,

@@ -33,6 +33,15 @@ pub(crate) struct LinkDescriptor {
     pub(crate) ticket: String,
 }
 
+#[cfg(unix)]
+impl LinkDescriptor {
+    /// Notes what the worker has to undo: it inherits these of the calling thread.
+    pub(crate) fn note_signals(&mut self) {
+        self.blocked = crate::sys::blocked_signals();
+        self.ignored = crate::sys::ignored_signals();
+    }
+}
+
 /// The text is no descriptor of this version.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;

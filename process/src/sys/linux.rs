@@ -46,7 +46,8 @@ impl PrivateTable {
     }
 
     /// Closes all of this table but `kept`.
-    pub(crate) fn close_all_but(&mut self, mut kept: Vec<RawFd>) {
+    pub(crate) fn close_all_but(&mut self, kept: &[RawFd]) {
+        let mut kept = kept.to_vec();
         kept.sort_unstable();
         let mut first: libc::c_uint = 0;
         for number in kept {
@@ -57,6 +58,13 @@ impl PrivateTable {
             first = number.saturating_add(1);
         }
         self.close_range(first, libc::c_uint::MAX);
+    }
+
+    /// Closes one descriptor of this table, which nothing owns.
+    pub(crate) fn close(&mut self, number: RawFd) {
+        if let Ok(number) = libc::c_uint::try_from(number) {
+            self.close_range(number, number);
+        }
     }
 
     fn close_range(&mut self, first: libc::c_uint, last: libc::c_uint) {

@@ -11,20 +11,21 @@
 //! opened its link. The thread is also the one that the parent-death signal of the worker
 //! refers to.
 
-use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
+use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Child, Command};
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{self, Sender};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::FdFlags;
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
 
+use super::Streams;
+use super::handover::{Outcome, Report, Teller};
 use super::pidfd::kill;
 use crate::start_deadline::{StartDeadline, has_opened};
 use crate::sys::{
@@ -44,78 +45,122 @@ pub(super) struct Job {
     pub(super) group: bool,
     /// How long the worker may take to open its link.
     pub(super) start_deadline: Option<Arc<StartDeadline>>,
-    /// Where the descriptors go that the thread has opened: see `receive` in `pidfd.rs`.
+    /// Where the descriptors go that the thread has opened: see `handover.rs`.
     pub(super) socket: RawFd,
 }
 
-pub(super) enum Outcome {
-    /// The process runs, or has run.
-    Started(u32),
-    /// The thread could not get a table of its own; nothing was started.
-    NoTable,
-    Failed(io::Error),
+/// What was started, with descriptors of the thread's table.
+struct Started {
+    id: u32,
+    /// `None` when the process had ended, and was reaped already: where SIGCHLD is ignored.
+    pidfd: Option<OwnedFd>,
+    streams: Streams,
 }
 
-/// What stands in the message that carries the descriptors: which of them are there, in this
-/// order.
-pub(super) const PIDFD: u8 = 1;
-pub(super) const STDIN: u8 = 2;
-pub(super) const STDOUT: u8 = 4;
-pub(super) const STDERR: u8 = 8;
+/// std's spawn, and a `pre_exec` closure, run on it. What is not touched costs no memory.
+const STACK: usize = 256 << 10;
 
-/// The body of the thread. The command is given back, as its descriptors are owned by the
-/// process's table.
-pub(super) fn run(mut job: Job, report: &Sender<(Command, Outcome)>) {
+/// A keeper that has no job yet.
+pub(super) struct Keeper {
+    thread: JoinHandle<()>,
+    jobs: Sender<Job>,
+    report: Report,
+}
+
+impl Keeper {
+    /// Starts the thread. It has what it inherits of its creator, which the worker inherits in
+    /// turn: signal mask, priority, processors, restrictions. So each worker has a new one.
+    pub(super) fn start() -> io::Result<Self> {
+        let report = Report::default();
+        let (jobs, job) = mpsc::channel();
+        let told = report.clone();
+        let thread = thread::Builder::new().name("homing-keeper".into()).stack_size(STACK);
+        let thread = thread.spawn(move || {
+            // There is none when it could not be prepared.
+            if let Ok(job) = job.recv() {
+                run(job, told);
+            }
+        })?;
+        Ok(Self { thread, jobs, report })
+    }
+
+    /// Lets the thread do its job. The foreground is told over the job's socket, with the report
+    /// that is returned.
+    pub(super) fn begin(self, job: Job) -> io::Result<(JoinHandle<()>, Report)> {
+        let Self { thread, jobs, report } = self;
+        let gone = |_| io::Error::other("the thread that starts a worker has ended");
+        jobs.send(job).map_err(gone)?;
+        Ok((thread, report))
+    }
+}
+
+/// The body of the thread. The foreground is told once, whatever happens here.
+fn run(mut job: Job, report: Report) {
+    // SAFETY: the number is not -1. The foreground keeps the socket open until it was told, by the
+    // drop of the teller at the latest; in the thread's own table it is closed after that.
+    let socket = unsafe { BorrowedFd::borrow_raw(job.socket) };
+    let teller = Teller::new(socket, report);
     // SAFETY: the thread was started for this function. The job holds its descriptors as
     // numbers, apart from those of the command, which is given back unchanged, as std's spawn
     // only borrows them; what is opened here is dropped here.
     let mut table = match unsafe { PrivateTable::enter() } {
         Ok(table) => table,
-        Err(_) => {
-            let _ = report.send((job.command, Outcome::NoTable));
-            return;
-        }
+        Err(_) => return teller.not_started(job.command, Outcome::NoTable),
     };
     let started = start(&mut job, &table);
     // From here on, no handler finds the descriptors that it expects.
     block_all_signals();
-    let (outcome, pidfd) = match started {
-        Ok((id, pidfd)) => (Outcome::Started(id), pidfd),
-        Err(error) => (Outcome::Failed(error), None),
-    };
-    let id = if let Outcome::Started(id) = outcome { id } else { 0 };
-    let kept = pidfd.as_ref().zip(job.lifeline);
-    table.close_all_but(match kept {
-        Some((pidfd, (ours, theirs))) => vec![pidfd.as_raw_fd(), ours, theirs],
-        // The value must find its descriptor when it is dropped.
-        None => pidfd.iter().map(|pidfd| pidfd.as_raw_fd()).collect(),
-    });
-    // The foreground waits for this no longer than for the receiver to be dropped.
-    let _ = report.send((job.command, outcome));
-    if let Some((pidfd, (ours, theirs))) = kept {
-        if let Some(deadline) = &job.start_deadline
-            && !opens_in_time(pidfd, table.get(ours), deadline.after)
-        {
-            deadline.set_missed();
-            if let Err(error) = kill(pidfd, id, job.group, true) {
-                log::warn!(target: "homing::worker", "worker (pid {id}) cannot be killed: {error}");
-            }
+    match started {
+        Ok(started) => keep(started, job, &mut table, teller),
+        Err(error) => {
+            table.close_all_but(&[job.socket]);
+            teller.not_started(job.command, Outcome::Failed(error));
         }
-        wait_for_end(pidfd);
-        // The process has ended: nothing of its group is to die of this thread's end.
-        stop_signal_on_hangup(table.get(theirs));
     }
 }
 
-/// Starts the process, and hands what was opened for it to the foreground.
-fn start(job: &mut Job, table: &PrivateTable) -> io::Result<(u32, Option<OwnedFd>)> {
+/// Hands over what was started, and stays with it.
+fn keep(started: Started, job: Job, table: &mut PrivateTable, teller: Teller<'_>) {
+    let Started { id, pidfd, streams } = started;
+    let mut kept = streams.numbers();
+    kept.extend(pidfd.iter().map(|pidfd| pidfd.as_raw_fd()));
+    kept.extend(job.lifeline.iter().flat_map(|(ours, theirs)| [*ours, *theirs]));
+    kept.push(job.socket);
+    table.close_all_but(&kept);
+    let told = teller.started(job.command, id, pidfd.as_ref(), &streams);
+    // The foreground runs from here on.
+    drop(streams);
+    table.close(job.socket);
+    // A process without a pidfd has been reaped.
+    let Some(pidfd) = &pidfd else { return };
+    if told.is_err() {
+        // The foreground knows nothing of it.
+        let _ = kill(pidfd, id, job.group, true);
+        let _ = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED);
+        return;
+    }
+    let Some((ours, theirs)) = job.lifeline else { return };
+    if let Some(deadline) = &job.start_deadline
+        && !opens_in_time(pidfd, table.get(ours), deadline.after)
+    {
+        deadline.set_missed();
+        if let Err(error) = kill(pidfd, id, job.group, true) {
+            log::warn!(target: "homing::worker", "worker (pid {id}) cannot be killed: {error}");
+        }
+    }
+    wait_for_end(pidfd);
+    // The process has ended: nothing of its group is to die of this thread's end.
+    stop_signal_on_hangup(table.get(theirs));
+}
+
+/// Starts the process.
+fn start(job: &mut Job, table: &PrivateTable) -> io::Result<Started> {
     fill_standard(table)?;
     for number in &job.inherited {
         rustix::io::fcntl_setfd(table.get(*number), FdFlags::empty())?;
     }
     let mut child = spawn(&mut job.command)?;
     let id = child.id();
-    // It fails when the process has ended and was reaped already: where SIGCHLD is ignored.
     let pidfd = pid(id).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
     if let (Some(_), Some((_, theirs))) = (&pidfd, job.lifeline)
         && let Ok(id) = i32::try_from(id)
@@ -125,13 +170,12 @@ fn start(job: &mut Job, table: &PrivateTable) -> io::Result<(u32, Option<OwnedFd
             log::warn!("the worker process {id} may outlive this process: {error}");
         }
     }
-    if let Err(error) = hand_over(table.get(job.socket), &mut child, pidfd.as_ref()) {
-        // Without its pidfd and its streams it is of no use.
-        let _ = child.kill();
-        let _ = child.wait();
-        return Err(error);
-    }
-    Ok((id, pidfd))
+    let streams = Streams {
+        stdin: child.stdin.take(),
+        stdout: child.stdout.take(),
+        stderr: child.stderr.take(),
+    };
+    Ok(Started { id, pidfd, streams })
 }
 
 fn pid(id: u32) -> Option<Pid> {
@@ -164,26 +208,6 @@ pub(super) fn spawn_panicked() -> io::Error {
         "std::process::Command panicked. It does so when SIGCHLD is ignored and the program \
          cannot be run",
     )
-}
-
-/// Sends the pidfd and the ends of the child's streams from this table to the foreground's.
-fn hand_over(socket: BorrowedFd<'_>, child: &mut Child, pidfd: Option<&OwnedFd>) -> io::Result<()> {
-    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let ends = [
-        (PIDFD, pidfd.map(|end| end.as_fd())),
-        (STDIN, stdin.as_ref().map(|end| end.as_fd())),
-        (STDOUT, stdout.as_ref().map(|end| end.as_fd())),
-        (STDERR, stderr.as_ref().map(|end| end.as_fd())),
-    ];
-    let present: u8 = ends.iter().filter(|(_, end)| end.is_some()).map(|(flag, _)| flag).sum();
-    let sent: Vec<BorrowedFd<'_>> = ends.iter().filter_map(|(_, end)| *end).collect();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    if !sent.is_empty() {
-        ancillary.push(SendAncillaryMessage::ScmRights(&sent));
-    }
-    sendmsg(socket, &[IoSlice::new(&[present])], &mut ancillary, SendFlags::NOSIGNAL)?;
-    Ok(())
 }
 
 /// Waits until the worker has opened its link, or has ended. Whether one of these was before

@@ -14,6 +14,8 @@ use crate::start_deadline::StartDeadline;
 use crate::{OwnedHandle, StartError};
 
 #[cfg(target_os = "linux")]
+mod handover;
+#[cfg(target_os = "linux")]
 #[allow(unsafe_code, reason = "gives its thread a descriptor table of its own")]
 mod keeper;
 #[cfg(target_os = "linux")]
@@ -35,6 +37,17 @@ pub(crate) struct Streams {
     pub(crate) stdin: Option<ChildStdin>,
     pub(crate) stdout: Option<ChildStdout>,
     pub(crate) stderr: Option<ChildStderr>,
+}
+
+#[cfg(target_os = "linux")]
+impl Streams {
+    fn numbers(&self) -> Vec<std::os::fd::RawFd> {
+        use std::os::fd::AsRawFd as _;
+        let stdin = self.stdin.as_ref().map(|end| end.as_raw_fd());
+        let stdout = self.stdout.as_ref().map(|end| end.as_raw_fd());
+        let stderr = self.stderr.as_ref().map(|end| end.as_raw_fd());
+        [stdin, stdout, stderr].into_iter().flatten().collect()
+    }
 }
 
 /// What is to be started.

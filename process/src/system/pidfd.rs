@@ -1,22 +1,21 @@
 //! A process of Linux, known by its pidfd.
 
-use std::io::{self, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use homing_core::Exit;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_send_signal, waitid,
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open,
+    pidfd_send_signal, waitid,
 };
 
-use super::keeper::{self, Job, Outcome};
+use super::handover::{self, Outcome, Received};
+use super::keeper::{Job, Keeper};
 use super::watched::{Lifeline, own_pidfd};
 use super::{Order, Process, Streams};
 use crate::{OwnedHandle, StartError, handles, sys};
@@ -35,15 +34,15 @@ pub(super) enum Failure<'a> {
     Unsupported(Box<Order<'a>>),
 }
 
-/// std's spawn, and a `pre_exec` closure, run on it. What is not touched costs no memory.
-const KEEPER_STACK: usize = 256 << 10;
-
 pub(super) fn start(order: Order<'_>) -> Result<(Process, Streams), Failure<'_>> {
     let Ok(own_pidfd) = own_pidfd() else { return Err(Failure::Unsupported(Box::new(order))) };
     let error = StartError::about(&order.command);
     let failed = |source| Failure::Start(error(source));
     let Order { mut command, options, handles, mut descriptor, start_deadline } = order;
 
+    // It begins while its job is being prepared.
+    let keeper = Keeper::start().map_err(&failed)?;
+    descriptor.note_signals();
     let handles: Vec<OwnedHandle> = handles
         .into_iter()
         .map(handles::above_standard)
@@ -65,58 +64,44 @@ pub(super) fn start(order: Order<'_>) -> Result<(Process, Streams), Failure<'_>>
         start_deadline: start_deadline.clone(),
         socket: keepers_socket.as_raw_fd(),
     };
-    let (report, reported) = mpsc::channel();
-    let keeper = thread::Builder::new()
-        .name("homing-keeper".into())
-        .stack_size(KEEPER_STACK)
-        .spawn(move || keeper::run(job, &report))
-        .map_err(&failed)?;
-    let outcome = reported.recv();
-    if let Ok((_, Outcome::Started(id))) = outcome {
-        // The command is dropped on this thread, whose table has its descriptors.
-        drop(outcome);
-        let (pidfd, streams) = receive(&socket).map_err(&failed)?;
+    let (keeper, report) = keeper.begin(job).map_err(&failed)?;
+    let received = handover::receive(&socket);
+    let outcome = report.take();
+    if let Some((command, Outcome::Started(id))) = outcome {
+        // On this thread, whose table has its descriptors.
+        drop(command);
         let group = options.own_process_group;
+        let Received { pidfd, streams } = received.map_err(|error| {
+            drop((socket, keepers_socket, lifeline));
+            abandon(id, group);
+            failed(error)
+        })?;
+        let pidfd = pidfd.map_or_else(readable, Ok).map_err(&failed)?;
         let process = PidfdProcess { id, pidfd, group, keeper: Some(keeper) };
         return Ok((Process::Pidfd(process), streams));
     }
     // Nothing was started, so the thread has ended.
     let _ = keeper.join();
     match outcome {
-        Ok((_command, Outcome::Failed(source))) => Err(failed(source)),
-        Ok((command, _)) => {
+        Some((_command, Outcome::Failed(source))) => Err(failed(source)),
+        Some((command, _)) => {
             let order = Order { command, options, handles, descriptor, start_deadline };
             Err(Failure::Unsupported(Box::new(order)))
         }
-        Err(mpsc::RecvError) => Err(failed(io::Error::other("the starting thread panicked"))),
+        None => Err(failed(io::Error::other("the starting thread panicked"))),
     }
 }
 
-/// Takes what [`keeper`] has handed over.
-fn receive(socket: &UnixStream) -> io::Result<(OwnedFd, Streams)> {
-    let mut present = [0u8];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let mut parts = [IoSliceMut::new(&mut present)];
-    recvmsg(socket, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT)?;
-    let mut received = Vec::new();
-    for message in ancillary.drain() {
-        if let RecvAncillaryMessage::ScmRights(descriptors) = message {
-            received.extend(descriptors);
-        }
+/// Ends a process whose descriptors could not be received: there were no numbers left for them,
+/// but some are free by now.
+fn abandon(id: u32, group: bool) {
+    let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) else { return };
+    let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else { return };
+    // If another thread has reaped it, the number may be another's, which is no child.
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    if waitid(WaitId::PidFd(pidfd.as_fd()), look).is_ok() && kill(&pidfd, id, group, true).is_ok() {
+        let _ = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED);
     }
-    let mut received = received.into_iter();
-    let mut next = |flag: u8| (present[0] & flag != 0).then(|| received.next()).flatten();
-    let pidfd = match next(keeper::PIDFD) {
-        Some(pidfd) => pidfd,
-        None => readable()?,
-    };
-    let streams = Streams {
-        stdin: next(keeper::STDIN).map(Into::into),
-        stdout: next(keeper::STDOUT).map(Into::into),
-        stderr: next(keeper::STDERR).map(Into::into),
-    };
-    Ok((pidfd, streams))
 }
 
 /// Stands for the pidfd of a process that had ended, and was reaped, before it could be

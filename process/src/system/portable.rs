@@ -86,6 +86,7 @@ fn inherit(
 
     let mut inherited: Vec<OwnedHandle> =
         handles.into_iter().map(handles::above_standard).collect::<io::Result<_>>()?;
+    descriptor.note_signals();
     descriptor.handles = handles::names(&inherited)?;
     let lifeline = super::watched::Lifeline::unless(keep_running)?;
     let mut watched = Vec::new();
