@@ -15,20 +15,30 @@ use crate::ticket::Ticket;
 use crate::way_back::{Commands, Receiver};
 use crate::{MakeSender, Outlet};
 
+/// Tells the workers of one link what the foreground has decided: what every link with a way back
+/// has, also for pipes without commands.
+///
+/// Nothing here waits, and any thread may call it.
+pub trait Notifier: Send + Sync {
+    /// The foreground has closed a pipe that has no [`RemoteEnd`]: its sender is to be told.
+    fn close(&self, connection: ConnectionId);
+
+    /// The foreground is about to stop: all senders and receivers of the link are to be told.
+    fn announce_stop(&self);
+
+    /// Writes what found no space before. The router calls it when the link was woken, before it
+    /// lets the link sleep, and now and then while messages come: it is to be cheap where there is
+    /// nothing to write.
+    fn flush(&self);
+}
+
 /// The foreground's sending side of a link, for commands that travel as bytes.
 ///
 /// Nothing here waits, and any thread may call it.
-pub trait Downlink: Send + Sync {
+pub trait Downlink: Notifier {
     /// Makes the sending end of the way back of one pipe, which keeps at most `capacity` bytes of
     /// commands that the worker has not taken.
     fn remote(&self, connection: ConnectionId, capacity: usize) -> Arc<dyn EncodedRemote>;
-
-    /// Writes what found no space before. The router calls it when the link was woken, before it
-    /// lets the link sleep.
-    fn flush(&self);
-
-    /// Tells the worker that the foreground is about to stop.
-    fn announce_stop(&self);
 
     /// The most bytes of one command.
     fn limit(&self) -> usize;

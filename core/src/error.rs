@@ -82,6 +82,8 @@ pub enum PipeErrorKind {
     /// The system gave no random bytes for the pipe's ticket, without which it could be
     /// guessed.
     NoRandomBytes,
+    /// The link's transport has no way back, which a duplex pipe needs.
+    NoWayBack,
 }
 
 impl fmt::Display for PipeErrorKind {
@@ -93,6 +95,10 @@ impl fmt::Display for PipeErrorKind {
             PipeErrorKind::NoRandomBytes => {
                 f.write_str("the system gave no random bytes for the pipe's ticket")
             }
+            PipeErrorKind::NoWayBack => f.write_str(
+                "the link's transport has no way back from the foreground to the worker, which a \
+                 duplex pipe needs",
+            ),
         }
     }
 }

@@ -167,12 +167,24 @@ pub trait Inlet {
     /// The link's end: nothing can come any more. Everything that had been handed over was
     /// returned before. The inlet is not polled again, but dropped.
     fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd>;
+
+    /// What tells the link's workers what the foreground has decided. `None` where they cannot be
+    /// told. A router asks once, when the link is made.
+    #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+    fn notifier(&self) -> Option<alloc::sync::Arc<dyn crate::Notifier>> {
+        None
+    }
 }
 
 impl<I: Inlet + ?Sized> Inlet for &mut I {
     #[inline]
     fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
         (**self).poll()
+    }
+
+    #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+    fn notifier(&self) -> Option<alloc::sync::Arc<dyn crate::Notifier>> {
+        (**self).notifier()
     }
 }
 
@@ -181,6 +193,11 @@ impl<I: Inlet + ?Sized> Inlet for alloc::boxed::Box<I> {
     #[inline]
     fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
         (**self).poll()
+    }
+
+    #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+    fn notifier(&self) -> Option<alloc::sync::Arc<dyn crate::Notifier>> {
+        (**self).notifier()
     }
 }
 

@@ -528,7 +528,9 @@ impl Polling for InSessions {
         };
         let mut poll = || match session.poll() {
             SessionStep::Empty => Found::Empty,
-            SessionStep::Handled | SessionStep::Started(_) => Found::Handled,
+            SessionStep::Handled | SessionStep::Started(_) | SessionStep::StartedLate(_) => {
+                Found::Handled
+            }
             SessionStep::Message(receiver) => {
                 Found::Message(receiver.0.pipe, receiver.0.message.take().unwrap())
             }

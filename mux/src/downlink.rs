@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use homing_core::{
-    ConnectionId, Disconnected, Downlink, EncodedRemote, ProtocolError, SendErrorKind,
+    ConnectionId, Disconnected, Downlink, EncodedRemote, Notifier, ProtocolError, SendErrorKind,
 };
 
 use crate::frame::Header;
@@ -16,7 +16,7 @@ use crate::way_back::{WINDOW, cost};
 
 /// The sending end of a link's way back.
 ///
-/// What finds no space on the link stays here, and is written by [`flush`](Downlink::flush). A sink
+/// What finds no space on the link stays here, and is written by [`flush`](Notifier::flush). A sink
 /// for it implements [`FrameSink::notify_when_writable`].
 ///
 /// Commands wait in two places. Those of which a pipe has fewer than 32 KiB on the way that the
@@ -33,19 +33,25 @@ impl<S: FrameSink> MuxDownlink<S> {
     }
 }
 
-impl<S: FrameSink> Downlink for MuxDownlink<S> {
-    fn remote(&self, connection: ConnectionId, capacity: usize) -> Arc<dyn EncodedRemote> {
-        let state = Mutex::new(Queue { capacity: capacity as u64, ..Queue::default() });
-        Arc::new(MuxRemote { mux: Arc::downgrade(&self.mux), connection, state })
-    }
-
-    fn flush(&self) {
+impl<S: FrameSink> Notifier for MuxDownlink<S> {
+    fn close(&self, connection: ConnectionId) {
         // A worker that is gone is found by the inlet.
-        let _ = self.mux.flush_now();
+        let _ = self.mux.send_notice(Header::Close { connection });
     }
 
     fn announce_stop(&self) {
         let _ = self.mux.send_notice(Header::Leave);
+    }
+
+    fn flush(&self) {
+        let _ = self.mux.flush_now();
+    }
+}
+
+impl<S: FrameSink> Downlink for MuxDownlink<S> {
+    fn remote(&self, connection: ConnectionId, capacity: usize) -> Arc<dyn EncodedRemote> {
+        let state = Mutex::new(Queue { capacity: capacity as u64, ..Queue::default() });
+        Arc::new(MuxRemote { mux: Arc::downgrade(&self.mux), connection, state })
     }
 
     fn limit(&self) -> usize {

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use homing_core::{
-    Arrival, ConnectionId, Downlink, EncodingRemote, Inlet, LinkEnd, Nonce, RecvError, RemoteEnd,
+    Arrival, ConnectionId, EncodingRemote, Inlet, LinkEnd, Nonce, Notifier, RecvError, RemoteEnd,
     Reply, SendErrorKind, Ticket,
 };
 use homing_mux::{

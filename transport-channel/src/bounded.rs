@@ -7,9 +7,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use homing_core::ConnectionId;
+use crossbeam_channel::{Receiver, Select, SendTimeoutError, Sender, TrySendError, bounded};
+use homing_core::{ConnectionId, SendErrorKind, Told};
+
+use crate::notice::Notice;
 
 /// How often a sender that waits looks for room before it goes to sleep.
 const LOOKS: u32 = 8;
@@ -17,6 +20,10 @@ const LOOKS: u32 = 8;
 /// How long it leaves the queue alone between two looks, in spin hints: a microsecond or two
 /// on most machines.
 const PAUSE: u32 = 64;
+
+/// How long a sender waits for room alone before it also waits for what the foreground tells its
+/// pipe: a wait for two things costs more, and most waits are shorter.
+const UNINTERRUPTED: Duration = Duration::from_millis(1);
 
 /// What waits in a queue that pipes share.
 ///
@@ -77,13 +84,50 @@ impl<M> Bounded<M> {
         }
     }
 
-    /// Pushes a message, and waits for room. The message comes back when the queue is closed.
-    pub(crate) fn push_blocking(&self, item: Item<M>) -> Result<(), Item<M>> {
+    /// Pushes a message, and waits for room. The message comes back when the queue is closed, and
+    /// when its pipe is closed or cancelled while it waits.
+    pub(crate) fn push_blocking(
+        &self,
+        item: Item<M>,
+        notice: &Notice,
+    ) -> Result<(), (Item<M>, SendErrorKind)> {
+        let before = notice.told();
         self.spin_for_capacity();
         let connection = item.connection;
         // The channel is never disconnected; a queue that is closed gets room.
-        self.sender.send(item).map_err(|error| error.into_inner())?;
-        self.check_pushed(connection)
+        match self.sender.send_timeout(item, UNINTERRUPTED) {
+            Ok(()) => {}
+            Err(SendTimeoutError::Timeout(item) | SendTimeoutError::Disconnected(item)) => {
+                self.push_unless_interrupted(item, notice, before)?;
+            }
+        }
+        self.check_pushed(connection).map_err(|item| (item, SendErrorKind::Disconnected))
+    }
+
+    /// Waits for room or for news of the pipe, which was told `before` when the wait began.
+    #[cold]
+    fn push_unless_interrupted(
+        &self,
+        item: Item<M>,
+        notice: &Notice,
+        before: Told,
+    ) -> Result<(), (Item<M>, SendErrorKind)> {
+        loop {
+            let news = notice.listen();
+            if let Some(kind) = notice.interruption(before) {
+                return Err((item, kind));
+            }
+            let mut select = Select::new();
+            let room = select.send(&self.sender);
+            select.recv(&news);
+            let selected = select.select();
+            if selected.index() == room {
+                let sent = selected.send(&self.sender, item);
+                return sent.map_err(|error| (error.into_inner(), SendErrorKind::Disconnected));
+            }
+            // It carries nothing: it is disconnected.
+            let _ = selected.recv(&news);
+        }
     }
 
     /// Takes the oldest message. For the consumer.
@@ -176,7 +220,7 @@ mod tests {
         assert_eq!(Arc::strong_count(&message), 1);
         let late = queue.try_push(item(0, Arc::clone(&message)));
         assert!(matches!(late, Err(PushError::Closed(_))));
-        assert!(queue.push_blocking(item(0, message)).is_err());
+        assert!(queue.push_blocking(item(0, message), &Notice::default()).is_err());
         assert_eq!(queue.len(), 0);
     }
 
@@ -190,7 +234,10 @@ mod tests {
                 .map(|pipe| {
                     let queue = Arc::clone(&queue);
                     thread::spawn(move || {
-                        (0..EACH).for_each(|n| queue.push_blocking(item(pipe, n)).unwrap());
+                        let notice = Notice::default();
+                        for n in 0..EACH {
+                            assert!(queue.push_blocking(item(pipe, n), &notice).is_ok());
+                        }
                     })
                 })
                 .collect();
@@ -220,9 +267,12 @@ mod tests {
                 .map(|pipe| {
                     let (queue, alive) = (Arc::clone(&queue), Arc::clone(&alive));
                     thread::spawn(move || {
+                        let notice = Notice::default();
                         loop {
                             let message = (pipe, Arc::clone(&alive));
-                            if let Err(back) = queue.push_blocking(item(pipe, message)) {
+                            if let Err((back, _)) =
+                                queue.push_blocking(item(pipe, message), &notice)
+                            {
                                 assert_eq!(back.message.0, pipe);
                                 return;
                             }
@@ -239,5 +289,54 @@ mod tests {
             }
             assert_eq!(Arc::strong_count(&alive), 1);
         }
+    }
+
+    /// Has a thread wait for room in a full queue, and calls `then` when it sleeps.
+    fn wait_for_room(
+        queue: &Arc<Bounded<u32>>,
+        notice: &Arc<Notice>,
+        then: impl FnOnce(),
+    ) -> Result<(), (u32, SendErrorKind)> {
+        let waiting = (Arc::clone(queue), Arc::clone(notice));
+        let producer = thread::spawn(move || waiting.0.push_blocking(item(0, 2), &waiting.1));
+        while !notice.is_listened_to() {
+            thread::yield_now();
+        }
+        then();
+        producer.join().unwrap().map_err(|(item, kind)| (item.message, kind))
+    }
+
+    #[test]
+    fn what_a_pipe_is_told_wakes_a_producer_that_waits() {
+        for (told, kind) in [
+            (Told::CANCELLED, SendErrorKind::Cancelled),
+            (Told::STOPPING, SendErrorKind::Cancelled),
+            (Told::CLOSED, SendErrorKind::Closed),
+        ] {
+            let (queue, notice) = (Arc::new(Bounded::new(1)), Arc::<Notice>::default());
+            assert!(queue.try_push(item(0, 1)).is_ok());
+            let interrupted = wait_for_room(&queue, &notice, || {
+                notice.tell(told);
+            });
+            assert_eq!(interrupted, Err((2, kind)));
+        }
+    }
+
+    #[test]
+    fn a_producer_that_waits_is_cancelled_once() {
+        let (queue, notice) = (Arc::new(Bounded::new(1)), Arc::<Notice>::default());
+        assert!(queue.try_push(item(0, 1)).is_ok());
+        assert!(
+            wait_for_room(&queue, &notice, || {
+                notice.tell(Told::CANCELLED);
+            })
+            .is_err()
+        );
+        let pushed = wait_for_room(&queue, &notice, || {
+            notice.tell(Told::STOPPING);
+            assert!(queue.pop().is_some());
+        });
+        assert_eq!(pushed, Ok(()));
+        assert!(queue.pop().is_some_and(|item| item.message == 2));
     }
 }

@@ -4,19 +4,26 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crossbeam_channel::Receiver;
-use homing_core::{Authorization, ByValue, MakeSender, Overflow, Ticket};
+use homing_core::{
+    Authorization, ByValue, ConnectionId, Duplex, DuplexOf, MakeDuplex, MakeSender, Overflow,
+    Ticket,
+};
 
 use crate::bounded::Bounded;
 use crate::channel::Capacity;
+use crate::commands::{ChannelCommands, CommandQueue, CommandReceiver};
 use crate::control::Control;
 use crate::link::Shared;
 use crate::lossy::Lossy;
+use crate::notice::Notice;
+use crate::on_link::{OnLink, Place};
 use crate::outlet::{ChannelOutlet, QueueWriter, Sender};
 use crate::queue::SharedFlag;
-use crate::reader::{PrivateReader, QueueReader, SharedReader};
+use crate::reader::{DuplexQueue, DuplexReader, PrivateReader, QueueReader, SharedReader};
+use crate::up::LossyUp;
 
 /// Makes the pipes of one link, for messages of any type that is `Send + 'static`.
 ///
@@ -24,7 +31,8 @@ use crate::reader::{PrivateReader, QueueReader, SharedReader};
 pub struct ChannelFactory {
     link: Arc<Shared>,
     capacity: Capacity,
-    /// The shared queue for each type of message `M`: a `SharedQueue<M>`.
+    /// The shared queue for each type of message `M`: a `SharedQueue<M>`, and for duplex pipes a
+    /// `SharedQueue<Up<M>>`.
     shared: Mutex<HashMap<TypeId, Box<dyn Any + Send>>>,
     /// Slots that were used once and are free again.
     free: Receiver<usize>,
@@ -35,8 +43,7 @@ pub struct ChannelFactory {
 /// What every pipe of a shared queue gets a copy of.
 struct SharedQueue<M> {
     queue: Arc<Bounded<M>>,
-    flag: SharedFlag,
-    slot: usize,
+    place: Place,
 }
 
 impl ChannelFactory {
@@ -44,38 +51,72 @@ impl ChannelFactory {
         Self { link, capacity, shared: Mutex::default(), free, fresh: AtomicUsize::new(0) }
     }
 
-    /// An outlet on the queue that all pipes of this type share. The first one makes it.
-    fn on_shared_queue<M: Send + 'static>(&self, ticket: &Ticket<M>) -> ChannelOutlet<M> {
+    /// The queue that all pipes of messages `T` share. The first one makes it.
+    fn shared_queue<T: Send + 'static>(
+        &self,
+        capacity: usize,
+        reader: impl FnOnce(Arc<Bounded<T>>) -> Box<dyn QueueReader>,
+    ) -> SharedQueue<T> {
         // Nothing in here leaves the map half changed when it panics.
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = shared.get(&TypeId::of::<M>()).and_then(|queue| queue.downcast_ref());
-        let (queue, flag, slot) = match known {
-            Some(SharedQueue::<M> { queue, flag, slot }) => (queue.clone(), flag.clone(), *slot),
-            None => {
-                let queue = Arc::new(Bounded::new(self.capacity.of::<M>()));
-                let reader = SharedReader::new(Arc::clone(&queue));
-                let (slot, flag) = self.add_queue(Box::new(reader), false);
-                let known = SharedQueue { queue: queue.clone(), flag: flag.clone(), slot };
-                shared.insert(TypeId::of::<M>(), Box::new(known));
-                (queue, flag, slot)
+        let known = shared.get(&TypeId::of::<T>()).and_then(|queue| queue.downcast_ref());
+        if let Some(SharedQueue::<T> { queue, place }) = known {
+            return SharedQueue { queue: Arc::clone(queue), place: place.clone() };
+        }
+        let queue = Arc::new(Bounded::new(capacity));
+        let place = self.add_queue(reader(Arc::clone(&queue)), false);
+        let known = SharedQueue { queue: Arc::clone(&queue), place: place.clone() };
+        shared.insert(TypeId::of::<T>(), Box::new(known));
+        SharedQueue { queue, place }
+    }
+
+    /// The queue of a pipe that has no way back.
+    fn queue<M: Send + 'static>(&self, ticket: &Ticket<M>) -> (QueueWriter<M>, Place) {
+        match self.lossy_capacity::<M>(ticket.overflow()) {
+            Some(capacity) => {
+                let queue = Arc::new(Lossy::new(capacity));
+                let reader = PrivateReader::new(ticket.connection(), Arc::clone(&queue));
+                (QueueWriter::Private(queue), self.add_queue(Box::new(reader), true))
             }
-        };
-        self.outlet(ticket, QueueWriter::Shared(queue), flag, slot)
+            None => {
+                let SharedQueue { queue, place } = self
+                    .shared_queue(self.capacity.of::<M>(), |queue| {
+                        Box::new(SharedReader::<M>::new(queue))
+                    });
+                (QueueWriter::Shared(queue), place)
+            }
+        }
     }
 
-    /// An outlet on a queue of its own, where at most `capacity` messages wait.
-    fn on_private_queue<M: Send + 'static>(
-        &self,
-        ticket: &Ticket<M>,
-        capacity: usize,
-    ) -> ChannelOutlet<M> {
-        let queue = Arc::new(Lossy::new(capacity));
-        let reader = PrivateReader::new(ticket.connection(), queue.clone());
-        let (slot, flag) = self.add_queue(Box::new(reader), true);
-        self.outlet(ticket, QueueWriter::Private(queue), flag, slot)
+    /// The queue of a duplex pipe.
+    fn duplex_queue<M: Send + 'static, D>(&self, ticket: &Ticket<M, D>) -> (QueueWriter<M>, Place) {
+        match self.lossy_capacity::<M>(ticket.overflow()) {
+            Some(capacity) => {
+                let queue = Arc::new(LossyUp::new(capacity));
+                let source = DuplexQueue::Lossy(ticket.connection(), Arc::clone(&queue));
+                let reader = Box::new(DuplexReader::new(source));
+                (QueueWriter::LossyDuplex(queue), self.add_queue(reader, true))
+            }
+            None => {
+                let SharedQueue { queue, place } = self
+                    .shared_queue(self.capacity.of::<M>(), |queue| {
+                        Box::new(DuplexReader::<M>::new(DuplexQueue::Shared(queue)))
+                    });
+                (QueueWriter::Duplex(queue), place)
+            }
+        }
     }
 
-    fn add_queue(&self, reader: Box<dyn QueueReader>, private: bool) -> (usize, SharedFlag) {
+    /// How many messages wait on a pipe whose policy drops older ones. `None` for other policies.
+    fn lossy_capacity<M>(&self, overflow: Overflow) -> Option<usize> {
+        match overflow {
+            Overflow::DropOldest => Some(self.capacity.of::<M>()),
+            Overflow::LatestWins => Some(1),
+            _ => None,
+        }
+    }
+
+    fn add_queue(&self, reader: Box<dyn QueueReader>, private: bool) -> Place {
         // Each slot is handed out by itself: nothing else is ordered by the counter.
         let slot =
             self.free.try_recv().unwrap_or_else(|_| self.fresh.fetch_add(1, Ordering::Relaxed));
@@ -83,18 +124,11 @@ impl ChannelFactory {
         // There is nothing to wake for yet.
         let control = Control::NewQueue { slot, reader, flag: flag.clone(), private };
         self.link.tell_quietly(control);
-        (slot, flag)
+        Place { slot, flag }
     }
 
-    fn outlet<M: Send + 'static>(
-        &self,
-        ticket: &Ticket<M>,
-        queue: QueueWriter<M>,
-        flag: SharedFlag,
-        slot: usize,
-    ) -> ChannelOutlet<M> {
-        let (connection, overflow) = (ticket.connection(), ticket.overflow());
-        ChannelOutlet::new(connection, overflow, queue, flag, slot, self.link.clone())
+    fn on_link(&self, connection: ConnectionId, overflow: Overflow, place: Place) -> OnLink {
+        OnLink { connection, overflow, place, link: Arc::clone(&self.link) }
     }
 }
 
@@ -106,12 +140,33 @@ impl<M: Send + 'static> MakeSender<M> for ChannelFactory {
     const AUTHORIZATION: Authorization = Authorization::Trusted;
 
     fn make_sender(&self, ticket: Ticket<M>) -> Sender<M> {
-        let outlet = match ticket.overflow() {
-            Overflow::DropOldest => self.on_private_queue(&ticket, self.capacity.of::<M>()),
-            Overflow::LatestWins => self.on_private_queue(&ticket, 1),
-            _ => self.on_shared_queue(&ticket),
-        };
-        Sender::new(ticket.connection(), outlet)
+        let connection = ticket.connection();
+        let (queue, place) = self.queue(&ticket);
+        let notice = Arc::new(Notice::default());
+        let end: Weak<Notice> = Arc::downgrade(&notice);
+        let registration = Some(self.link.notices().add(connection, end));
+        let on_link = self.on_link(connection, ticket.overflow(), place);
+        Sender::new(connection, ChannelOutlet::new(queue, notice, registration, on_link))
+    }
+}
+
+impl<D: Send + 'static, U: Send + 'static> MakeDuplex<D, U> for ChannelFactory {
+    type Outlet = ChannelOutlet<U>;
+    type Commands = ChannelCommands<D>;
+
+    /// Each command counts the size of `D`, at least 16 bytes; what it refers to does not count.
+    /// One command is accepted in any case.
+    fn make_duplex(&self, ticket: Ticket<U, D>, capacity: usize) -> Option<DuplexOf<D, U, Self>> {
+        let connection = ticket.connection();
+        let notice = Arc::new(Notice::default());
+        let commands = Arc::new(CommandQueue::<D>::new(capacity, Arc::clone(&notice)));
+        let end: Weak<CommandQueue<D>> = Arc::downgrade(&commands);
+        commands.set_registration(self.link.notices().add(connection, end));
+        let (queue, place) = self.duplex_queue(&ticket);
+        let on_link = self.on_link(connection, ticket.overflow(), place);
+        let sender = Sender::new(connection, ChannelOutlet::new(queue, notice, None, on_link));
+        let receiver = ChannelCommands::new(Arc::clone(&commands), self.link.foreground());
+        Some(Duplex::new(sender, CommandReceiver::new(connection, receiver), commands))
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
-use homing_core::{Arrival, Inlet, LinkEnd};
+use homing_core::{Arrival, Inlet, LinkEnd, Notifier};
 
 use crate::control::Control;
 use crate::link::Gone;
+use crate::notices::Notices;
 use crate::queue::Queue;
 
 /// How much is taken from one queue before the next has its turn.
@@ -24,7 +26,7 @@ const CONTROLS: usize = 32;
 ///
 /// When it is dropped, every send on the link returns
 /// [`Disconnected`](homing_core::SendErrorKind::Disconnected), also one that waits, and the
-/// messages that wait are dropped.
+/// messages and commands that wait are dropped.
 pub struct ChannelInlet {
     controls: Receiver<Control>,
     /// The queues, but for the one that has its turn.
@@ -35,6 +37,7 @@ pub struct ChannelInlet {
     /// Slots of queues that are over go back to the factory.
     freed: Sender<usize>,
     gone: Gone,
+    notices: Arc<Notices>,
 }
 
 /// The queue that has its turn.
@@ -55,9 +58,14 @@ enum Controls {
 }
 
 impl ChannelInlet {
-    pub(crate) fn new(controls: Receiver<Control>, freed: Sender<usize>, gone: Gone) -> Self {
+    pub(crate) fn new(
+        controls: Receiver<Control>,
+        freed: Sender<usize>,
+        gone: Gone,
+        notices: Arc<Notices>,
+    ) -> Self {
         let (queues, run_queue) = (Vec::new(), VecDeque::new());
-        Self { controls, queues, run_queue, turn: None, freed, gone }
+        Self { controls, queues, run_queue, turn: None, freed, gone, notices }
     }
 
     /// Gives the turn to the next queue, and returns false when all queues are asleep.
@@ -157,12 +165,17 @@ impl Inlet for ChannelInlet {
         let payload = self.turn.as_mut().map(|turn| turn.queue.front());
         Ok(payload.map(|payload| Arrival::Message { connection, payload }))
     }
+
+    fn notifier(&self) -> Option<Arc<dyn Notifier>> {
+        Some(Arc::clone(&self.notices) as Arc<dyn Notifier>)
+    }
 }
 
 impl Drop for ChannelInlet {
     fn drop(&mut self) {
         // The queues are closed by their own drops; senders that start from now on are told.
         self.gone.set();
+        self.notices.disconnect();
     }
 }
 

@@ -53,27 +53,41 @@
 //! [`WakeFlag`](homing_core::wake::WakeFlag). Only the first message after the queue was found
 //! empty costs a control and a ring of the bell.
 //!
+//! A duplex pipe has a queue of its own for its commands, which grows as they come, within a bound
+//! in number: the pipe's capacity in bytes divided by the size of a command, which counts 16 bytes
+//! at least. Its messages share a queue with those of other duplex pipes of their type, and answers
+//! are among them.
+//!
+//! Whether a pipe was closed or cancelled its sender sees by one atomic load. One that waits for
+//! room is woken by it, and so is a receiver that waits for a command.
+//!
 //! When the inlet is dropped, as by a router that stops, its queues are closed and the
-//! messages in them dropped, however many senders are left.
+//! messages and commands in them dropped, however many senders are left.
 
 #![forbid(unsafe_code)]
 
 mod bounded;
 mod channel;
+mod commands;
 mod control;
 mod deferred_closes;
 mod factory;
 mod inlet;
 mod link;
 mod lossy;
+mod notice;
+mod notices;
+mod on_link;
 mod outlet;
 mod queue;
 mod reader;
+mod up;
 
 #[cfg(test)]
 mod tests;
 
 pub use channel::Channel;
+pub use commands::{ChannelCommands, CommandReceiver};
 pub use factory::ChannelFactory;
 pub use inlet::ChannelInlet;
 pub use outlet::{ChannelOutlet, Sender};

@@ -11,6 +11,7 @@ use crate::channel::Capacity;
 use crate::control::Control;
 use crate::factory::ChannelFactory;
 use crate::inlet::ChannelInlet;
+use crate::notices::Notices;
 
 /// Makes both ends of a link.
 pub(crate) fn make(
@@ -21,10 +22,17 @@ pub(crate) fn make(
     let (freed, free) = unbounded();
     let gone = Gone::default();
     let foreground = thread::current().id();
-    let shared = Shared { controls, gone: gone.clone(), foreground, bell: PingOnDrop(bell) };
+    let notices = Arc::<Notices>::default();
+    let shared = Shared {
+        controls,
+        gone: gone.clone(),
+        foreground,
+        notices: Arc::clone(&notices),
+        bell: PingOnDrop(bell),
+    };
     (
         ChannelFactory::new(Arc::new(shared), capacity, free),
-        ChannelInlet::new(taken_controls, freed, gone),
+        ChannelInlet::new(taken_controls, freed, gone, notices),
     )
 }
 
@@ -37,6 +45,7 @@ pub(crate) struct Shared {
     controls: Sender<Control>,
     gone: Gone,
     foreground: ThreadId,
+    notices: Arc<Notices>,
     bell: PingOnDrop,
 }
 
@@ -58,6 +67,16 @@ impl Shared {
     /// Whether the inlet is gone.
     pub(crate) fn is_gone(&self) -> bool {
         self.gone.get()
+    }
+
+    /// The link's pipes, as the foreground tells them something.
+    pub(crate) fn notices(&self) -> &Arc<Notices> {
+        &self.notices
+    }
+
+    /// The foreground's thread.
+    pub(crate) fn foreground(&self) -> ThreadId {
+        self.foreground
     }
 
     /// Whether this is the foreground's own thread, which would wait for itself.

@@ -4,30 +4,31 @@ use std::fmt;
 use std::sync::Arc;
 
 use homing_core::{
-    Blocking, CloseReason, ConnectionId, Disconnected, Outlet, Overflow, Panic, SendError,
-    SendErrorKind,
+    AnswerOutlet, Blocking, CloseReason, Disconnected, Outlet, Panic, SendError, SendErrorKind,
+    Told,
 };
 
-use crate::bounded::{Bounded, Item, PushError};
+use crate::bounded::Bounded;
 use crate::control::Control;
-use crate::link::Shared;
 use crate::lossy::Lossy;
-use crate::queue::SharedFlag;
+use crate::notice::Notice;
+use crate::notices::Registration;
+use crate::on_link::OnLink;
+use crate::up::{Answer, LossyUp, Up};
 
 /// The sender of a pipe on a [`Channel`](crate::Channel).
 pub type Sender<M> = homing_core::Sender<M, ChannelOutlet<M>>;
 
 /// The worker's end of one pipe on a [`Channel`](crate::Channel).
 pub struct ChannelOutlet<M> {
-    connection: ConnectionId,
-    overflow: Overflow,
     queue: QueueWriter<M>,
-    flag: SharedFlag,
-    /// Where the inlet keeps the queue.
-    slot: usize,
+    /// What the foreground has told this pipe.
+    notice: Arc<Notice>,
     /// How many messages the policy dropped.
     missed: u64,
-    link: Arc<Shared>,
+    on_link: OnLink,
+    /// That of a duplex pipe is with its commands.
+    _registration: Option<Registration>,
 }
 
 /// The sender's end of a queue.
@@ -36,89 +37,76 @@ pub(crate) enum QueueWriter<M> {
     Shared(Arc<Bounded<M>>),
     /// All that waits there is this pipe's, and the oldest may be dropped.
     Private(Arc<Lossy<M>>),
+    /// As `Shared`, with answers among the messages.
+    Duplex(Arc<Bounded<Up<M>>>),
+    /// As `Private`, with answers among the messages.
+    LossyDuplex(Arc<LossyUp<M>>),
 }
 
 impl<M: Send + 'static> ChannelOutlet<M> {
     pub(crate) fn new(
-        connection: ConnectionId,
-        overflow: Overflow,
         queue: QueueWriter<M>,
-        flag: SharedFlag,
-        slot: usize,
-        link: Arc<Shared>,
+        notice: Arc<Notice>,
+        registration: Option<Registration>,
+        on_link: OnLink,
     ) -> Self {
-        Self { connection, overflow, queue, flag, slot, missed: 0, link }
+        Self { queue, notice, missed: 0, on_link, _registration: registration }
     }
 
-    /// Makes known that a message was pushed.
-    #[inline]
-    fn pushed(&self) {
-        if self.flag.set() {
-            // When the inlet is gone, the message is lost with it.
-            let _ = self.link.tell(Control::Ready { slot: self.slot });
-        }
-    }
-
-    /// A shared queue had no room.
+    /// The pipe is closed: nothing is put any more.
     #[cold]
-    fn put_slow(&mut self, item: Item<M>, blocking: Blocking) -> Result<u64, SendError<M>> {
-        match (self.overflow, &self.queue) {
-            (Overflow::DropNewest, _) => {
-                self.missed += 1;
-                Ok(1)
-            }
-            (Overflow::Wait, QueueWriter::Shared(queue))
-                if blocking == Blocking::Allowed && !self.link.is_foreground() =>
-            {
-                // The sender that filled the queue has made it ready, so the inlet will make
-                // room.
-                if let Err(Item { message, .. }) = queue.push_blocking(item) {
-                    return Err(SendError::new(message, SendErrorKind::Disconnected));
-                }
-                self.pushed();
-                Ok(0)
-            }
-            _ => Err(SendError::new(item.message, SendErrorKind::Full)),
-        }
+    fn refuse<T>(&self, message: T) -> SendError<T> {
+        // A router that stops closes its pipes as well.
+        let is_gone = self.notice.is_gone();
+        let kind = if is_gone { SendErrorKind::Disconnected } else { SendErrorKind::Closed };
+        SendError::new(message, kind)
     }
 }
 
 impl<M: Send + 'static> Outlet<M> for ChannelOutlet<M> {
     fn open(&mut self) -> Result<(), Disconnected> {
         homing_panic::install();
-        if self.link.is_gone() { Err(Disconnected) } else { Ok(()) }
+        if self.on_link.link.is_gone() { Err(Disconnected) } else { Ok(()) }
     }
 
     #[inline]
     fn put(&mut self, message: M, blocking: Blocking) -> Result<u64, SendError<M>> {
-        match &self.queue {
-            QueueWriter::Shared(queue) => {
-                match queue.try_push(Item { message, connection: self.connection }) {
-                    Ok(()) => {
-                        self.pushed();
-                        Ok(0)
-                    }
-                    Err(PushError::Full(item)) => self.put_slow(item, blocking),
-                    Err(PushError::Closed(Item { message, .. })) => {
-                        Err(SendError::new(message, SendErrorKind::Disconnected))
-                    }
-                }
-            }
-            QueueWriter::Private(queue) => match queue.force_push(message) {
-                Ok(oldest) => {
-                    let dropped = u64::from(oldest.is_some());
-                    self.missed += dropped;
-                    self.pushed();
-                    Ok(dropped)
-                }
-                Err(message) => Err(SendError::new(message, SendErrorKind::Disconnected)),
-            },
+        let Self { queue, notice, missed, on_link, .. } = self;
+        if notice.told().is_closed() {
+            return Err(self.refuse(message));
         }
+        let dropped = match queue {
+            QueueWriter::Shared(queue) => on_link.push(queue, message, blocking, notice)?,
+            QueueWriter::Private(queue) => {
+                let oldest = queue
+                    .force_push(message)
+                    .map_err(|message| SendError::new(message, SendErrorKind::Disconnected))?;
+                on_link.pushed();
+                u64::from(oldest.is_some())
+            }
+            QueueWriter::Duplex(queue) => on_link
+                .push(queue, Up::Message(message), blocking, notice)
+                .or_else(Up::give_back)?,
+            QueueWriter::LossyDuplex(queue) => {
+                let oldest = queue
+                    .force_push(message)
+                    .map_err(|message| SendError::new(message, SendErrorKind::Disconnected))?;
+                on_link.pushed();
+                u64::from(oldest.is_some())
+            }
+        };
+        *missed += dropped;
+        Ok(dropped)
     }
 
     fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
-        let (slot, connection, missed) = (self.slot, self.connection, self.missed);
-        self.link.tell(Control::Closed { slot, connection, missed, reason })
+        let OnLink { connection, ref place, ref link, .. } = self.on_link;
+        link.tell(Control::Closed { slot: place.slot, connection, missed: self.missed, reason })
+    }
+
+    #[inline]
+    fn told(&self) -> Told {
+        self.notice.told()
     }
 
     fn panicking(&self) -> Option<Panic> {
@@ -126,11 +114,41 @@ impl<M: Send + 'static> Outlet<M> for ChannelOutlet<M> {
     }
 }
 
+/// Answers questions of a duplex pipe. On a pipe that has no way back no question can be asked:
+/// there an answer comes back as [`SendErrorKind::Closed`].
+impl<M: Send + 'static, A: Send + 'static> AnswerOutlet<A> for ChannelOutlet<M> {
+    fn answer(&mut self, question: u32, answer: A) -> Result<(), SendError<A>> {
+        let Self { queue, notice, on_link, .. } = self;
+        if notice.told().is_closed() {
+            return Err(self.refuse(answer));
+        }
+        let boxed = |answer| Answer { question, value: Box::new(Some(answer)) };
+        match queue {
+            QueueWriter::Duplex(queue) => {
+                on_link.push_answer(queue, boxed(answer), notice).or_else(Up::give_answer_back)
+            }
+            QueueWriter::LossyDuplex(queue) => match queue.push_answer(boxed(answer)) {
+                Ok(()) => {
+                    on_link.pushed();
+                    Ok(())
+                }
+                Err(answer) => Up::give_answer_back(SendError::new(
+                    Up::<M>::Answer(answer),
+                    SendErrorKind::Disconnected,
+                )),
+            },
+            QueueWriter::Shared(_) | QueueWriter::Private(_) => {
+                Err(SendError::new(answer, SendErrorKind::Closed))
+            }
+        }
+    }
+}
+
 impl<M> fmt::Debug for ChannelOutlet<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChannelOutlet")
-            .field("connection", &self.connection)
-            .field("overflow", &self.overflow)
+            .field("connection", &self.on_link.connection)
+            .field("overflow", &self.on_link.overflow)
             .finish_non_exhaustive()
     }
 }

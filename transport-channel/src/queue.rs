@@ -8,6 +8,7 @@ use homing_core::{Arrival, CloseReason, ConnectionId, End, Payload};
 
 use crate::deferred_closes::DeferredCloses;
 use crate::reader::QueueReader;
+use crate::up::Answer;
 
 /// Set while the inlet knows that the queue may have messages.
 ///
@@ -29,6 +30,7 @@ pub(crate) struct Queue {
 /// What was pulled from a queue. A message itself stays in the reader's front.
 pub(crate) enum Pulled {
     Message { connection: ConnectionId },
+    Answer { connection: ConnectionId, answer: Answer },
     Missed { connection: ConnectionId, count: u64 },
     Stopped { connection: ConnectionId, end: End },
 }
@@ -70,10 +72,16 @@ impl Queue {
     /// What [`advance`](Queue::advance) has taken.
     #[inline]
     pub(crate) fn arrival(&mut self) -> Option<Arrival<'_>> {
-        Some(match self.pulled.as_ref()? {
+        Some(match self.pulled.as_mut()? {
             Pulled::Message { connection } => {
-                Arrival::Message { connection: *connection, payload: self.front() }
+                let payload = Payload::Value(self.reader.front());
+                Arrival::Message { connection: *connection, payload }
             }
+            Pulled::Answer { connection, answer } => Arrival::Answer {
+                connection: *connection,
+                question: answer.question,
+                payload: Payload::Value(&mut *answer.value),
+            },
             Pulled::Missed { connection, count } => {
                 Arrival::Missed { connection: *connection, count: *count }
             }
@@ -97,9 +105,18 @@ impl Queue {
     fn look(&mut self) -> bool {
         self.pulled = match self.pull() {
             Some(connection) => Some(Pulled::Message { connection }),
-            None => self.closes.take(),
+            None => self.look_further(),
         };
         self.pulled.is_some()
+    }
+
+    /// No message comes next: it is an answer, an end that is due, or nothing.
+    fn look_further(&mut self) -> Option<Pulled> {
+        let Some((connection, answer)) = self.reader.take_answer() else {
+            return self.closes.take();
+        };
+        self.closes.count();
+        Some(Pulled::Answer { connection, answer })
     }
 
     /// Clears the flag, and looks once more.

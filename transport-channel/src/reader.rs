@@ -7,6 +7,7 @@ use homing_core::ConnectionId;
 
 use crate::bounded::{Bounded, Item};
 use crate::lossy::Lossy;
+use crate::up::{Answer, LossyUp, Up};
 
 /// The foreground's end of a queue, without the type of its messages. When it is dropped, the
 /// queue is closed.
@@ -18,8 +19,14 @@ pub(crate) trait QueueReader: Send {
     /// The message that was pulled last: an `Option<M>`, from which it may be taken.
     fn front(&mut self) -> &mut dyn Any;
 
-    /// How many messages wait behind the front. Only this reader takes any; more may be
-    /// added.
+    /// Takes the answer that [`pull`](QueueReader::pull) has found instead of a message, and its
+    /// pipe.
+    fn take_answer(&mut self) -> Option<(ConnectionId, Answer)> {
+        None
+    }
+
+    /// How many messages and answers wait behind the front. Only this reader takes any; more may
+    /// be added.
     fn waiting(&self) -> usize;
 }
 
@@ -92,5 +99,76 @@ impl<M: Send + 'static> QueueReader for PrivateReader<M> {
 impl<M> Drop for PrivateReader<M> {
     fn drop(&mut self) {
         self.queue.close();
+    }
+}
+
+/// Reads a queue of duplex pipes, on which answers are among the messages.
+pub(crate) struct DuplexReader<M> {
+    queue: DuplexQueue<M>,
+    front: Option<M>,
+    answer: Option<(ConnectionId, Answer)>,
+}
+
+/// What a [`DuplexReader`] reads.
+pub(crate) enum DuplexQueue<M> {
+    /// Many pipes share it.
+    Shared(Arc<Bounded<Up<M>>>),
+    /// The queue of one pipe.
+    Lossy(ConnectionId, Arc<LossyUp<M>>),
+}
+
+impl<M> DuplexReader<M> {
+    pub(crate) fn new(queue: DuplexQueue<M>) -> Self {
+        Self { queue, front: None, answer: None }
+    }
+}
+
+impl<M: Send + 'static> QueueReader for DuplexReader<M> {
+    fn pull(&mut self) -> Option<ConnectionId> {
+        if self.answer.is_some() {
+            return None;
+        }
+        let (up, connection) = match &self.queue {
+            DuplexQueue::Shared(queue) => {
+                let Item { message, connection } = queue.pop()?;
+                (message, connection)
+            }
+            DuplexQueue::Lossy(connection, queue) => (queue.pop()?, *connection),
+        };
+        match up {
+            Up::Message(message) => {
+                self.front = Some(message);
+                Some(connection)
+            }
+            Up::Answer(answer) => {
+                self.answer = Some((connection, answer));
+                None
+            }
+        }
+    }
+
+    fn front(&mut self) -> &mut dyn Any {
+        &mut self.front
+    }
+
+    fn take_answer(&mut self) -> Option<(ConnectionId, Answer)> {
+        self.answer.take()
+    }
+
+    fn waiting(&self) -> usize {
+        let waiting = match &self.queue {
+            DuplexQueue::Shared(queue) => queue.len(),
+            DuplexQueue::Lossy(_, queue) => queue.len(),
+        };
+        waiting + usize::from(self.answer.is_some())
+    }
+}
+
+impl<M> Drop for DuplexReader<M> {
+    fn drop(&mut self) {
+        match &self.queue {
+            DuplexQueue::Shared(queue) => queue.close(),
+            DuplexQueue::Lossy(_, queue) => queue.close(),
+        }
     }
 }

@@ -79,6 +79,8 @@ where
                 let inlet = self.end_link(link, LinkEnd::Refused(violation));
                 (Polled::Handled, inlet)
             }
+            // The link is expected to bring it, and has it among its members.
+            ArrivalFault::Started(_) => (Polled::Handled, None),
             ArrivalFault::Claimed(connection) => {
                 self.add_member(link, connection);
                 (Polled::Handled, None)
@@ -140,7 +142,9 @@ pub(super) enum ArrivalFault {
     Ended(LinkEnd),
     /// No honest worker sends this.
     Refused(ProtocolError),
-    /// The link owns this pipe from now on.
+    /// A worker started this pipe over the link that was expected to bring it.
+    Started(ConnectionId),
+    /// The link owns this pipe from now on: it was expected over another, or over any.
     Claimed(ConnectionId),
     /// The link owns this pipe from now on, and its messages would be of another type than the
     /// receiver's.
@@ -266,7 +270,7 @@ impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
                     return Err(ArrivalFault::Mistyped(connection, mismatch));
                 }
                 if owner == Owner::of(link) {
-                    return Ok(Polled::Handled);
+                    return Err(ArrivalFault::Started(connection));
                 }
                 Err(ArrivalFault::Claimed(connection))
             }

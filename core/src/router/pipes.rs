@@ -220,6 +220,13 @@ where
         Ok(Detached { connection, receiver })
     }
 
+    /// The link that a pipe belongs to: the one that claimed it, or over which it is expected.
+    pub fn link_of(&mut self, connection: ConnectionId) -> Option<LinkId> {
+        let Owner(index) = self.pipes.table.get(connection.0)?.owner;
+        let (key, _) = self.links.next_from(index)?;
+        (key.index == index).then_some(LinkId(key))
+    }
+
     /// Whether the pipe has neither ended nor been closed.
     pub fn has_pipe(&self, connection: ConnectionId) -> bool {
         self.pipes

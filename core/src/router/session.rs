@@ -99,6 +99,9 @@ pub enum SessionStep<'s, R> {
     Handled,
     /// The worker has started this pipe.
     Started(ConnectionId),
+    /// The worker has started this pipe, which the foreground had closed: it is to be told so,
+    /// where it can be.
+    StartedLate(ConnectionId),
     /// The receiver has accepted a message, which it is to handle now.
     Message(&'s R),
     /// The receiver has accepted a message, which it is to handle when the link is drained.
@@ -287,7 +290,7 @@ where
                         Some(end) => ArrivalFault::Ended(end),
                         None => return SessionStep::Handled,
                     },
-                    ArrivalFault::Claimed(connection) => {
+                    ArrivalFault::Started(connection) | ArrivalFault::Claimed(connection) => {
                         let receiver = {
                             let mut router = self.router.borrow_mut();
                             // Nothing else can come of it.
@@ -301,9 +304,16 @@ where
                     }
                     fault => fault,
                 };
+                let started_late = match fault {
+                    ArrivalFault::LateStart(connection) => Some(connection),
+                    _ => None,
+                };
                 let (polled, inlet) = self.router.borrow_mut().fault(self.link, fault);
                 // The router is not borrowed any more: what waits in it may use the router.
                 drop(inlet);
+                if let Some(connection) = started_late {
+                    return SessionStep::StartedLate(connection);
+                }
                 polled
             }
             None => Polled::Empty,

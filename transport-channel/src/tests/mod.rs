@@ -3,7 +3,9 @@
 //! A pipe goes by the index of its connection here: the tests number them themselves.
 
 mod disconnect;
+mod duplex;
 mod ends;
+mod interrupts;
 mod links;
 mod order;
 mod overflow;

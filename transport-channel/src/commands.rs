@@ -1,0 +1,233 @@
+//! The way back of one pipe: a queue of commands, from the foreground to a worker.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, ThreadId};
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use homing_core::{
+    Commands, ProtocolError, RecvError, RemoteEnd, SendError, SendErrorKind, Told, Wait,
+};
+
+use crate::notice::Notice;
+use crate::notices::{PipeEnd, Registration};
+
+/// The receiver of a duplex pipe on a [`Channel`](crate::Channel).
+pub type CommandReceiver<D> = homing_core::Receiver<D, ChannelCommands<D>>;
+
+/// What a command counts of the capacity at least, in bytes.
+const MIN_COST: usize = 16;
+
+/// The commands of one pipe, between the foreground and the worker.
+///
+/// Both ends hold both ends of the channel, so that either can drop what waits when the other is
+/// not interested any more: a command may hold what another thread waits for.
+pub(crate) struct CommandQueue<D> {
+    sender: Sender<Entry<D>>,
+    receiver: Receiver<Entry<D>>,
+    /// How many commands may wait.
+    capacity: u64,
+    /// How many were accepted and not taken. Those that were dropped stay among them.
+    untaken: AtomicU64,
+    /// The worker has dropped its receiver.
+    left: AtomicBool,
+    notice: Arc<Notice>,
+    registration: OnceLock<Registration>,
+}
+
+/// What waits in the channel.
+enum Entry<D> {
+    Command(D),
+    /// Makes a receiver that waits look at the notice.
+    Look,
+}
+
+impl<D: Send + 'static> CommandQueue<D> {
+    /// A queue for as many commands as have `capacity` bytes, at least one.
+    pub(crate) fn new(capacity: usize, notice: Arc<Notice>) -> Self {
+        // Its blocks are allocated as they are needed: an idle pipe has none.
+        let (sender, receiver) = unbounded();
+        let commands = capacity / size_of::<D>().max(MIN_COST);
+        Self {
+            sender,
+            receiver,
+            capacity: commands.max(1) as u64,
+            untaken: AtomicU64::new(0),
+            left: AtomicBool::new(false),
+            notice,
+            registration: OnceLock::new(),
+        }
+    }
+
+    /// Keeps the registration as long as the queue.
+    pub(crate) fn set_registration(&self, registration: Registration) {
+        // It is set once.
+        let _ = self.registration.set(registration);
+    }
+
+    /// Whether commands that wait are to be dropped.
+    fn is_over(&self) -> bool {
+        self.notice.told().is_closed() || self.notice.is_gone() || self.left.load(Ordering::Acquire)
+    }
+
+    /// After the queue has become [over](Self::is_over), or a push to one that is: drops what
+    /// waits, and makes the receiver look.
+    ///
+    /// The thread that ends the queue sets a flag and then pops; one that pushes does so and then
+    /// reads the flags. Both have a `SeqCst` fence between, so at least one of them finds the other.
+    fn discard(&self) {
+        fence(Ordering::SeqCst);
+        while let Ok(entry) = self.receiver.try_recv() {
+            // A destructor may use this queue: no lock is held.
+            drop(entry);
+        }
+        // Last: another thread that discards may have dropped its own.
+        self.look();
+    }
+
+    /// Makes a receiver that waits look at the notice.
+    fn look(&self) {
+        // The channel is never disconnected.
+        let _ = self.sender.send(Entry::Look);
+    }
+
+    /// Counts a command, unless as many wait as may.
+    fn reserve(&self) -> bool {
+        // It counts, and orders nothing.
+        let more = |untaken| (untaken < self.capacity).then_some(untaken + 1);
+        self.untaken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+}
+
+impl<D: Send + 'static> RemoteEnd<D> for CommandQueue<D> {
+    fn send(&self, command: D) -> Result<(), SendError<D>> {
+        if self.notice.told().is_closed() {
+            return Err(SendError::new(command, SendErrorKind::Closed));
+        }
+        if self.notice.is_gone() {
+            return Err(SendError::new(command, SendErrorKind::Disconnected));
+        }
+        if !self.reserve() {
+            return Err(SendError::new(command, SendErrorKind::Full));
+        }
+        // The channel is never disconnected.
+        let _ = self.sender.send(Entry::Command(command));
+        fence(Ordering::SeqCst);
+        if self.is_over() {
+            self.discard();
+        }
+        Ok(())
+    }
+
+    fn cancel(&self) {
+        PipeEnd::tell(self, Told::CANCELLED);
+    }
+
+    fn close(&self) {
+        PipeEnd::tell(self, Told::CLOSED);
+    }
+
+    /// Within one process commands are counted when they are taken: no worker says so.
+    fn note_taken(&self, _: u64, _: u64) -> Result<(), ProtocolError> {
+        Err(ProtocolError::OutOfTurn)
+    }
+
+    fn untaken(&self) -> u64 {
+        self.untaken.load(Ordering::Relaxed)
+    }
+}
+
+impl<D: Send + 'static> PipeEnd for CommandQueue<D> {
+    fn tell(&self, told: Told) {
+        if !self.notice.tell(told) {
+            return;
+        }
+        if told.is_closed() {
+            self.discard();
+        } else {
+            self.look();
+        }
+    }
+
+    fn disconnect(&self) {
+        self.notice.disconnect();
+        self.discard();
+    }
+}
+
+/// The worker's end of the way back of one pipe on a [`Channel`](crate::Channel).
+pub struct ChannelCommands<D: Send + 'static> {
+    queue: Arc<CommandQueue<D>>,
+    foreground: ThreadId,
+}
+
+impl<D: Send + 'static> ChannelCommands<D> {
+    pub(crate) fn new(queue: Arc<CommandQueue<D>>, foreground: ThreadId) -> Self {
+        Self { queue, foreground }
+    }
+
+    /// Takes the next entry, and waits for it until the deadline. `None` when there is none by
+    /// then.
+    fn wait(&self, deadline: Option<Instant>) -> Option<Entry<D>> {
+        let receiver = &self.queue.receiver;
+        match deadline {
+            None => receiver.recv().ok(),
+            Some(deadline) => receiver.recv_deadline(deadline).ok(),
+        }
+    }
+}
+
+impl<D: Send + 'static> Commands<D> for ChannelCommands<D> {
+    /// On the foreground's own thread it never waits: that would be for itself.
+    fn recv(&mut self, wait: Wait) -> Result<D, RecvError> {
+        let is_foreground = thread::current().id() == self.foreground;
+        let may_wait = wait != Wait::Never && !is_foreground;
+        let deadline = match wait {
+            Wait::AtMost(time) => Instant::now().checked_add(time),
+            Wait::Never | Wait::Forever => None,
+        };
+        let notice = &self.queue.notice;
+        loop {
+            if notice.is_gone() {
+                return Err(RecvError::Disconnected);
+            }
+            let told = notice.told();
+            if told.is_closed() {
+                return Err(RecvError::Closed);
+            }
+            let entry = match self.queue.receiver.try_recv() {
+                Ok(entry) => entry,
+                Err(_) if told.is_cancelled() => return Err(RecvError::Cancelled),
+                Err(_) if !may_wait => return Err(RecvError::Empty),
+                // Whatever is told from now on is followed by a `Look`.
+                Err(_) => self.wait(deadline).ok_or(RecvError::Empty)?,
+            };
+            if let Entry::Command(command) = entry {
+                self.queue.untaken.fetch_sub(1, Ordering::Relaxed);
+                return Ok(command);
+            }
+        }
+    }
+
+    #[inline]
+    fn told(&self) -> Told {
+        self.queue.notice.told()
+    }
+}
+
+impl<D: Send + 'static> Drop for ChannelCommands<D> {
+    fn drop(&mut self) {
+        self.queue.left.store(true, Ordering::Release);
+        self.queue.discard();
+    }
+}
+
+impl<D: Send + 'static> fmt::Debug for ChannelCommands<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChannelCommands")
+            .field("untaken", &self.queue.untaken())
+            .finish_non_exhaustive()
+    }
+}

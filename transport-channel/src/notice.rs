@@ -1,0 +1,94 @@
+//! What the foreground has told the worker's ends of one pipe.
+
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use homing_core::{SendErrorKind, Told, ToldCell};
+
+use crate::notices::PipeEnd;
+
+/// What the foreground has told one pipe. Its sender looks at it by one atomic load.
+#[derive(Default)]
+pub(crate) struct Notice {
+    told: ToldCell,
+    /// The inlet is gone.
+    gone: AtomicBool,
+    /// Dropped to wake a sender that waits for room. The lock also serializes changes of `told`.
+    sleeper: Mutex<Option<Sender<Infallible>>>,
+}
+
+impl Notice {
+    #[inline]
+    pub(crate) fn told(&self) -> Told {
+        self.told.get()
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+
+    /// Adds to what was told, and wakes a sender that waits. Whether it was new.
+    pub(crate) fn tell(&self, told: Told) -> bool {
+        let mut sleeper = self.lock();
+        let before = self.told.get();
+        let after = before.and(told);
+        self.told.add(told);
+        let sleeper_to_wake = sleeper.take();
+        drop(sleeper);
+        drop(sleeper_to_wake);
+        before != after
+    }
+
+    /// The inlet is gone. Wakes a sender that waits.
+    pub(crate) fn disconnect(&self) {
+        // Release: what is told later, as by a router that stops, is seen together with it.
+        self.gone.store(true, Ordering::Release);
+        let sleeper = self.lock().take();
+        drop(sleeper);
+    }
+
+    /// A channel that is disconnected at the next change. The sender looks at the notice after
+    /// this call, and then waits. A pipe has one sender, so one call is current.
+    pub(crate) fn listen(&self) -> Receiver<Infallible> {
+        let (sleeper, changed) = bounded(0);
+        *self.lock() = Some(sleeper);
+        changed
+    }
+
+    /// Why a sender is not to wait for room any longer, if it began to wait when this was told.
+    pub(crate) fn interruption(&self, before: Told) -> Option<SendErrorKind> {
+        let told = self.told();
+        if self.is_gone() {
+            Some(SendErrorKind::Disconnected)
+        } else if told.is_closed() {
+            Some(SendErrorKind::Closed)
+        } else if told.is_cancelled() && !before.is_cancelled() {
+            Some(SendErrorKind::Cancelled)
+        } else {
+            None
+        }
+    }
+
+    /// Whether a sender waits, and is woken by the next change.
+    #[cfg(test)]
+    pub(crate) fn is_listened_to(&self) -> bool {
+        self.lock().is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Sender<Infallible>>> {
+        // Nothing in here panics half-way through a change.
+        self.sleeper.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PipeEnd for Notice {
+    fn tell(&self, told: Told) {
+        self.tell(told);
+    }
+
+    fn disconnect(&self) {
+        self.disconnect();
+    }
+}
