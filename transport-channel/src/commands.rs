@@ -130,7 +130,7 @@ impl<D: Send + 'static> RemoteEnd<D> for CommandQueue<D> {
     }
 
     /// Within one process commands are counted when they are taken: no worker says so.
-    fn note_taken(&self, _: u64, _: u64) -> Result<(), ProtocolError> {
+    fn note_taken(&self, _: u64) -> Result<(), ProtocolError> {
         Err(ProtocolError::OutOfTurn)
     }
 
