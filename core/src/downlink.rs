@@ -6,14 +6,12 @@ use core::fmt;
 
 use serde::Serialize;
 
+use crate::MakeSender;
 use crate::codec;
 use crate::event::ProtocolError;
 use crate::id::ConnectionId;
 use crate::send_error::{SendError, SendErrorKind};
-use crate::sender::Sender;
 use crate::ticket::Ticket;
-use crate::way_back::{Commands, Receiver};
-use crate::{MakeSender, Outlet};
 
 /// Tells the workers of one link what the foreground has decided: what every link with a way back
 /// has, also for pipes without commands.
@@ -165,42 +163,37 @@ impl fmt::Debug for EncodingRemote {
 }
 
 /// The ends of a duplex pipe.
-#[derive(Debug)]
 #[non_exhaustive]
-pub struct Duplex<S, R, E> {
-    /// Goes to the worker.
-    pub sender: S,
-    /// Goes to the worker, too.
-    pub receiver: R,
+pub struct Duplex<E, D> {
+    /// Go to the worker.
+    pub ends: E,
     /// Stays with the foreground.
-    pub remote: E,
+    pub remote: Arc<dyn RemoteEnd<D>>,
 }
 
-impl<S, R, E> Duplex<S, R, E> {
+impl<E, D> Duplex<E, D> {
     /// Puts the ends together.
-    pub const fn new(sender: S, receiver: R, remote: E) -> Self {
-        Self { sender, receiver, remote }
+    pub const fn new(ends: E, remote: Arc<dyn RemoteEnd<D>>) -> Self {
+        Self { ends, remote }
     }
 }
 
-/// Makes duplex pipes on a link whose worker end is in the same process.
+impl<E, D> fmt::Debug for Duplex<E, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Duplex")
+    }
+}
+
+/// Makes the ends of duplex pipes.
 ///
 /// `D` is the type of the commands, which go down to the worker; `U` that of messages, which go up
 /// to the foreground.
 pub trait MakeDuplex<D, U>: MakeSender<U> {
-    /// The worker's end of the messages.
-    type Outlet: Outlet<U>;
-    /// The worker's end of the commands.
-    type Commands: Commands<D>;
+    /// What goes to the worker: a [`Receiver`](crate::Receiver) and a [`Sender`](crate::Sender), in
+    /// this order, or the ticket for both.
+    type Ends;
 
-    /// Makes a pipe from its ticket. `capacity` bounds the commands that the worker has not taken,
-    /// in bytes. `None` where this link has no way back.
-    fn make_duplex(&self, ticket: Ticket<U, D>, capacity: usize) -> Option<DuplexOf<D, U, Self>>;
+    /// Makes the ends of a pipe. `capacity` bounds the commands that the worker has not taken, in
+    /// bytes. `None` where this link has no way back.
+    fn make_duplex(&self, ticket: Ticket<U, D>, capacity: usize) -> Option<Duplex<Self::Ends, D>>;
 }
-
-/// The ends of a pipe that [`MakeDuplex`] has made.
-pub type DuplexOf<D, U, F> = Duplex<
-    Sender<U, <F as MakeDuplex<D, U>>::Outlet>,
-    Receiver<D, <F as MakeDuplex<D, U>>::Commands>,
-    Arc<dyn RemoteEnd<D>>,
->;

@@ -4,15 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use homing_core::{
-    Authorization, Downlink, Duplex, DuplexOf, EncodingRemote, MakeDuplex, MakeSender, Postcard,
-    Ticket,
+    Authorization, Downlink, Duplex, EncodingRemote, MakeDuplex, MakeSender, Postcard, Ticket,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::commands::MuxCommands;
+use crate::commands::MuxReceiver;
 use crate::handle::MuxHandle;
-use crate::outlet::{MuxOutlet, MuxSender};
+use crate::outlet::MuxSender;
 use crate::sink::FrameSink;
 
 /// Makes the pipes of one link, for messages of any type that serde can write and read.
@@ -60,14 +59,12 @@ where
     U: Serialize + DeserializeOwned,
     S: FrameSink,
 {
-    type Outlet = MuxOutlet<S>;
-    type Commands = MuxCommands<D, S>;
+    type Ends = (MuxReceiver<D, S>, MuxSender<U, S>);
 
-    fn make_duplex(&self, ticket: Ticket<U, D>, capacity: usize) -> Option<DuplexOf<D, U, Self>> {
+    fn make_duplex(&self, ticket: Ticket<U, D>, capacity: usize) -> Option<Duplex<Self::Ends, D>> {
         let downlink = self.downlink.as_deref()?;
         let remote = EncodingRemote::new(downlink, ticket.connection(), capacity);
-        let (receiver, sender) = self.handle.duplex(ticket);
-        Some(Duplex::new(sender, receiver, Arc::new(remote)))
+        Some(Duplex::new(self.handle.duplex(ticket), Arc::new(remote)))
     }
 }
 

@@ -1,15 +1,22 @@
 //! Adding pipes to a router's links.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
-use homing_core::{Authorization, Event, LinkId, MakeSender, Nonce, PipeErrorKind, Ticket};
+use homing_core::{Authorization, Duplex, Event, LinkId, MakeSender, Nonce, PipeErrorKind, Ticket};
 
+use crate::duplex;
 use crate::handler::Handler;
 use crate::mailbox::{Capacity, ClosePipe, Mailbox, MailboxWriter};
 use crate::pipe::PipeId;
 use crate::pipe_options::PipeOptions;
+use crate::questions::Questions;
 use crate::receiver::{Claim, Entry};
+use crate::remote::Remote;
 use crate::router::Router;
+
+/// The ends of a duplex pipe: those of the worker, and the foreground's.
+type DuplexParts<C, D, K, E> = (E, Remote<C, D, K>);
 
 impl<C: 'static> Router<C> {
     /// Adds a pipe that ends in a handler.
@@ -25,7 +32,7 @@ impl<C: 'static> Router<C> {
         F: FnMut(&mut C, Event<M>) + 'static,
     {
         let (overflow, _) = options.parts();
-        self.add_pipe::<M, R>(link, options, |claim| {
+        self.add_pipe::<M, (), R>(link, options, |claim| {
             Entry::new(Handler::<R::Codec, M, F>::new(claim, overflow, handler))
         })
     }
@@ -45,17 +52,56 @@ impl<C: 'static> Router<C> {
         let (overflow, _) = options.parts();
         Mailbox::add(overflow, capacity, router, |writer: MailboxWriter<R::Codec, M>| {
             let receiver = |claim| Entry::new(writer.claimed_by(claim));
-            self.add_pipe::<M, R>(link, options, receiver)
+            self.add_pipe::<M, (), R>(link, options, receiver)
         })
     }
 
+    /// Adds a duplex pipe. `make` makes its worker's ends, and the foreground's end of its way
+    /// back, within a capacity in bytes.
+    pub(crate) fn add_duplex<D, U, R, F, E>(
+        &self,
+        link: LinkId,
+        options: PipeOptions<U>,
+        handler: F,
+        make: impl FnOnce(Ticket<U, D>, usize) -> Option<Duplex<E, D>>,
+    ) -> Result<DuplexParts<C, D, R::Codec, E>, PipeErrorKind>
+    where
+        R: MakeSender<U> + 'static,
+        R::Codec: 'static,
+        D: 'static,
+        U: 'static,
+        F: FnMut(&mut C, Event<U>) + 'static,
+    {
+        let (overflow, _) = options.parts();
+        let questions = Rc::new(Questions::new());
+        let mut receiver = None;
+        let (ticket, pipe) = self.add_pipe::<U, D, R>(link, options, |claim| {
+            let questions = Rc::clone(&questions);
+            let duplex = duplex::new::<C, D, R::Codec, U>(claim, overflow, questions, handler);
+            Entry::shared(Rc::clone(receiver.insert(Rc::new(duplex))))
+        })?;
+        match make(ticket, options.commands()).zip(receiver) {
+            Some((Duplex { ends, remote, .. }, receiver)) => {
+                receiver.set_remote(Arc::clone(&remote));
+                self.inner.use_way_back(link);
+                Ok((ends, Remote::new(remote, questions, pipe)))
+            }
+            None => {
+                // Nothing was borrowed or told: the receiver is dropped with its handler.
+                let added = self.inner.core.borrow_mut().close_pipe(pipe.connection());
+                drop(added);
+                Err(PipeErrorKind::NoWayBack)
+            }
+        }
+    }
+
     /// Adds a pipe to a link: its receiver is made with what a worker has to claim it with.
-    fn add_pipe<M, R: MakeSender<M>>(
+    fn add_pipe<M, D, R: MakeSender<M>>(
         &self,
         link: LinkId,
         options: PipeOptions<M>,
         receiver: impl FnOnce(Claim) -> Entry<C>,
-    ) -> Result<(Ticket<M>, PipeId), PipeErrorKind> {
+    ) -> Result<(Ticket<M, D>, PipeId), PipeErrorKind> {
         let nonce = match R::AUTHORIZATION {
             // It is never asked for.
             Authorization::Trusted => Nonce::new(0),

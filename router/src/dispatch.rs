@@ -28,7 +28,8 @@ pub enum Dispatched {
 }
 
 impl<C: 'static> Router<C> {
-    /// Hands messages that have arrived to their receivers, until nothing is left or the
+    /// Hands messages that have arrived to their receivers, and calls what other threads have
+    /// [posted](crate::RouterHandle::post), until nothing is left or the
     /// [`budget`](Router::budget) is spent. Event loops call it when they are woken for the
     /// router.
     ///
@@ -104,7 +105,18 @@ impl<'a, C: 'static> Dispatching<'a, C> {
             return Dispatched::Again;
         }
         let mut looked = None;
-        while let Some(token) = self.next() {
+        loop {
+            if let Dispatched::Again = self.call(context, meter) {
+                return Dispatched::Again;
+            }
+            let Some(token) = self.next() else {
+                if self.inner.calls.is_empty() {
+                    break;
+                }
+                // One was posted before the flag was cleared.
+                self.inner.wake.stay_awake();
+                continue;
+            };
             if self.serve(token, context, meter) {
                 return Dispatched::Again;
             }
@@ -114,6 +126,20 @@ impl<'a, C: 'static> Dispatching<'a, C> {
             self.look_at_doorbells(&mut looked);
         }
         self.inner.spin.note_sleep();
+        Dispatched::Idle
+    }
+
+    /// Calls what other threads have posted: as much as one link may bring, so that links have
+    /// their turns.
+    #[inline]
+    fn call(&self, context: &mut C, meter: &mut Meter) -> Dispatched {
+        for _ in 0..LINK_QUANTUM {
+            let Some(call) = self.inner.calls.take() else { break };
+            call(context);
+            if meter.spend() {
+                return Dispatched::Again;
+            }
+        }
         Dispatched::Idle
     }
 

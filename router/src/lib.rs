@@ -2,7 +2,8 @@
 //!
 //! A [`Router`] lives on the foreground's thread. [`Router::link`] joins worker threads to
 //! it, [`Router::spawn`] worker processes; a [`Link`] makes pipes, whose messages are handed
-//! to closures on the foreground's thread or wait in a [`Mailbox`].
+//! to closures on the foreground's thread or wait in a [`Mailbox`]. A duplex pipe also has a
+//! [`Remote`], which sends commands to the worker, cancels it and asks it questions.
 //!
 //! This crate knows no transport and no event loop. A transport implements the traits of
 //! `homing-core` and, to reach processes, that of `homing-process`. An event loop is joined
@@ -34,7 +35,9 @@ mod add_pipe;
 mod backpressure;
 mod budget;
 mod dispatch;
+mod duplex;
 mod error;
+mod events;
 mod exit_inlet;
 mod handler;
 mod interrupt;
@@ -46,9 +49,12 @@ mod monitor;
 mod ping_target;
 mod pipe;
 mod pipe_options;
+mod questions;
 mod reap;
 mod receiver;
+mod remote;
 mod router;
+mod router_handle;
 mod spin;
 mod state;
 mod stop;
@@ -63,12 +69,15 @@ pub use dispatch::Dispatched;
 pub use error::{LinkError, RouteError, SpawnError, StopError, TryRouteError};
 pub use homing_process::LinkWaker;
 pub use interrupt::RouteInterrupt;
-pub use link::Link;
+pub use link::{DuplexPipe, Link};
 pub use loop_binding::{DoorbellSet, LoopBinding};
 pub use mailbox::{Capacity, Mailbox};
 pub use pipe::PipeId;
 pub use pipe_options::PipeOptions;
+pub use questions::AskError;
 pub use reap::Unreaped;
+pub use remote::{Remote, RemoteHandle};
 pub use router::Router;
+pub use router_handle::RouterHandle;
 pub use weak::WeakRouter;
 pub use worker::{Process, SpawnBuilder, Worker};

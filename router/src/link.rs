@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use homing_core::{Event, LinkId, MakeSender, PipeErrorKind};
+use homing_core::{Event, LinkId, MakeDuplex, MakeSender, PipeErrorKind};
 
 use crate::mailbox::{Capacity, Mailbox};
 use crate::pipe::PipeId;
 use crate::pipe_options::PipeOptions;
+use crate::remote::Remote;
 use crate::router::Router;
 
 /// One link from workers to a router; it makes pipes.
@@ -21,6 +22,10 @@ pub struct Link<C: 'static, R> {
     id: LinkId,
     factory: R,
 }
+
+/// What [`Link::duplex`] makes: the worker's ends, the foreground's, and the name of the pipe.
+pub type DuplexPipe<C, D, U, R> =
+    (<R as MakeDuplex<D, U>>::Ends, Remote<C, D, <R as MakeSender<U>>::Codec>, PipeId);
 
 impl<C: 'static, R> Link<C, R> {
     pub(crate) fn new(router: Router<C>, id: LinkId, factory: R) -> Self {
@@ -62,6 +67,52 @@ impl<C: 'static, R> Link<C, R> {
         let (ticket, pipe) =
             self.router.add_handler::<M, R, F>(self.id, options.into(), handler)?;
         Ok((self.factory.make_sender(ticket), pipe))
+    }
+
+    /// Makes a duplex pipe: messages of type `U` come from the worker, and are handed to `handler`
+    /// with its end; commands of type `D` are sent to it by the [`Remote`]. When there is no room
+    /// for messages, the sender waits.
+    ///
+    /// The worker's ends are a receiver and a sender or, on the link of a
+    /// [`Worker`](crate::Worker), a ticket for both.
+    ///
+    /// # Errors
+    ///
+    /// As [`pipe`](Link::pipe); and [`PipeErrorKind::NoWayBack`] when the link has no way back.
+    pub fn duplex<D, U>(
+        &self,
+        handler: impl FnMut(&mut C, Event<U>) + 'static,
+    ) -> Result<DuplexPipe<C, D, U, R>, PipeErrorKind>
+    where
+        R: MakeDuplex<D, U, Codec: 'static> + 'static,
+        D: 'static,
+        U: 'static,
+    {
+        self.duplex_with(PipeOptions::new(), handler)
+    }
+
+    /// As [`duplex`](Link::duplex), and says what is to be done when there is no room for messages,
+    /// whether their type is checked, and how many bytes of commands may wait: an
+    /// [`Overflow`](homing_core::Overflow), or [`PipeOptions`].
+    ///
+    /// # Errors
+    ///
+    /// As [`duplex`](Link::duplex).
+    pub fn duplex_with<D, U>(
+        &self,
+        options: impl Into<PipeOptions<U>>,
+        handler: impl FnMut(&mut C, Event<U>) + 'static,
+    ) -> Result<DuplexPipe<C, D, U, R>, PipeErrorKind>
+    where
+        R: MakeDuplex<D, U, Codec: 'static> + 'static,
+        D: 'static,
+        U: 'static,
+    {
+        let make = |ticket, capacity| self.factory.make_duplex(ticket, capacity);
+        let (ends, remote) =
+            self.router.add_duplex::<D, U, R, _, _>(self.id, options.into(), handler, make)?;
+        let pipe = remote.pipe();
+        Ok((ends, remote, pipe))
     }
 
     /// Makes a pipe that ends in a mailbox of the [default](Capacity) capacity. When there is

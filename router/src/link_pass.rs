@@ -1,6 +1,8 @@
 //! One link's turn: its arrivals, one after another, and the receivers that they concern.
 
-use homing_core::{ConnectionId, Detached, End, LinkEnd, SessionStep};
+use std::sync::Arc;
+
+use homing_core::{ConnectionId, Detached, End, LinkEnd, LinkId, Notifier, SessionStep};
 
 use crate::backpressure::Backpressure;
 use crate::budget::Meter;
@@ -34,9 +36,12 @@ pub(crate) enum Next {
 pub(crate) struct LinkPass<'a, C: 'static> {
     inner: &'a Inner<C>,
     token: Token,
+    link: LinkId,
     session: LinkSession<'a, C>,
     signal: LinkSignal,
     backpressure: Backpressure,
+    /// Flushes the link's way back, where that is used.
+    flusher: Option<Arc<dyn Notifier>>,
     /// Receivers that have accepted a message which they are told when the link is drained.
     deferred: Vec<Entry<C>>,
     next: Next,
@@ -52,8 +57,9 @@ impl<'a, C: 'static> LinkPass<'a, C> {
         }
         let (signal, backpressure) = (link.signal.clone(), link.backpressure.clone());
         let session = LinkSession::begin(&inner.core, link.id)?;
+        let (link, flusher) = (link.id, state.flusher(link.id));
         let (deferred, next) = (Vec::new(), Next::Requeue);
-        Some(Self { inner, token, session, signal, backpressure, deferred, next })
+        Some(Self { inner, token, link, session, signal, backpressure, flusher, deferred, next })
     }
 
     /// Takes one arrival off the link, and tells the receiver that it concerns.
@@ -61,6 +67,11 @@ impl<'a, C: 'static> LinkPass<'a, C> {
     pub(crate) fn step(&mut self, context: &mut C, meter: &Meter, may_spin: bool) -> Progress {
         if self.backpressure.is_closed() {
             self.backpressure.park();
+            if self.flusher.is_some() {
+                // The link is not served, but its way back is: the waker is to bring it here.
+                self.signal.flag().clear();
+                self.flush_way_back();
+            }
             return Progress::Blocked;
         }
         match self.session.poll() {
@@ -72,6 +83,10 @@ impl<'a, C: 'static> LinkPass<'a, C> {
             SessionStep::Handled => Progress::Made,
             SessionStep::Started(connection) => {
                 self.inner.log_start(self.token, connection);
+                Progress::Made
+            }
+            SessionStep::StartedLate(connection) => {
+                self.inner.notify_closed(Some(self.link), connection);
                 Progress::Made
             }
             SessionStep::Deferred(receiver) => {
@@ -86,6 +101,10 @@ impl<'a, C: 'static> LinkPass<'a, C> {
     /// Ends the pass, after the receivers whose messages were deferred have been told.
     pub(crate) fn end(mut self, context: &mut C, next: Next) {
         self.flush_deferred(context);
+        if next == Next::Requeue {
+            // A worker that sends without end is to get its commands all the same.
+            self.flush_way_back();
+        }
         self.next = next;
         if next == Next::Remove {
             self.inner.remove_link(self.token, context);
@@ -114,6 +133,8 @@ impl<'a, C: 'static> LinkPass<'a, C> {
             }
         }
         self.signal.flag().clear();
+        // After the flag was cleared: what makes space from now on wakes the link.
+        self.flush_way_back();
         let found = match self.session.poll() {
             SessionStep::Empty => return Progress::Blocked,
             step => Found::from(step),
@@ -122,6 +143,12 @@ impl<'a, C: 'static> LinkPass<'a, C> {
         // there twice, which costs a look.
         let _ = self.signal.flag().set();
         self.deliver(found, context)
+    }
+
+    fn flush_way_back(&self) {
+        if let Some(flusher) = &self.flusher {
+            flusher.flush();
+        }
     }
 
     /// Whether no other link waits for its pass.
@@ -136,6 +163,9 @@ impl<'a, C: 'static> LinkPass<'a, C> {
             }
             Found::Handled => {}
             Found::Started(connection) => self.inner.log_start(self.token, connection),
+            Found::StartedLate(connection) => {
+                self.inner.notify_closed(Some(self.link), connection);
+            }
             Found::Deferred(receiver) => self.deferred.push(receiver),
             Found::Ended(detached, end) => return self.end_pipe(detached, end, context),
             Found::LinkEnded(end) => return self.end_link(&end),
@@ -185,6 +215,7 @@ enum Found<C: 'static> {
     Deferred(Entry<C>),
     Handled,
     Started(ConnectionId),
+    StartedLate(ConnectionId),
     Ended(Detached<Entry<C>>, End),
     LinkEnded(LinkEnd),
 }
@@ -195,6 +226,7 @@ impl<C: 'static> From<SessionStep<'_, Entry<C>>> for Found<C> {
             SessionStep::Message(receiver) => Self::Message(receiver.clone()),
             SessionStep::Deferred(receiver) => Self::Deferred(receiver.clone()),
             SessionStep::Started(connection) => Self::Started(connection),
+            SessionStep::StartedLate(connection) => Self::StartedLate(connection),
             SessionStep::Ended(detached, end) => Self::Ended(detached, end),
             SessionStep::LinkEnded(end) => Self::LinkEnded(end),
             SessionStep::Empty | SessionStep::Handled => Self::Handled,

@@ -5,6 +5,9 @@ use std::marker::PhantomData;
 
 use homing_core::{MessageType, Overflow};
 
+/// How many bytes of commands a duplex pipe keeps for a worker that does not take them.
+const DEFAULT_COMMANDS: usize = 1 << 20;
+
 /// What is chosen for one pipe of messages of type `M`. An [`Overflow`] converts into it.
 ///
 /// # Checked pipes
@@ -15,6 +18,7 @@ use homing_core::{MessageType, Overflow};
 pub struct PipeOptions<M> {
     overflow: Overflow,
     message_type: MessageType<'static>,
+    command_capacity: usize,
     _message: PhantomData<fn(M)>,
 }
 
@@ -24,6 +28,7 @@ impl<M> PipeOptions<M> {
         Self {
             overflow: Overflow::Wait,
             message_type: MessageType::UNCHECKED,
+            command_capacity: DEFAULT_COMMANDS,
             _message: PhantomData,
         }
     }
@@ -57,6 +62,20 @@ impl<M> PipeOptions<M> {
         Self { message_type, ..self }
     }
 
+    /// Sets how many bytes of commands a duplex pipe keeps that its worker has not taken; 1 MiB
+    /// unless it is set. When that is used up, a command comes back as
+    /// [`Full`](homing_core::SendErrorKind::Full). A single command may be longer.
+    ///
+    /// On links of bytes a command counts its encoded length and 16 bytes; on a channel the size
+    /// of its type, and 16 bytes at least. Pipes that have no way back do not use it.
+    pub const fn command_capacity(self, bytes: usize) -> Self {
+        Self { command_capacity: bytes, ..self }
+    }
+
+    pub(crate) fn commands(self) -> usize {
+        self.command_capacity
+    }
+
     pub(crate) fn parts(self) -> (Overflow, MessageType<'static>) {
         (self.overflow, self.message_type)
     }
@@ -87,6 +106,7 @@ impl<M> fmt::Debug for PipeOptions<M> {
         f.debug_struct("PipeOptions")
             .field("overflow", &self.overflow)
             .field("message_type", &self.message_type)
+            .field("command_capacity", &self.command_capacity)
             .finish()
     }
 }

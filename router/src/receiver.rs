@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use homing_core::{Authorize, Delivery, End, MessageType, Nonce, Payload, Receive, Undecodable};
+use homing_core::{
+    Authorize, Delivery, End, MessageType, Nonce, Payload, ProtocolError, Receive, Undecodable,
+};
 
 use crate::backpressure::Backpressure;
 
@@ -25,6 +27,31 @@ pub(crate) trait Receiver<C> {
     /// Takes a message out of its payload, and stores it.
     fn on_message(&self, payload: &mut Payload<'_>) -> Result<Delivery, Undecodable>;
 
+    /// Takes an answer out of its payload, and stores it. Only duplex pipes have any.
+    fn on_answer(
+        &self,
+        question: u32,
+        payload: &mut Payload<'_>,
+    ) -> Result<Delivery, ProtocolError> {
+        let _ = (question, payload);
+        Err(ProtocolError::OutOfTurn)
+    }
+
+    /// A worker has claimed the pipe.
+    fn note_started(&self) {}
+
+    /// The worker has taken commands. Only duplex pipes have any.
+    fn note_taken(&self, commands: u64, bytes: u64) -> Result<(), ProtocolError> {
+        let _ = (commands, bytes);
+        Err(ProtocolError::OutOfTurn)
+    }
+
+    /// Whether the pipe has a way back of its own, on which [`on_end`](Receiver::on_end) tells the
+    /// worker.
+    fn has_way_back(&self) -> bool {
+        false
+    }
+
     /// Stores how the pipe ended. No message follows. A pipe that the foreground has closed
     /// drops the messages that it has stored.
     fn on_end(&self, end: End);
@@ -46,7 +73,12 @@ pub(crate) struct Entry<C>(Rc<dyn Receiver<C>>);
 
 impl<C> Entry<C> {
     pub(crate) fn new(receiver: impl Receiver<C> + 'static) -> Self {
-        Self(Rc::new(receiver))
+        Self::shared(Rc::new(receiver))
+    }
+
+    /// An entry of a receiver that something else refers to as well.
+    pub(crate) fn shared(receiver: Rc<impl Receiver<C> + 'static>) -> Self {
+        Self(receiver)
     }
 
     pub(crate) fn on_end(&self, end: End) {
@@ -61,6 +93,10 @@ impl<C> Entry<C> {
 
     pub(crate) fn has_pending(&self) -> bool {
         self.0.has_pending()
+    }
+
+    pub(crate) fn has_way_back(&self) -> bool {
+        self.0.has_way_back()
     }
 }
 
@@ -84,5 +120,21 @@ impl<C> Receive for Entry<C> {
     #[inline]
     fn accept(&self, payload: &mut Payload<'_>) -> Result<Delivery, Undecodable> {
         self.0.on_message(payload)
+    }
+
+    fn accept_answer(
+        &self,
+        question: u32,
+        payload: &mut Payload<'_>,
+    ) -> Result<Delivery, ProtocolError> {
+        self.0.on_answer(question, payload)
+    }
+
+    fn note_started(&self) {
+        self.0.note_started();
+    }
+
+    fn note_taken(&self, commands: u64, bytes: u64) -> Result<(), ProtocolError> {
+        self.0.note_taken(commands, bytes)
     }
 }

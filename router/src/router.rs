@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use homing_core::{
-    ClosePipeError, ConnectionId, Counters, End, GrowableStorage, LinkEntry, NewLink, PipeEntry,
-    RouterState, Session, SharedInlet, Transport, WrongState,
+    ClosePipeError, ConnectionId, Counters, End, GrowableStorage, Inlet as _, LinkEntry, NewLink,
+    PipeEntry, RouterState, Session, SharedInlet, Transport, WrongState,
 };
 use homing_process::{Doorbell, ForkGuard, LinkWaker};
 
@@ -22,6 +22,7 @@ use crate::loop_binding::LoopBinding;
 use crate::mailbox::ClosePipe;
 use crate::pipe::PipeId;
 use crate::receiver::Entry;
+use crate::router_handle::Calls;
 use crate::spin::SpinPolicy;
 use crate::state::State;
 use crate::wake::Wake;
@@ -63,6 +64,8 @@ pub(crate) struct Inner<C: 'static> {
     /// Receivers that have something stored to be told, and that no pass is going to tell.
     pub(crate) unsettled: RefCell<VecDeque<Entry<C>>>,
     pub(crate) wake: Arc<Wake>,
+    /// What other threads have posted.
+    pub(crate) calls: Arc<Calls<C>>,
     pub(crate) interrupt: RouteInterrupt,
     pub(crate) spin: SpinPolicy,
     /// How many dispatches are on the stack.
@@ -90,6 +93,7 @@ impl<C: 'static> Router<C> {
                 state: RefCell::new(State::new(waiting, budget)),
                 unsettled: RefCell::default(),
                 wake,
+                calls: Arc::new(Calls::new()),
                 spin: SpinPolicy::new(),
                 dispatches: Cell::new(0),
                 serving: Cell::new(None),
@@ -107,6 +111,7 @@ impl<C: 'static> Router<C> {
     /// When it runs already.
     pub fn start(&self) -> Result<(), WrongState<RouterState>> {
         self.inner.core.borrow_mut().start()?;
+        self.inner.calls.start();
         self.inner.state.borrow().waiting.set_linked(true);
         self.inner.wake.restart();
         Ok(())
@@ -126,7 +131,8 @@ impl<C: 'static> Router<C> {
         let signal = self.inner.new_signal()?;
         let NewLink { factory, inlet, doorbell } =
             transport.link(signal.waker().clone()).map_err(LinkError::Transport)?;
-        let id = self.inner.attach(SharedInlet::new(Box::new(inlet)), &signal)?;
+        let notifier = inlet.notifier();
+        let id = self.inner.attach(SharedInlet::new(Box::new(inlet)), &signal, notifier)?;
         if let Err(error) = self.inner.watch_link(&signal, doorbell.into(), None) {
             self.inner.forget_link(signal.token());
             return Err(LinkError::Watch(error));
@@ -138,6 +144,11 @@ impl<C: 'static> Router<C> {
     /// its handler runs, when that returns. What arrives for the pipe later is discarded,
     /// counted, and logged once as a warning.
     ///
+    /// The worker learns of it where its link has a way back, as those of worker processes and
+    /// channels have: its next `send` is [`Closed`](homing_core::SendErrorKind::Closed), also one
+    /// that waits, and so is its next `recv`. Commands that it has not taken are dropped, and
+    /// questions that it has not answered get an [`AskError`](crate::AskError).
+    ///
     /// # Errors
     ///
     /// When the router does not run, or the pipe has ended, was closed before, or is of
@@ -147,10 +158,14 @@ impl<C: 'static> Router<C> {
         if pipe.router() != self.inner.id && core.state().is_running() {
             return Err(ClosePipeError::NoSuchPipe);
         }
+        let link = core.link_of(pipe.connection());
         let closed = core.close_pipe(pipe.connection())?;
         drop(core);
         closed.receiver.on_end(End::Closed);
-        self.inner.tell(&closed.receiver, context, None);
+        if !closed.receiver.has_way_back() {
+            self.inner.notify_closed(link, closed.connection);
+        }
+        self.inner.tell_all(&closed.receiver, context);
         Ok(())
     }
 
@@ -204,6 +219,13 @@ impl<C: 'static> Inner<C> {
         let mut telling = Telling { inner: self, receiver, more: true };
         telling.more = receiver.flush(context, backpressure);
     }
+
+    /// Tells a receiver all that it has stored. What is left after a panic is told later.
+    pub(crate) fn tell_all(&self, receiver: &Entry<C>, context: &mut C) {
+        let mut telling = Telling { inner: self, receiver, more: true };
+        while receiver.flush(context, None) {}
+        telling.more = false;
+    }
 }
 
 /// A receiver that is being told something.
@@ -225,8 +247,14 @@ impl<C: 'static> Drop for Telling<'_, C> {
 
 impl<C: 'static> ClosePipe for Inner<C> {
     fn close_pipe(&self, connection: ConnectionId) {
-        // It has ended, or the router has stopped: then there is nothing to close.
-        let closed = self.core.borrow_mut().close_pipe(connection);
+        let mut core = self.core.borrow_mut();
+        let link = core.link_of(connection);
+        let closed = core.close_pipe(connection);
+        drop(core);
+        // Otherwise it has ended, or the router has stopped: then there is nothing to close.
+        if closed.is_ok() {
+            self.notify_closed(link, connection);
+        }
         drop(closed);
     }
 }

@@ -4,7 +4,10 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 
-use homing_core::{ConnectionId, End, Exit, LinkEnd, LinkId, SessionStep, SharedInlet, WrongState};
+use homing_core::{
+    ConnectionId, Downlink, End, Exit, LinkEnd, LinkId, Notifier, SessionStep, SharedInlet,
+    WrongState,
+};
 use homing_process::Doorbell;
 
 use crate::backpressure::Backpressure;
@@ -16,6 +19,8 @@ use crate::wake::{LinkSignal, Token};
 
 pub(crate) struct State<C: 'static> {
     pub(crate) links: HashMap<Token, LinkState<C>>,
+    /// The links that have a way back, by what the routing table calls them.
+    pub(crate) way_backs: HashMap<LinkId, WayBack>,
     /// Links that may have something, in the order of their turns.
     pub(crate) run_queue: VecDeque<Token>,
     pub(crate) waiting: Waiting,
@@ -33,6 +38,17 @@ pub(crate) struct LinkState<C: 'static> {
     pub(crate) watched: Option<Watched>,
     pub(crate) worker: Option<homing_process::ChildProcess>,
     pub(crate) on_exit: Option<OnExit<C>>,
+    /// Makes the way back of further pipes of a worker process.
+    pub(crate) downlink: Option<Arc<dyn Downlink>>,
+}
+
+/// The foreground's side of a link's way back.
+pub(crate) struct WayBack {
+    pub(crate) notifier: Arc<dyn Notifier>,
+    /// Whether there is a duplex pipe, or was one.
+    pub(crate) has_duplex: bool,
+    /// Whether something was sent that may wait for space.
+    is_used: bool,
 }
 
 /// Told how a worker process has ended.
@@ -40,7 +56,20 @@ pub(crate) type OnExit<C> = Box<dyn FnOnce(&mut C, Option<Exit>)>;
 
 impl<C: 'static> State<C> {
     pub(crate) fn new(waiting: Waiting, budget: Budget) -> Self {
-        Self { links: HashMap::new(), run_queue: VecDeque::new(), waiting, budget, next_token: 0 }
+        Self {
+            links: HashMap::new(),
+            way_backs: HashMap::new(),
+            run_queue: VecDeque::new(),
+            waiting,
+            budget,
+            next_token: 0,
+        }
+    }
+
+    /// What flushes the way back of a link, where it has one that is used.
+    pub(crate) fn flusher(&self, link: LinkId) -> Option<Arc<dyn Notifier>> {
+        let way_back = self.way_backs.get(&link).filter(|way_back| way_back.is_used)?;
+        Some(Arc::clone(&way_back.notifier))
     }
 }
 
@@ -68,6 +97,7 @@ impl<C: 'static> Inner<C> {
         &self,
         inlet: SharedInlet,
         signal: &LinkSignal,
+        notifier: Option<Arc<dyn Notifier>>,
     ) -> Result<LinkId, LinkError<E>> {
         let attached = self.core.borrow_mut().attach(inlet);
         let id = attached.map_err(|_| LinkError::TooMany)?;
@@ -79,9 +109,40 @@ impl<C: 'static> Inner<C> {
             watched: None,
             worker: None,
             on_exit: None,
+            downlink: None,
         };
-        self.state.borrow_mut().links.insert(signal.token(), link);
+        let mut state = self.state.borrow_mut();
+        state.links.insert(signal.token(), link);
+        if let Some(notifier) = notifier {
+            let way_back = WayBack { notifier, has_duplex: false, is_used: false };
+            state.way_backs.insert(id, way_back);
+        }
         Ok(id)
+    }
+
+    /// A duplex pipe was made on this link.
+    pub(crate) fn use_way_back(&self, link: LinkId) {
+        if let Some(way_back) = self.state.borrow_mut().way_backs.get_mut(&link) {
+            (way_back.has_duplex, way_back.is_used) = (true, true);
+        }
+    }
+
+    /// Tells a worker that a pipe was closed, where that can be told.
+    pub(crate) fn notify_closed(&self, link: Option<LinkId>, connection: ConnectionId) {
+        self.notify(link, |notifier| notifier.close(connection));
+    }
+
+    /// Tells the worker of a link something, where it can be told.
+    pub(crate) fn notify(&self, link: Option<LinkId>, tell: impl FnOnce(&dyn Notifier)) {
+        let mut state = self.state.borrow_mut();
+        let way_back = link.and_then(|link| state.way_backs.get_mut(&link));
+        let Some(way_back) = way_back else { return };
+        way_back.is_used = true;
+        let notifier = Arc::clone(&way_back.notifier);
+        // What waits for the worker may be dropped, and be anything of the application's: nothing
+        // is borrowed.
+        drop(state);
+        tell(&*notifier);
     }
 
     pub(crate) fn watch_link(
@@ -102,7 +163,11 @@ impl<C: 'static> Inner<C> {
     /// Removes a link that was made for nothing, with the pipe it may have. Its receiver is
     /// told nothing.
     pub(crate) fn forget_link(&self, token: Token) {
-        let Some(link) = self.state.borrow_mut().links.remove(&token) else { return };
+        let mut state = self.state.borrow_mut();
+        let Some(link) = state.links.remove(&token) else { return };
+        let way_back = state.way_backs.remove(&link.id);
+        drop(state);
+        drop(way_back);
         // Nothing is borrowed while they are dropped: they may own anything of the
         // application's.
         let inlet = self.core.borrow_mut().end_link(link.id, LinkEnd::gone());
@@ -112,10 +177,15 @@ impl<C: 'static> Inner<C> {
         }
     }
 
-    /// Has `on_exit` told how the worker process of a link has ended.
-    pub(crate) fn set_on_exit(&self, token: Token, on_exit: Option<OnExit<C>>) {
+    /// The worker process of a link was started. Has `on_exit` told how it has ended.
+    pub(crate) fn set_on_start(
+        &self,
+        token: Token,
+        on_exit: Option<OnExit<C>>,
+        downlink: Option<Arc<dyn Downlink>>,
+    ) {
         if let Some(link) = self.state.borrow_mut().links.get_mut(&token) {
-            link.on_exit = on_exit;
+            (link.on_exit, link.downlink) = (on_exit, downlink);
         }
     }
 
@@ -144,7 +214,9 @@ impl<C: 'static> Inner<C> {
             return false;
         }
         let link = state.links.remove(&token);
+        let way_back = link.as_ref().and_then(|link| state.way_backs.remove(&link.id));
         drop(state);
+        drop(way_back);
         if let Some(LinkState { worker: Some(worker), on_exit, .. }) = link {
             let exit = worker.exit().flatten();
             log::info!(target: "homing::worker", "{worker} has ended ({})", Ended(exit));

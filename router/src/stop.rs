@@ -1,9 +1,10 @@
 //! How a router ends.
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
-use homing_core::{Detached, End, Exit, LinkEnd, RouterState, SessionStep, WrongState};
+use homing_core::{Detached, End, Exit, LinkEnd, LinkId, RouterState, SessionStep, WrongState};
 
 use crate::error::{RouteError, StopError};
 use crate::reap::{Unreaped, kill_then_reap};
@@ -59,10 +60,13 @@ impl<C: 'static> Router<C> {
     /// Asks the workers to end, waits until they have or `grace` is over, and then
     /// [stops](Router::stop).
     ///
-    /// What has been sent by now is routed first. Workers are asked by closing their links:
-    /// receivers are told [`Closed`](homing_core::End::Closed), and a worker finds at its next
-    /// `send` that the foreground is gone. Worker processes that have ended by themselves when
-    /// the grace is over are not killed.
+    /// What has been sent by now is routed first. Workers with a duplex pipe are told that the
+    /// foreground is about to stop: all their senders and receivers are cancelled, and their pipes
+    /// are routed until they have ended. Then, and at once where a link has no duplex pipe, links
+    /// are closed: receivers of pipes that are still open are told
+    /// [`Closed`](homing_core::End::Closed), and a worker finds at its next `send` that the
+    /// foreground is gone. Worker processes that have ended by themselves when the grace is over
+    /// are not killed.
     ///
     /// # Errors
     ///
@@ -82,33 +86,56 @@ impl<C: 'static> Router<C> {
             _ if !self.state().is_running() => return Ok(()),
             _ => {}
         }
-        self.inner.ask_workers_to_end(context);
-        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-        let ended = |_: &mut C| self.inner.state.borrow().links.is_empty();
-        if let Err(RouteError::Wait(error)) = self.route_until(context, ended, left) {
-            log::warn!("workers are not waited for: {error}");
+        let announced = self.inner.announce_stop();
+        self.inner.close_links(context, |link| !announced.contains(&link));
+        if !announced.is_empty() {
+            self.route_until_end(context, end, || self.open_pipes() == 0);
+            self.inner.close_links(context, |_| true);
         }
+        self.route_until_end(context, end, || self.inner.state.borrow().links.is_empty());
         match self.stop(context) {
             // A handler has stopped it.
             Err(StopError::WrongState(_)) => Ok(()),
             stopped => stopped,
         }
     }
+
+    /// Routes until `ended`, or the time is over.
+    fn route_until_end(&self, context: &mut C, end: Option<Instant>, ended: impl Fn() -> bool) {
+        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+        if let Err(RouteError::Wait(error)) = self.route_until(context, |_| ended(), left) {
+            log::warn!("workers are not waited for: {error}");
+        }
+    }
 }
 
 impl<C: 'static> Inner<C> {
-    /// Closes all links. Once a worker can be told more than that its link is closed, it is
-    /// told here.
-    fn ask_workers_to_end(&self, context: &mut C) {
-        let links: Vec<_> =
-            self.state.borrow().links.iter().map(|(token, link)| (*token, link.id)).collect();
+    /// Tells the workers of links with a duplex pipe that the foreground is about to stop. Returns
+    /// those links.
+    fn announce_stop(&self) -> HashSet<LinkId> {
+        let state = self.state.borrow();
+        let duplex = state.way_backs.iter().filter(|(_, way_back)| way_back.has_duplex);
+        let links: HashSet<_> = duplex.map(|(link, _)| *link).collect();
+        drop(state);
+        for link in &links {
+            self.notify(Some(*link), |notifier| notifier.announce_stop());
+        }
+        links
+    }
+
+    /// Closes those links that are `chosen`.
+    fn close_links(&self, context: &mut C, chosen: impl Fn(LinkId) -> bool) {
+        let state = self.state.borrow();
+        let links = state.links.iter().map(|(token, link)| (*token, link.id));
+        let links: Vec<_> = links.filter(|(_, link)| chosen(*link)).collect();
+        drop(state);
         for (token, id) in links {
             let inlet = self.core.borrow_mut().end_link(id, LinkEnd::gone());
             drop(inlet);
             let Some(mut session) = LinkSession::begin(&self.core, id) else { continue };
             while let SessionStep::Ended(Detached { receiver, .. }, _) = session.poll() {
                 receiver.on_end(End::Closed);
-                self.tell(&receiver, context, None);
+                self.tell_all(&receiver, context);
             }
             self.remove_link(token, context);
         }
@@ -120,6 +147,7 @@ impl<C: 'static> Inner<C> {
         let mut core = self.core.borrow_mut();
         let mut inlets = Vec::new();
         core.stop_with(|inlet| inlets.push(inlet))?;
+        self.calls.stop();
         let mut receivers: Vec<_> = self.unsettled.borrow_mut().drain(..).collect();
         while let Some(Detached { receiver, .. }) = core.next_stopped() {
             receivers.push(receiver);
@@ -129,7 +157,9 @@ impl<C: 'static> Inner<C> {
         state.waiting.set_linked(false);
         state.run_queue.clear();
         let links: Vec<LinkState<C>> = std::mem::take(&mut state.links).into_values().collect();
+        let way_backs = std::mem::take(&mut state.way_backs);
         drop(state);
+        drop(way_backs);
         // Nothing is borrowed: what waits in an inlet may be anything of the application's.
         drop(inlets);
         for receiver in &receivers {

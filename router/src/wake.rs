@@ -32,7 +32,7 @@ impl Wake {
     }
 
     /// Makes the event loop come, unless it was told to already.
-    fn raise(&self) {
+    pub(crate) fn raise(&self) {
         if self.flag.set() {
             self.ping();
         }
@@ -57,6 +57,11 @@ impl Wake {
     fn enqueue(&self, token: Token) {
         self.ready.push(token);
         self.raise();
+    }
+
+    /// The foreground has cleared the flag and found something all the same: it is awake.
+    pub(crate) fn stay_awake(&self) {
+        let _ = self.flag.set();
     }
 
     /// Whether the event loop is to come, and has not been here yet.
@@ -86,8 +91,8 @@ impl Wake {
         self.flag.clear();
         let found = self.ready.pop();
         if found.is_some() {
-            // The foreground is awake: a ping that was sent in between was not needed.
-            let _ = self.flag.set();
+            // A ping that was sent in between was not needed.
+            self.stay_awake();
         }
         found
     }

@@ -4,10 +4,12 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use homing_core::{
-    Authorization, Event, Exit, LinkId, MakeSender, PipeErrorKind, Postcard, SharedInlet, Ticket,
+    Authorization, Downlink, Duplex, EncodingRemote, Event, Exit, LinkId, MakeDuplex, MakeSender,
+    Notifier, PipeErrorKind, Postcard, SharedInlet, Ticket,
 };
 use homing_process::{ChildProcess, Prepared, ProcessTransport, SpawnOptions};
 use serde::Serialize;
@@ -19,6 +21,7 @@ use crate::link::Link;
 use crate::mailbox::{Capacity, Mailbox};
 use crate::pipe::PipeId;
 use crate::pipe_options::PipeOptions;
+use crate::remote::Remote;
 use crate::router::Router;
 use crate::state::OnExit;
 
@@ -26,12 +29,22 @@ use crate::state::OnExit;
 ///
 /// The pipes that it makes are tickets: plain data, which the application hands to the
 /// worker in whatever way it has. A ticket is honoured from any worker of the router that
-/// presents it first; until then, its pipe is lost with this one.
+/// presents it first; until then, its pipe is lost with this one. The commands of a duplex pipe
+/// go to this worker.
 pub type Worker<C> = Link<C, Process>;
 
 /// The factory of a worker process's link: carries every message that serde can.
-#[derive(Clone, Debug)]
-pub struct Process(ChildProcess);
+#[derive(Clone)]
+pub struct Process {
+    child: ChildProcess,
+    downlink: Option<Arc<dyn Downlink>>,
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Process").field(&self.child).finish()
+    }
+}
 
 impl<M: Serialize + DeserializeOwned> MakeSender<M> for Process {
     type Sender = Ticket<M>;
@@ -44,15 +57,33 @@ impl<M: Serialize + DeserializeOwned> MakeSender<M> for Process {
     }
 }
 
+impl<D: Serialize, U: Serialize + DeserializeOwned> MakeDuplex<D, U> for Process {
+    type Ends = Ticket<U, D>;
+
+    fn make_duplex(&self, ticket: Ticket<U, D>, capacity: usize) -> Option<Duplex<Self::Ends, D>> {
+        Some(make_ticket(self.downlink.as_deref()?, ticket, capacity))
+    }
+}
+
+/// The ends of a duplex pipe to a worker process: its ticket, and what encodes its commands.
+fn make_ticket<D: Serialize, U>(
+    downlink: &dyn Downlink,
+    ticket: Ticket<U, D>,
+    capacity: usize,
+) -> Duplex<Ticket<U, D>, D> {
+    let remote = EncodingRemote::new(downlink, ticket.connection(), capacity);
+    Duplex::new(ticket, Arc::new(remote))
+}
+
 impl<C: 'static> Link<C, Process> {
     /// The name that the worker was given, see [`SpawnBuilder::named`].
     pub fn name(&self) -> Option<&str> {
-        self.factory().0.name()
+        self.factory().child.name()
     }
 
     /// The process id.
     pub fn process_id(&self) -> u32 {
-        self.factory().0.id()
+        self.factory().child.id()
     }
 
     /// Kills the process (SIGKILL). What it had handed over still arrives, and its pipes are
@@ -62,12 +93,12 @@ impl<C: 'static> Link<C, Process> {
     ///
     /// When the system refuses.
     pub fn kill(&self) -> std::io::Result<()> {
-        self.factory().0.kill()
+        self.factory().child.kill()
     }
 
     /// How the process ended: `None` while it runs, or while that is not known yet.
     pub fn exit(&self) -> Option<Exit> {
-        self.factory().0.exit().flatten()
+        self.factory().child.exit().flatten()
     }
 
     /// The writing end of the worker's standard input, where the command asked for one. It
@@ -78,19 +109,19 @@ impl<C: 'static> Link<C, Process> {
     /// takes. Write from another thread, or only as much as a pipe of the system holds (64 KiB
     /// on Linux) before the worker answers.
     pub fn take_stdin(&self) -> Option<ChildStdin> {
-        self.factory().0.take_stdin()
+        self.factory().child.take_stdin()
     }
 
     /// The reading end of the worker's standard output, where the command asked for one. It
     /// can be taken once.
     pub fn take_stdout(&self) -> Option<ChildStdout> {
-        self.factory().0.take_stdout()
+        self.factory().child.take_stdout()
     }
 
     /// The reading end of the worker's standard error, where the command asked for one. It
     /// can be taken once.
     pub fn take_stderr(&self) -> Option<ChildStderr> {
-        self.factory().0.take_stderr()
+        self.factory().child.take_stderr()
     }
 }
 
@@ -102,11 +133,13 @@ impl<C: 'static> Router<C> {
         let workers: Vec<_> = state
             .links
             .values()
-            .filter_map(|link| Some((link.id, link.worker.clone()?)))
-            .filter(|(_, worker)| worker.exit().is_none())
+            .filter_map(|link| {
+                let child = link.worker.clone().filter(|worker| worker.exit().is_none())?;
+                Some((link.id, Process { child, downlink: link.downlink.clone() }))
+            })
             .collect();
         let router = self.clone();
-        workers.into_iter().map(move |(id, worker)| Link::new(router.clone(), id, Process(worker)))
+        workers.into_iter().map(move |(id, process)| Link::new(router.clone(), id, process))
     }
 
     /// Prepares `command` as a worker process whose messages come by `transport`. The
@@ -234,7 +267,52 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
         F: FnMut(&mut C, Event<M>) + 'static,
     {
         let options = options.into();
-        self.start(|router, link| router.add_handler::<M, Process, F>(link, options, handler))
+        self.start(|router, link, _| router.add_handler::<M, Process, F>(link, options, handler))
+    }
+
+    /// Starts the process with a first pipe that is duplex: the worker's messages, of type `U`, and
+    /// its end are handed to `handler`, and commands of type `D` are sent to it by the [`Remote`].
+    /// When there is no room for messages, the worker waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`pipe`](SpawnBuilder::pipe); and [`PipeErrorKind::NoWayBack`] when the transport has no
+    /// way back.
+    pub fn duplex<D, U>(
+        self,
+        handler: impl FnMut(&mut C, Event<U>) + 'static,
+    ) -> Result<(Worker<C>, Remote<C, D>, PipeId), SpawnError>
+    where
+        D: Serialize + 'static,
+        U: Serialize + DeserializeOwned + 'static,
+    {
+        self.duplex_with(PipeOptions::new(), handler)
+    }
+
+    /// As [`duplex`](SpawnBuilder::duplex), and says what is to be done when there is no room for
+    /// messages, whether their type is checked, and how many bytes of commands may wait: an
+    /// [`Overflow`](homing_core::Overflow), or [`PipeOptions`].
+    ///
+    /// # Errors
+    ///
+    /// As [`duplex`](SpawnBuilder::duplex).
+    pub fn duplex_with<D, U>(
+        self,
+        options: impl Into<PipeOptions<U>>,
+        handler: impl FnMut(&mut C, Event<U>) + 'static,
+    ) -> Result<(Worker<C>, Remote<C, D>, PipeId), SpawnError>
+    where
+        D: Serialize + 'static,
+        U: Serialize + DeserializeOwned + 'static,
+    {
+        let options = options.into();
+        let (worker, remote) = self.start(|router, link, downlink| {
+            let downlink = downlink.ok_or(PipeErrorKind::NoWayBack)?;
+            let make = |ticket, capacity| Some(make_ticket(downlink, ticket, capacity));
+            router.add_duplex::<D, U, Process, _, _>(link, options, handler, make)
+        })?;
+        let pipe = remote.pipe();
+        Ok((worker, remote, pipe))
     }
 
     /// Starts the process with a first pipe that ends in a mailbox of the
@@ -266,23 +344,30 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
         M: Serialize + DeserializeOwned + 'static,
     {
         let (options, capacity) = (options.into(), capacity.into());
-        self.start(|router, link| router.add_mailbox::<M, Process>(link, options, capacity))
+        self.start(|router, link, _| router.add_mailbox::<M, Process>(link, options, capacity))
     }
 
-    fn start<M, P>(
+    /// Starts the process with the pipe that `first` makes on its link.
+    fn start<U, D, P>(
         mut self,
-        first: impl FnOnce(&Router<C>, LinkId) -> Result<(Ticket<M>, P), PipeErrorKind>,
+        first: impl FnOnce(
+            &Router<C>,
+            LinkId,
+            Option<&dyn Downlink>,
+        ) -> Result<(Ticket<U, D>, P), PipeErrorKind>,
     ) -> Result<(Worker<C>, P), SpawnError> {
         let inner = &self.router.inner;
         let signal = inner.new_signal()?;
-        let Prepared { transport, inlet, doorbell, handles, limit, depth, .. } =
+        let Prepared { transport, inlet, doorbell, handles, limit, depth, downlink, .. } =
             self.transport.prepare(signal.waker().clone()).map_err(LinkError::Transport)?;
+        let notifier = downlink.clone().map(|downlink| downlink as Arc<dyn Notifier>);
         let child = Rc::new(OnceCell::new());
         let ended = Rc::clone(&child);
         let inlet = SharedInlet::followed_by(inlet, |lost| Box::new(ExitInlet::new(ended, lost)));
-        let id = inner.attach(inlet, &signal)?;
+        let id = inner.attach(inlet, &signal, notifier)?;
         let program = self.command.get_program().to_owned();
-        let started = first(&self.router, id).map_err(SpawnError::Pipe).and_then(|(ticket, p)| {
+        let first = first(&self.router, id, downlink.as_deref());
+        let started = first.map_err(SpawnError::Pipe).and_then(|(ticket, p)| {
             let worker = ChildProcess::spawn_with(
                 self.command,
                 &self.options,
@@ -290,7 +375,8 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
                 handles,
                 limit,
                 depth,
-                &ticket,
+                // The worker says what its types are.
+                &ticket.cast::<U, ()>(),
             )
             .map_err(SpawnError::Process)?;
             let _ = child.set(worker.clone());
@@ -307,8 +393,9 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
         });
         match started {
             Ok((worker, p)) => {
-                inner.set_on_exit(signal.token(), self.on_exit);
-                Ok((Link::new(self.router, id, Process(worker)), p))
+                inner.set_on_start(signal.token(), self.on_exit, downlink.clone());
+                let process = Process { child: worker, downlink };
+                Ok((Link::new(self.router, id, process), p))
             }
             Err(error) => {
                 inner.forget_link(signal.token());

@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crossbeam_channel::Receiver;
 use homing_core::{
-    Authorization, ByValue, ConnectionId, Duplex, DuplexOf, MakeDuplex, MakeSender, Overflow,
-    Ticket,
+    Authorization, ByValue, ConnectionId, Duplex, MakeDuplex, MakeSender, Overflow, Ticket,
 };
 
 use crate::bounded::Bounded;
@@ -151,12 +150,11 @@ impl<M: Send + 'static> MakeSender<M> for ChannelFactory {
 }
 
 impl<D: Send + 'static, U: Send + 'static> MakeDuplex<D, U> for ChannelFactory {
-    type Outlet = ChannelOutlet<U>;
-    type Commands = ChannelCommands<D>;
+    type Ends = (CommandReceiver<D>, Sender<U>);
 
     /// Each command counts the size of `D`, at least 16 bytes; what it refers to does not count.
     /// One command is accepted in any case.
-    fn make_duplex(&self, ticket: Ticket<U, D>, capacity: usize) -> Option<DuplexOf<D, U, Self>> {
+    fn make_duplex(&self, ticket: Ticket<U, D>, capacity: usize) -> Option<Duplex<Self::Ends, D>> {
         let connection = ticket.connection();
         let notice = Arc::new(Notice::default());
         let commands = Arc::new(CommandQueue::<D>::new(capacity, Arc::clone(&notice)));
@@ -166,7 +164,7 @@ impl<D: Send + 'static, U: Send + 'static> MakeDuplex<D, U> for ChannelFactory {
         let on_link = self.on_link(connection, ticket.overflow(), place);
         let sender = Sender::new(connection, ChannelOutlet::new(queue, notice, None, on_link));
         let receiver = ChannelCommands::new(Arc::clone(&commands), self.link.foreground());
-        Some(Duplex::new(sender, CommandReceiver::new(connection, receiver), commands))
+        Some(Duplex::new((CommandReceiver::new(connection, receiver), sender), commands))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use homing_core::{DuplexOf, MakeDuplex, RecvError, Reply, SendErrorKind};
+use homing_core::{MakeDuplex, RecvError, RemoteEnd, Reply, SendErrorKind};
 
 use super::*;
 use crate::CommandReceiver;
@@ -11,7 +11,12 @@ use crate::CommandReceiver;
 /// Much longer than anything here takes.
 const LONG: Duration = Duration::from_secs(60);
 
-type Ends<D, U> = DuplexOf<D, U, ChannelFactory>;
+/// The ends of a pipe.
+struct Ends<D: Send + 'static, U: Send + 'static> {
+    sender: Sender<U>,
+    receiver: CommandReceiver<D>,
+    remote: Arc<dyn RemoteEnd<D>>,
+}
 
 fn duplex<D: Send + 'static, U: Send + 'static>(
     factory: &ChannelFactory,
@@ -21,9 +26,10 @@ fn duplex<D: Send + 'static, U: Send + 'static>(
 ) -> Ends<D, U> {
     let connection = ConnectionId::from_parts(pipe, 0);
     let ticket = Ticket::new(connection, Nonce::new(0)).with_overflow(overflow);
-    let mut ends = factory.make_duplex(ticket, capacity).unwrap();
-    ends.sender.start().unwrap();
-    ends
+    let made = factory.make_duplex(ticket, capacity).unwrap();
+    let (receiver, mut sender) = made.ends;
+    sender.start().unwrap();
+    Ends { sender, receiver, remote: made.remote }
 }
 
 /// What arrived on a duplex pipe whose messages and answers are numbers.
@@ -53,7 +59,7 @@ fn drain_up(inlet: &mut ChannelInlet) -> Vec<Up> {
 #[test]
 fn commands_come_in_order_and_are_counted_until_they_are_taken() {
     let (factory, _inlet) = link(2);
-    let Ends { mut receiver, remote, sender: _sender, .. } =
+    let Ends { mut receiver, remote, sender: _sender } =
         duplex::<u32, u8>(&factory, 0, Overflow::Wait, 1000);
     let worker = thread::spawn(move || {
         let received: Vec<u32> = (0..3).map(|_| receiver.recv().unwrap()).collect();
@@ -75,7 +81,7 @@ fn capacity_is_a_number_of_commands_of_at_least_16_bytes() {
     let small = duplex::<u8, u8>(&factory, 0, Overflow::Wait, 50);
     let large = duplex::<[u8; 40], u8>(&factory, 1, Overflow::Wait, 100);
     let one = duplex::<[u8; 40], u8>(&factory, 2, Overflow::Wait, 0);
-    let accepted = |remote: &dyn homing_core::RemoteEnd<[u8; 40]>| {
+    let accepted = |remote: &dyn RemoteEnd<[u8; 40]>| {
         (0..100).take_while(|_| remote.send([0; 40]).is_ok()).count()
     };
     assert_eq!((accepted(&*large.remote), accepted(&*one.remote)), (2, 1));
