@@ -121,9 +121,9 @@ where
         }
     }
 
-    fn note_taken(&self, commands: u64, bytes: u64) -> Result<(), ProtocolError> {
+    fn note_taken(&self, commands: u64) -> Result<(), ProtocolError> {
         let remote = self.remote.get().ok_or(ProtocolError::OutOfTurn)?;
-        remote.note_taken(commands, bytes)
+        remote.note_taken(commands)
     }
 
     fn has_way_back(&self) -> bool {

@@ -41,8 +41,8 @@ pub(crate) trait Receiver<C> {
     fn note_started(&self) {}
 
     /// The worker has taken commands. Only duplex pipes have any.
-    fn note_taken(&self, commands: u64, bytes: u64) -> Result<(), ProtocolError> {
-        let _ = (commands, bytes);
+    fn note_taken(&self, commands: u64) -> Result<(), ProtocolError> {
+        let _ = commands;
         Err(ProtocolError::OutOfTurn)
     }
 
@@ -134,7 +134,7 @@ impl<C> Receive for Entry<C> {
         self.0.note_started();
     }
 
-    fn note_taken(&self, commands: u64, bytes: u64) -> Result<(), ProtocolError> {
-        self.0.note_taken(commands, bytes)
+    fn note_taken(&self, commands: u64) -> Result<(), ProtocolError> {
+        self.0.note_taken(commands)
     }
 }

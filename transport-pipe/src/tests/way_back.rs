@@ -78,9 +78,9 @@ impl Foreground {
                 Ok(Some(Arrival::Message { connection, payload })) => {
                     Some(Got::Message(connection.index(), payload.decode().unwrap()))
                 }
-                Ok(Some(Arrival::Taken { connection, commands, bytes })) => {
+                Ok(Some(Arrival::Taken { connection, commands })) => {
                     let remote = remotes[connection.index() as usize];
-                    RemoteEnd::<Vec<u8>>::note_taken(remote, commands, bytes).unwrap();
+                    RemoteEnd::<Vec<u8>>::note_taken(remote, commands).unwrap();
                     continue;
                 }
                 Ok(Some(Arrival::Stopped { connection, .. })) => {
@@ -427,7 +427,8 @@ fn a_link_within_one_process_has_a_way_back() {
     let mut doorbells = Doorbells::new().unwrap();
     let key = doorbells.add(doorbell, None, Arc::new(Silent)).unwrap();
     let ticket = Ticket::<Vec<u8>, Vec<u8>>::new(connection(0), Nonce::new(7));
-    let Duplex { sender, receiver, remote, .. } = factory.make_duplex(ticket, 10_000_000).unwrap();
+    let Duplex { ends: (receiver, sender), remote, .. } =
+        factory.make_duplex(ticket, 10_000_000).unwrap();
     let (mut sender, mut receiver): (_, homing_core::Receiver<_, MuxCommands<Vec<u8>, _>>) =
         (sender, receiver);
     remote.note_started();
@@ -443,8 +444,8 @@ fn a_link_within_one_process_has_a_way_back() {
     while remote.untaken() > 0 {
         assert!(Instant::now() < deadline);
         match inlet.as_mut().unwrap().poll().unwrap() {
-            Some(Arrival::Taken { commands, bytes, .. }) => {
-                remote.note_taken(commands, bytes).unwrap();
+            Some(Arrival::Taken { commands, .. }) => {
+                remote.note_taken(commands).unwrap();
             }
             Some(_) => {}
             None => doorbells.wait(Some(HANG)).unwrap(),
