@@ -10,7 +10,8 @@ pub mod worker;
 #[cfg(feature = "channel")]
 pub mod channel {
     pub use homing_transport_channel::{
-        Channel, ChannelFactory, ChannelInlet, ChannelOutlet, Sender,
+        Channel, ChannelCommands, ChannelFactory, ChannelInlet, ChannelOutlet, Receiver,
+        Sender,
     };
 }
 
@@ -35,7 +36,9 @@ pub mod serial {
 #[cfg(all(feature = "shm", target_os = "linux"))]
 pub mod shm {
     pub use homing_mux::{RawBytes, Reservation, ReservingSender};
-    pub use homing_transport_shm::{Sender, Shm, ShmFactory, ShmInlet, ShmOutlet};
+    pub use homing_transport_shm::{
+        Receiver, Sender, Shm, ShmCommands, ShmFactory, ShmInlet, ShmOutlet,
+    };
 }
 
 #[cfg(feature = "calloop")]

@@ -196,6 +196,34 @@ macro_rules! __process_checks {
     };
 }
 
+/// The checks of the way back.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __duplex_checks {
+    ($then:ident $($with:tt)*) => {
+        $crate::$then! { $($with)*;
+            duplex {
+                b07_receivers_learn_that_the_router_has_stopped
+                b09_close_is_seen_by_a_sender
+                b09_close_wakes_a_receiver
+                b10_a_shutdown_asks_first
+                b23_commands_keep_their_order
+                b24_a_killed_worker_leaves_its_commands
+                b24_both_ways_may_be_full
+                b24_many_pipes_get_their_own
+                b24_untaken_commands_are_counted
+                b25_cancel_is_seen_by_a_look
+                b25_cancel_may_come_first
+                b25_cancel_wakes_a_receiver
+                b25_cancel_wakes_a_sender
+                b26_a_question_ends_with_its_pipe
+                b26_a_question_gets_its_answer
+                b27_a_worker_that_does_not_read_costs_its_bound
+            }
+        }
+    };
+}
+
 /// The checks of worker processes that bring their own event loop.
 #[doc(hidden)]
 #[macro_export]
@@ -315,7 +343,7 @@ pub mod transport {
 }
 
 #[doc(hidden)]
-pub use crate::{inlet, pingee};
+pub use crate::{duplex, inlet, pingee};
 
 #[cfg(unix)]
 #[doc(hidden)]
@@ -331,6 +359,9 @@ pub mod names {
 
     /// `pingee_suite!`.
     pub const PINGEE: &[&str] = __pingee_checks! { __names };
+
+    /// `duplex_suite!` and `duplex_process_suite!`.
+    pub const DUPLEX: &[&str] = __duplex_checks! { __names };
 
     /// `process_suite!`: with each event loop, and with its own.
     pub const PROCESS: [&[&str]; 2] =

@@ -11,6 +11,7 @@
 //! | a transport between threads | [`TransportRig`] | [`transport_suite!`] | [`sender`], [`router`] |
 //! | the foreground's end of a link | [`InletRig`] | [`inlet_suite!`] | [`inlet`] |
 //! | a transport to worker processes | [`ProcessRig`] | [`process_suite!`] | [`process`] |
+//! | the way back of either | [`duplex::DuplexTransportRig`], [`duplex::DuplexProcessRig`] | [`duplex_suite!`], [`duplex_process_suite!`] | [`duplex`] |
 //! | a pingee | [`PingeeRig`] | [`pingee_suite!`] | [`pingee`] |
 //! | a way to join a router to a loop | [`EventLoopRig`] | [`event_loop_suite!`], with any transport | [`sender`], [`router`] |
 //!
@@ -155,6 +156,7 @@
 mod background;
 pub mod checks;
 mod deadline;
+pub mod duplex;
 mod event_loops;
 pub mod foreground;
 pub mod inlet;

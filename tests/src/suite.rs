@@ -137,3 +137,75 @@ macro_rules! process_suite {
         }
     };
 }
+
+/// `duplex_suite!(name, Rig)` makes tests of all checks of the way back with one
+/// [`DuplexTransportRig`](crate::duplex::DuplexTransportRig): with a loop that watches doorbells,
+/// and with one that is pinged. It takes `except: […]`, as
+/// [`transport_suite!`](crate::transport_suite) does.
+#[macro_export]
+macro_rules! duplex_suite {
+    ($name:ident, $rig:ty $(, except: [$($except:ident),* $(,)?])? $(,)?) => {
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            mod watched {
+                #[allow(unused_imports)]
+                use super::*;
+                $crate::__duplex_checks! {
+                    __tests [$crate::duplex::Threads<$rig>, $crate::Watched] (())
+                        [duplex: $($($except)*)?]
+                }
+            }
+
+            mod pinged {
+                #[allow(unused_imports)]
+                use super::*;
+                $crate::__duplex_checks! {
+                    __tests [$crate::duplex::Threads<$rig>, $crate::Pinged] (())
+                        [duplex: $($($except)*)?]
+                }
+            }
+        }
+    };
+}
+
+/// `duplex_process_suite!(name, Rig)` makes tests of the same checks with one
+/// [`DuplexProcessRig`](crate::duplex::DuplexProcessRig), whose workers are processes. Unix only.
+///
+/// One of the tests is the worker program: the test binary starts itself again to run it.
+#[macro_export]
+macro_rules! duplex_process_suite {
+    ($name:ident, $rig:ty $(, except: [$($except:ident),* $(,)?])? $(,)?) => {
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            const PROGRAM: $crate::process::Program =
+                $crate::process::Program::new(concat!(module_path!(), "::worker_program"));
+
+            #[test]
+            fn worker_program() {
+                $crate::duplex::play::<$rig>();
+            }
+
+            mod watched {
+                #[allow(unused_imports)]
+                use super::*;
+                $crate::__duplex_checks! {
+                    __tests [$crate::duplex::Processes<$rig>, $crate::Watched] (PROGRAM)
+                        [duplex: $($($except)*)?]
+                }
+            }
+
+            mod pinged {
+                #[allow(unused_imports)]
+                use super::*;
+                $crate::__duplex_checks! {
+                    __tests [$crate::duplex::Processes<$rig>, $crate::Pinged] (PROGRAM)
+                        [duplex: $($($except)*)?]
+                }
+            }
+        }
+    };
+}

@@ -8,7 +8,7 @@ use homing_conformance::checks::names;
 const PAGE: &str = include_str!("../../docs/guarantees.md");
 
 /// The modules that checks are in.
-const GROUPS: [&str; 5] = ["sender", "router", "inlet", "pingee", "process"];
+const GROUPS: [&str; 6] = ["sender", "router", "inlet", "pingee", "process", "duplex"];
 
 /// The checks that the page names, each with the heading that it stands under.
 fn on_the_page() -> Vec<(&'static str, &'static str)> {
@@ -30,7 +30,7 @@ fn is_check(name: &str) -> bool {
 }
 
 fn in_the_suites() -> BTreeSet<&'static str> {
-    let suites = [names::TRANSPORT, names::INLET, names::PINGEE, names::ALONE];
+    let suites = [names::TRANSPORT, names::INLET, names::PINGEE, names::DUPLEX, names::ALONE];
     suites.into_iter().chain(names::PROCESS).flatten().copied().collect()
 }
 

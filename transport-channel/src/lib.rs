@@ -87,7 +87,7 @@ mod up;
 mod tests;
 
 pub use channel::Channel;
-pub use commands::{ChannelCommands, CommandReceiver};
+pub use commands::{ChannelCommands, CommandReceiver as Receiver};
 pub use factory::ChannelFactory;
 pub use inlet::ChannelInlet;
 pub use outlet::{ChannelOutlet, Sender};

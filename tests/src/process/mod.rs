@@ -73,7 +73,7 @@ pub enum Wire {
 }
 
 /// Says to a process what it is to do.
-const ROLE: &str = "HOMING_CONFORMANCE_ROLE";
+pub(crate) const ROLE: &str = "HOMING_CONFORMANCE_ROLE";
 
 /// The name of the test that is the worker program.
 const TEST: &str = "HOMING_CONFORMANCE_TEST";
@@ -95,7 +95,7 @@ impl Program {
     }
 
     /// The command that starts a process in this role.
-    fn command(self, role: &str) -> Command {
+    pub(crate) fn command(self, role: &str) -> Command {
         let program = std::env::current_exe().expect("this program has a path");
         // Tests do not know the name of their crate.
         let name = self.test.split_once("::").map_or(self.test, |(_, name)| name);
