@@ -43,7 +43,7 @@ fn answers_are_decoded_and_commands_that_were_taken_are_counted() {
     assert_eq!(*script.down.sent.lock().unwrap(), [[0, 0], [0, 1]]);
     assert_eq!(remote.untaken(), 2);
     let connection = ticket.connection();
-    script.push(Item::Taken(connection, 2, 0));
+    script.push(Item::Taken(connection, 2));
     script.push(Item::Answer(connection, 1, vec![7]));
     script.push(Item::Message(connection, vec![8]));
     script.push(Item::Answer(connection, 0, vec![9]));
@@ -61,7 +61,7 @@ fn a_worker_that_lies_on_the_way_back_is_cut_off_and_open_questions_get_one_erro
         (|connection| Item::Answer(connection, 5, vec![1]), &out_of_turn),
         (|connection| Item::Answer(connection, 0, vec![]), &undecodable),
         (|connection| Item::Answer(connection, 0, vec![1, 2]), &undecodable),
-        (|connection| Item::Taken(connection, 2, 0), &out_of_turn),
+        (|connection| Item::Taken(connection, 2), &out_of_turn),
     ];
     for (lie, expected) in lies {
         let router = router();

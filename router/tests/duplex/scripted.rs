@@ -17,7 +17,7 @@ pub(crate) enum Item {
     Started(ConnectionId, Nonce),
     Message(ConnectionId, Vec<u8>),
     Answer(ConnectionId, u32, Vec<u8>),
-    Taken(ConnectionId, u64, u64),
+    Taken(ConnectionId, u64),
 }
 
 /// The worker's side.
@@ -126,7 +126,7 @@ impl EncodedRemote for ScriptedRemote {
         self.down.note(format!("remote closed {}", self.pipe));
     }
 
-    fn note_taken(&self, commands: u64, _: u64) -> Result<(), ProtocolError> {
+    fn note_taken(&self, commands: u64) -> Result<(), ProtocolError> {
         let mut untaken = self.untaken.lock().unwrap();
         untaken.0 = untaken.0.checked_sub(commands).ok_or(ProtocolError::OutOfTurn)?;
         Ok(())
@@ -159,8 +159,8 @@ impl Inlet for ScriptedInlet {
                 question: *question,
                 payload: Payload::bytes(bytes),
             },
-            Item::Taken(connection, commands, bytes) => {
-                Arrival::Taken { connection: *connection, commands: *commands, bytes: *bytes }
+            Item::Taken(connection, commands) => {
+                Arrival::Taken { connection: *connection, commands: *commands }
             }
         }))
     }
