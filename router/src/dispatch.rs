@@ -130,13 +130,17 @@ impl<'a, C: 'static> Dispatching<'a, C> {
     }
 
     /// Calls what other threads have posted: as much as one link may bring, so that links have
-    /// their turns.
+    /// their turns. They have the first one after calls have spent a budget.
     #[inline]
     fn call(&self, context: &mut C, meter: &mut Meter) -> Dispatched {
+        if self.inner.calls_spent.take() {
+            return Dispatched::Idle;
+        }
         for _ in 0..LINK_QUANTUM {
             let Some(call) = self.inner.calls.take() else { break };
             call(context);
             if meter.spend() {
+                self.inner.calls_spent.set(true);
                 return Dispatched::Again;
             }
         }

@@ -66,6 +66,8 @@ pub(crate) struct Inner<C: 'static> {
     pub(crate) wake: Arc<Wake>,
     /// What other threads have posted.
     pub(crate) calls: Arc<Calls<C>>,
+    /// Calls have spent the budget of the last dispatch.
+    pub(crate) calls_spent: Cell<bool>,
     pub(crate) interrupt: RouteInterrupt,
     pub(crate) spin: SpinPolicy,
     /// How many dispatches are on the stack.
@@ -94,6 +96,7 @@ impl<C: 'static> Router<C> {
                 unsettled: RefCell::default(),
                 wake,
                 calls: Arc::new(Calls::new()),
+                calls_spent: Cell::new(false),
                 spin: SpinPolicy::new(),
                 dispatches: Cell::new(0),
                 serving: Cell::new(None),

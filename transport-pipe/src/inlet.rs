@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use homing_core::{Arrival, Inlet, LinkEnd};
+use homing_core::{Arrival, Inlet, LinkEnd, Notifier};
 use homing_mux::Reassembler;
 use homing_process::byte_queue;
 
@@ -21,6 +21,7 @@ use crate::sys::DownWriter;
 pub struct PipeInlet {
     frames: Frames<byte_queue::Reader>,
     way_back: Arc<DownWriter>,
+    notifier: Arc<dyn Notifier>,
 }
 
 impl PipeInlet {
@@ -28,8 +29,9 @@ impl PipeInlet {
         bytes: byte_queue::Reader,
         reassembler: Reassembler,
         way_back: Arc<DownWriter>,
+        notifier: Arc<dyn Notifier>,
     ) -> Self {
-        Self { frames: Frames::new(bytes, reassembler), way_back }
+        Self { frames: Frames::new(bytes, reassembler), way_back, notifier }
     }
 }
 
@@ -37,6 +39,10 @@ impl Inlet for PipeInlet {
     #[inline]
     fn poll(&mut self) -> Result<Option<Arrival<'_>>, LinkEnd> {
         self.frames.poll()
+    }
+
+    fn notifier(&self) -> Option<Arc<dyn Notifier>> {
+        Some(Arc::clone(&self.notifier))
     }
 }
 

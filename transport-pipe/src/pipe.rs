@@ -69,8 +69,9 @@ impl Pipe {
         let (orders, writer) = os_pipe::pipe()?;
         let down = DownEnd::new(writer.into(), self.mux.clone())?;
         let (queue, bytes) = byte_queue::bounded(self.buffer);
+        let (writer, notifier) = (Arc::clone(&down.writer), Arc::clone(&down.downlink));
         Ok(Ends {
-            inlet: PipeInlet::new(bytes, self.mux.reassembler(), Arc::clone(&down.writer)),
+            inlet: PipeInlet::new(bytes, self.mux.reassembler(), writer, notifier),
             doorbell: down.watched_by(sys::doorbell(reader.into(), queue)?),
             downlink: down.downlink,
             messages: messages.into(),

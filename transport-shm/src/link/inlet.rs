@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use homing_core::{Arrival, Inlet, LinkEnd, ProtocolError};
+use homing_core::{Arrival, Inlet, LinkEnd, Notifier, ProtocolError};
 
 use homing_mux::frame::{self, Header, MAX_HEADER, MAX_PREFIX};
 use homing_mux::{MuxConfig, Reassembler};
@@ -60,6 +60,7 @@ pub struct ShmInlet {
     reassembler: Reassembler,
     header_cache: HeaderCache,
     other: OtherDirection,
+    notifier: Option<Arc<dyn Notifier>>,
 }
 
 /// What an inlet has to do with the link's other direction.
@@ -92,7 +93,14 @@ impl ShmInlet {
             reassembler: config.reassembler(),
             header_cache: HeaderCache::new(config.limit),
             other,
+            notifier: None,
         }
+    }
+
+    /// Gives the foreground's inlet what tells the worker something.
+    pub(crate) fn with_notifier(mut self, notifier: Arc<dyn Notifier>) -> Self {
+        self.notifier = Some(notifier);
+        self
     }
 
     /// Finds the next frame in what was copied: where it is, without its length prefix.
@@ -291,6 +299,10 @@ impl Inlet for ShmInlet {
             self.header_cache.set(connection);
         }
         Ok(Some(arrival))
+    }
+
+    fn notifier(&self) -> Option<Arc<dyn Notifier>> {
+        self.notifier.clone()
     }
 }
 

@@ -18,7 +18,7 @@ mod tests;
 use std::io;
 use std::sync::Arc;
 
-use homing_core::{DecodeLimits, NewLink, Pinger, Transport};
+use homing_core::{DecodeLimits, NewLink, Notifier, Pinger, Transport};
 use homing_mux::{MuxConfig, MuxDownlink};
 use homing_process::{Doorbell, LinkWaker, Prepared, ProcessTransport};
 
@@ -141,8 +141,10 @@ impl Shm {
         let Direction { region, socket } = back.clone();
         let sink = ShmSink::new(region, socket, sink::OtherDirection::There(rings));
         let other = inlet::OtherDirection::Back(back);
-        let inlet = ShmInlet::new(there.region, wakes, &self.mux, self.coalesce, other);
         let downlink = Arc::new(MuxDownlink::new(sink, self.mux.clone()));
+        let notifier = Arc::clone(&downlink) as Arc<dyn Notifier>;
+        let inlet = ShmInlet::new(there.region, wakes, &self.mux, self.coalesce, other)
+            .with_notifier(notifier);
         Ok((Foreground { inlet, doorbell, downlink }, [worker_there, worker_back]))
     }
 }
