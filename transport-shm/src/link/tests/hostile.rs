@@ -6,18 +6,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use homing_core::{Arrival, ConnectionId, Inlet as _, LinkEnd, Overflow, ProtocolError};
+use homing_core::{
+    Arrival, ConnectionId, Downlink, EncodingRemote, Inlet as _, LinkEnd, Notifier as _, Overflow, ProtocolError,
+    RemoteEnd,
+};
 use homing_mux::MuxConfig;
 use homing_mux::frame::Header;
 use homing_mux::testing::{Reader, ticket};
-use homing_process::{LinkWaker, ProcessTransport as _};
+use homing_process::{LinkWaker, Prepared, ProcessTransport as _};
 use proptest::prelude::*;
 
+use super::super::region::Region;
 use super::super::wake_socket::WakeSocket;
-use super::raw::{frame, parts, raw};
+use super::duplex_ticket;
+use super::raw::{RawBack, frame, parts, prepared, raw};
 use crate::Shm;
-use crate::ring::Memory as _;
 use crate::ring::control::ControlWords as _;
+use crate::ring::{Memory as _, Producer};
 
 /// Ends a test that hangs.
 const HANG: Duration = Duration::from_secs(60);
@@ -86,6 +91,43 @@ enum Step {
     Head(u64),
     Bell,
     Poll(u8),
+    Command(usize),
+    Back(BackStep),
+}
+
+/// What it does next on the way back, which it reads.
+#[derive(Clone, Debug)]
+enum BackStep {
+    Ring(u64, Vec<u8>),
+    Tail(u64),
+    TailBy(i64),
+    Head(u64),
+    HeadBy(i64),
+    Bell,
+}
+
+fn back_step() -> impl Strategy<Value = BackStep> {
+    let by = || prop_oneof![-5000..5000i64, -70_000..70_000i64];
+    prop_oneof![
+        1 => (any::<u64>(), proptest::collection::vec(any::<u8>(), 0..900))
+            .prop_map(|(at, bytes)| BackStep::Ring(at, bytes)),
+        1 => any::<u64>().prop_map(BackStep::Tail),
+        2 => by().prop_map(BackStep::TailBy),
+        1 => any::<u64>().prop_map(BackStep::Head),
+        4 => by().prop_map(BackStep::HeadBy),
+        2 => Just(BackStep::Bell),
+    ]
+}
+
+fn take_back_step(back: &RawBack, step: BackStep) {
+    match step {
+        BackStep::Ring(at, bytes) => back.region.write(at, &bytes),
+        BackStep::Tail(tail) => back.region.tail().store(tail, Ordering::Relaxed),
+        BackStep::TailBy(by) => drop(back.region.tail().fetch_add(by as u64, Ordering::Relaxed)),
+        BackStep::Head(head) => back.region.head().store(head, Ordering::Relaxed),
+        BackStep::HeadBy(by) => drop(back.region.head().fetch_add(by as u64, Ordering::Relaxed)),
+        BackStep::Bell => drop(back.socket.ring()),
+    }
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -119,6 +161,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<u64>().prop_map(Step::Head),
         1 => Just(Step::Bell),
         6 => any::<u8>().prop_map(Step::Poll),
+        4 => (0..3000usize).prop_map(Step::Command),
+        6 => back_step().prop_map(Step::Back),
     ]
 }
 
@@ -132,7 +176,10 @@ proptest! {
         large in any::<bool>(),
     ) {
         let (ring, limit) = if large { (16 * RING, 40_000) } else { (RING, 2000) };
-        let (mut raw, inlet, doorbell) = parts(Shm::new().ring(ring).limit(limit));
+        let (mut raw, prepared) = prepared(Shm::new().ring(ring).way_back_ring(RING).limit(limit));
+        let Prepared { inlet, doorbell, downlink, .. } = prepared;
+        let downlink = downlink.unwrap();
+        let remote = remote(&*downlink, 20_000);
         let mut foreground = Reader::watched(inlet, doorbell);
         if preface {
             raw.put(&frame(Header::PREFACE, &[]));
@@ -154,8 +201,11 @@ proptest! {
                 }
                 Step::Head(head) => raw.region.head().store(head, Ordering::Relaxed),
                 Step::Bell => drop(raw.socket.ring()),
+                Step::Command(len) => drop(remote.send(vec![9_u8; len])),
+                Step::Back(step) => take_back_step(&raw.back, step),
                 Step::Poll(times) => {
                     foreground.pump();
+                    downlink.flush();
                     for _ in 0..times {
                         match foreground.inlet().poll() {
                             Ok(Some(_)) => {}
@@ -180,12 +230,108 @@ proptest! {
     }
 }
 
+/// The sending end of pipe 0, which the worker has started.
+fn remote(downlink: &dyn Downlink, capacity: usize) -> EncodingRemote {
+    let remote = EncodingRemote::new(downlink, ConnectionId::from_parts(0, 0), capacity);
+    RemoteEnd::<u8>::note_started(&remote);
+    remote
+}
+
+/// The index of the way back's reader goes from 0 up to what was put, and never back.
+#[test]
+fn the_way_back_does_not_believe_an_index_out_of_bounds() {
+    let (region, _memory) = Region::create(RING, false).unwrap();
+    let producer = Producer::new();
+    let put = |len: usize| producer.put(&region, &vec![1; len], &[]).is_some();
+    while put(64) {}
+    let ring = RING as u64;
+    for (head, room) in [
+        (ring + 8, 0),
+        (!7, 0),
+        (1 << 63, 0),
+        (128, 128),
+        (64, 128),
+        (0, 128),
+        (ring + 8, 128),
+        (ring, RING),
+        (128, RING),
+    ] {
+        for flags in 0..8 {
+            region.head().store(head | flags, Ordering::Relaxed);
+            assert_eq!(producer.announce_wait(&region), room, "{head} {flags}");
+        }
+    }
+    assert!(put(64));
+    region.head().store(ring + 64, Ordering::Relaxed);
+    assert_eq!(producer.announce_wait(&region), RING);
+}
+
+/// Says again and again that there is room, and makes none, whether or not the foreground waits
+/// for some.
+#[test]
+fn rings_without_room_end_the_link() {
+    for waits in [false, true] {
+        let (mut raw, prepared) = prepared(Shm::new().way_back_ring(RING));
+        let downlink = prepared.downlink.unwrap();
+        let remote = remote(&*downlink, 20_000);
+        let mut foreground = Reader::watched(prepared.inlet, prepared.doorbell);
+        raw.put(&frame(Header::PREFACE, &[]));
+        if waits {
+            while remote.send(vec![1_u8; 500]).is_ok() {}
+        }
+        let hang = Instant::now() + HANG;
+        let end = loop {
+            let _ = raw.back.socket.ring();
+            // Goes back and forth in what was taken.
+            let head = raw.back.region.head().load(Ordering::Relaxed) ^ 512;
+            raw.back.region.head().store(head, Ordering::Relaxed);
+            foreground.pump();
+            downlink.flush();
+            if let Err(end) = foreground.poll() {
+                break end;
+            }
+            assert!(Instant::now() < hang, "the link goes on");
+        };
+        assert_eq!(end, LinkEnd::Refused(ProtocolError::EmptyRings));
+    }
+}
+
+/// Each ring comes after room was made that the foreground has waited for.
+#[test]
+fn rings_with_room_are_no_violation() {
+    let (mut raw, prepared) = prepared(Shm::new().way_back_ring(RING));
+    let downlink = prepared.downlink.unwrap();
+    let remote = remote(&*downlink, 100_000);
+    let mut foreground = Reader::watched(prepared.inlet, prepared.doorbell);
+    raw.put(&frame(Header::PREFACE, &[]));
+    let (mut sent, mut rings) = (0, 0);
+    while rings < 3000 {
+        while remote.send(vec![1_u8; 500]).is_ok() {
+            sent += 1;
+        }
+        let tail = raw.back.region.load_tail().index();
+        if raw.back.region.publish_head(tail) {
+            raw.back.socket.ring().unwrap();
+            rings += 1;
+        }
+        foreground.pump();
+        downlink.flush();
+        // Of those that were sent, only so many are on their way.
+        let taken = (sent / 4).min(5);
+        sent -= taken;
+        let _ = RemoteEnd::<u8>::note_taken(&remote, taken);
+        assert_eq!(foreground.poll(), Ok(None));
+    }
+}
+
 /// Another thread writes all over the memory while an honest one sends.
 #[test]
 fn scribbling_while_others_send_does_the_foreground_no_harm() {
     for round in 0..20u64 {
         let mut prepared = Shm::new().ring(64 * 1024).prepare(LinkWaker::noop()).unwrap();
-        let memory = File::from(prepared.handles[0].try_clone().unwrap());
+        // Of either direction.
+        let memory = prepared.handles[round as usize / 2 % 2 * 2].try_clone().unwrap();
+        let memory = File::from(memory);
         let handles = std::mem::take(&mut prepared.handles);
         let end = crate::adopt(handles, MuxConfig::new().limit(prepared.limit)).unwrap();
         let size = memory.metadata().unwrap().len();
@@ -212,20 +358,26 @@ fn scribbling_while_others_send_does_the_foreground_no_harm() {
                 }
             });
             scope.spawn(move || {
+                let (mut orders, _) = end.duplex::<Vec<u8>, u8>(duplex_ticket(1));
                 let mut sender = end.sender::<Vec<u8>>(ticket(0, Overflow::GiveBack));
                 if sender.start().is_ok() {
                     for n in 0..2000usize {
                         let len = if n % 10 == 0 { 13_000 } else { n % 500 };
                         let _ = sender.try_send(vec![7; len]);
+                        let _ = orders.try_recv();
                     }
                 }
                 done.store(true, Ordering::Relaxed);
             });
-            let homing_process::Prepared { inlet, doorbell, .. } = prepared;
+            let Prepared { inlet, doorbell, downlink, .. } = prepared;
+            let downlink = downlink.unwrap();
+            let remote = remote(&*downlink, 20_000);
             let mut foreground = Reader::watched(inlet, doorbell);
             let deadline = Instant::now() + HANG;
             while Instant::now() < deadline {
                 foreground.pump();
+                let _ = remote.send(vec![5_u8; 300]);
+                downlink.flush();
                 match foreground.inlet().poll() {
                     Ok(_) if done.load(Ordering::Relaxed) => break,
                     Ok(_) => {}

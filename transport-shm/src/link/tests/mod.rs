@@ -1,13 +1,14 @@
 //! What the transport promises beyond what the suite for sinks checks, on real memory.
 
+mod duplex;
 mod hostile;
 mod raw;
 
 use std::time::Duration;
 
-use homing_core::{NewLink, Overflow, Pinger, SendErrorKind, Transport as _};
+use homing_core::{NewLink, Overflow, Pinger, SendErrorKind, Ticket, Transport as _};
 use homing_mux::MuxConfig;
-use homing_mux::testing::{RawWriter, Reader, SinkRig, checks, sender};
+use homing_mux::testing::{RawWriter, Reader, SinkRig, checks, sender, ticket};
 use homing_process::{LinkWaker, ProcessTransport as _};
 
 use crate::{Shm, ShmFactory, ShmSink};
@@ -40,6 +41,12 @@ impl<const RING: usize> SinkRig for Rig<RING> {
 }
 
 homing_mux::sink_suite!(Small);
+
+/// The ticket of a duplex pipe.
+fn duplex_ticket<D, U>(pipe: u32) -> Ticket<U, D> {
+    let ticket = ticket::<U>(pipe, Overflow::Wait);
+    Ticket::new(ticket.connection(), ticket.nonce())
+}
 
 #[test]
 fn messages_are_written_in_place_on_rings_of_any_size() {
