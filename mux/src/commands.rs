@@ -58,7 +58,7 @@ impl<D: DeserializeOwned, S: FrameSink> Commands<D> for MuxCommands<D, S> {
             return Err(RecvError::Forked);
         }
         let Some(way_back) = self.way_back.clone() else { return Err(RecvError::Disconnected) };
-        if self.pipe.claim() {
+        if self.pipe.claim_for_receiver() {
             self.mux.claim(&self.claim).map_err(|_| RecvError::Disconnected)?;
         }
         loop {

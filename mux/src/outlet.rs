@@ -164,7 +164,7 @@ impl<S: FrameSink> MuxOutlet<S> {
 
     /// Claims the pipe, unless the receiver beside has done so.
     fn claim(&mut self) -> bool {
-        let is_first = self.pipe.as_ref().is_none_or(|pipe| pipe.claim());
+        let is_first = self.pipe.as_ref().is_none_or(|pipe| pipe.claim_for_sender());
         !std::mem::replace(&mut self.claimed, true) && is_first
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -66,8 +66,8 @@ struct Inbox {
 #[derive(Debug, Default)]
 pub(crate) struct PipeEnd {
     told: ToldCell,
-    /// Whether the pipe was claimed: by whichever of the two comes first.
-    claimed: AtomicBool,
+    /// Which of the two have come. The first one claims the pipe.
+    claimed: AtomicU8,
     /// Commands that were taken of which the peer was not told. It publishes nothing: Relaxed will
     /// do.
     owed: AtomicU64,
@@ -85,10 +85,19 @@ pub(crate) fn cost(command: &[u8]) -> u64 {
     (command.len() + OVERHEAD) as u64
 }
 
+const SENDER: u8 = 1;
+const RECEIVER: u8 = 2;
+
 impl PipeEnd {
-    /// Whether the pipe is to be claimed by the caller.
-    pub(crate) fn claim(&self) -> bool {
-        !self.claimed.swap(true, Ordering::Relaxed)
+    /// Whether the pipe is to be claimed by its sender. A second sender of the same ticket claims
+    /// it again: the peer is to find that.
+    pub(crate) fn claim_for_sender(&self) -> bool {
+        self.claimed.fetch_or(SENDER, Ordering::Relaxed) != RECEIVER
+    }
+
+    /// Whether the pipe is to be claimed by its receiver.
+    pub(crate) fn claim_for_receiver(&self) -> bool {
+        self.claimed.fetch_or(RECEIVER, Ordering::Relaxed) == 0
     }
 
     /// What the pipe was told, as far as that was drained.
