@@ -149,6 +149,9 @@ fn keep(started: Started, job: Job, table: &mut PrivateTable, teller: Teller<'_>
         }
     }
     wait_for_end(pidfd);
+    // The foreground was woken by the same end. Should it wait for this processor, it is first: its
+    // handlers are to be told, while this thread has time.
+    thread::yield_now();
     // The process has ended: nothing of its group is to die of this thread's end.
     stop_signal_on_hangup(table.get(theirs));
 }
