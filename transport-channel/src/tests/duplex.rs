@@ -6,7 +6,7 @@ use std::time::Duration;
 use homing_core::{MakeDuplex, RecvError, RemoteEnd, Reply, SendErrorKind};
 
 use super::*;
-use crate::CommandReceiver;
+use crate::commands::CommandReceiver;
 
 /// Much longer than anything here takes.
 const LONG: Duration = Duration::from_secs(60);
