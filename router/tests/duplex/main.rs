@@ -10,7 +10,7 @@ mod scripted;
 
 use homing_core::{ByValue, End, Event, Reply};
 use homing_router::{AskError, Dispatched, DoorbellSet, Link, LoopBinding, Remote, Router};
-use homing_transport_channel::{Channel, ChannelFactory, CommandReceiver, Sender};
+use homing_transport_channel::{Channel, ChannelFactory, Receiver as CommandReceiver, Sender};
 
 /// What the pipes of a test were told.
 #[derive(Debug, PartialEq)]

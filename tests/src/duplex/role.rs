@@ -78,18 +78,13 @@ where
         Role::Obeys => obey(&mut orders, &mut sender),
         Role::Computes => {
             sender.send(1).unwrap();
-            let outcome = loop {
+            while !sender.is_cancelled() {
                 if sender.is_closed() {
                     return SAW_CLOSE;
                 }
-                if sender.is_stopping() {
-                    break SAW_STOP;
-                }
-                if sender.is_cancelled() {
-                    break SAW_CANCEL;
-                }
                 std::hint::spin_loop();
-            };
+            }
+            let outcome = if sender.is_stopping() { SAW_STOP } else { SAW_CANCEL };
             // The pipe is still open.
             sender.send(CANCELLED).unwrap();
             sender.stop().unwrap();
