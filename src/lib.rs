@@ -10,8 +10,7 @@ pub mod worker;
 #[cfg(feature = "channel")]
 pub mod channel {
     pub use homing_transport_channel::{
-        Channel, ChannelCommands, ChannelFactory, ChannelInlet, ChannelOutlet, Receiver,
-        Sender,
+        Channel, ChannelCommands, ChannelFactory, ChannelInlet, ChannelOutlet, Receiver, Sender,
     };
 }
 
