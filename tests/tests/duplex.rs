@@ -1,4 +1,5 @@
 //! The way back, with threads and with processes.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod rigs;
 
