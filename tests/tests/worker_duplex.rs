@@ -215,7 +215,7 @@ const CHECKS: [(&str, fn(Family) -> Result<(), Failed>); 9] = [
             let heard = family.app.reports.len();
             family.until(|app| app.reports.len() > heard);
         }
-        assert!((0..COUNT).all(|number| family.app.reports[number] == order(number)));
+        assert!(family.app.reports.iter().enumerate().all(|(at, report)| *report == order(at)));
         remote.send(Order::Stop).unwrap();
         assert_eq!(family.end(), End::Finished);
         assert_eq!(remote.untaken(), 0);
