@@ -329,6 +329,8 @@ impl<S: FrameSink> Mux<S> {
         let changed = std::mem::take(&mut scheduler.changed);
         let notify = std::mem::take(&mut scheduler.pending.notify);
         scheduler.changes += u64::from(changed);
+        // To notify no thread costs a system call as well.
+        let changed = changed && scheduler.waiting > 0;
         drop(scheduler);
         self.after(outcome, changed, notify)
     }
@@ -452,9 +454,13 @@ impl<S: FrameSink> Mux<S> {
     /// Waits until something has changed. Spurious wakes are the caller's.
     pub(crate) fn wait_changed<'a>(
         &self,
-        scheduler: MutexGuard<'a, Scheduler>,
+        mut scheduler: MutexGuard<'a, Scheduler>,
     ) -> MutexGuard<'a, Scheduler> {
-        lock_exclusive(self.changed.wait(scheduler).unwrap_or_else(PoisonError::into_inner))
+        scheduler.waiting += 1;
+        let waited = self.changed.wait(scheduler).unwrap_or_else(PoisonError::into_inner);
+        let mut scheduler = lock_exclusive(waited);
+        scheduler.waiting -= 1;
+        scheduler
     }
 }
 

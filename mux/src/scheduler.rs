@@ -38,6 +38,8 @@ pub(crate) struct Scheduler {
     /// Whether something has changed that others wait for, and how often something has.
     pub(crate) changed: bool,
     pub(crate) changes: u64,
+    /// How many threads wait for one.
+    pub(crate) waiting: usize,
 }
 
 /// What became of a message of a pipe that may drop some.
@@ -68,6 +70,7 @@ impl Scheduler {
             bias: None,
             changed: false,
             changes: 0,
+            waiting: 0,
         }
     }
 

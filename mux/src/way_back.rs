@@ -54,6 +54,8 @@ struct State {
     is_watched: bool,
     /// Counts the drains that have found something.
     drains: u64,
+    /// How many threads wait for `changed`: to notify none costs a system call as well.
+    waiting: usize,
 }
 
 /// What has come for one pipe.
@@ -133,6 +135,7 @@ impl WayBack {
             is_over: false,
             is_watched: false,
             drains: 0,
+            waiting: 0,
         };
         Self(Arc::new(Shared {
             source: Box::new(source),
@@ -251,7 +254,7 @@ impl WayBack {
             if waited.is_some() {
                 // Another thread that waits may have to take over.
                 self.drain_locked(&mut state);
-                self.0.changed.notify_all();
+                self.notify(&state);
                 return state;
             }
             if state.drains != drains {
@@ -260,11 +263,21 @@ impl WayBack {
             }
         }
         let changed = &self.0.changed;
-        match timeout {
+        state.waiting += 1;
+        let mut state = match timeout {
             None => changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             Some(time) => {
                 changed.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0
             }
+        };
+        state.waiting -= 1;
+        state
+    }
+
+    /// Wakes the threads that wait for `changed`.
+    fn notify(&self, state: &State) {
+        if state.waiting > 0 {
+            self.0.changed.notify_all();
         }
     }
 
@@ -273,7 +286,7 @@ impl WayBack {
         while !state.is_over && state.take_next(&mut seen) {}
         if seen.something {
             state.drains += 1;
-            self.0.changed.notify_all();
+            self.notify(state);
             if state.is_watched {
                 self.0.source.interrupt();
             }

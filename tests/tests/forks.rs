@@ -14,6 +14,7 @@ use homing::pipe::Pipe;
 use homing::shm::Shm;
 use homing::std_loop::EventLoop;
 use homing::{End, Event, ProcessTransport, Router, SendErrorKind, Worker, from_fn, worker};
+use homing_core::RecvError;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// Ends a test that hangs, in seconds. Nothing is measured with it.
@@ -23,11 +24,15 @@ const HANG: u32 = 120;
 const FOREGROUND: &str = "HOMING_TEST_FOREGROUND";
 const CASE: &str = "HOMING_TEST_CASE";
 
+/// How many commands a worker receives that forks before each.
+const ORDERS: u32 = 30;
+
 const TRANSPORTS: &[&str] = if cfg!(target_os = "linux") { &["pipe", "shm"] } else { &["pipe"] };
 
-const CASES: [&str; 4] = [
+const CASES: [&str; 5] = [
     "the_copy_of_a_worker_sends_nothing",
     "the_copy_of_a_worker_waits_for_no_lock",
+    "the_copy_of_a_worker_receives_nothing",
     "the_copy_of_a_foreground_with_its_own_loop_drops_its_router",
     "the_copy_of_a_foreground_with_a_monitor_drops_its_router",
 ];
@@ -87,6 +92,9 @@ fn in_a_copy(work: impl FnOnce() -> bool) -> bool {
 // ---------------------------------------------------------------- in the worker
 
 fn run_worker(case: &str) -> ExitCode {
+    if case == "the_copy_of_a_worker_receives_nothing" {
+        return worker::run_duplex(copy_receives);
+    }
     worker::run::<Vec<u8>, _>(|sender| match case {
         "the_copy_of_a_worker_sends_nothing" => copy_sends(sender),
         "the_copy_of_a_worker_waits_for_no_lock" => copy_finds_locks(sender),
@@ -146,6 +154,35 @@ fn copy_finds_locks(sender: &mut worker::Sender<Vec<u8>>) -> Result<(), Box<dyn 
     })
 }
 
+/// The copy's ends are dropped, too. The original receives every command, and its looks see the
+/// end of them.
+fn copy_receives(
+    orders: &mut worker::Receiver<u32>,
+    sender: &mut worker::Sender<Vec<u8>>,
+) -> Result<(), Box<dyn Error>> {
+    for number in 0..ORDERS {
+        // There is a thread that reads in place of looks in between, which the copy has not.
+        for _ in 0..number % 5 * 10 {
+            sender.is_cancelled();
+        }
+        let link = worker::link()?;
+        let fine = in_a_copy(|| {
+            let refused = [orders.recv(), orders.try_recv()]
+                .iter()
+                .all(|received| *received == Err(RecvError::Forked));
+            drop(link);
+            refused && !orders.is_cancelled() && !sender.is_cancelled()
+        });
+        if !fine {
+            return Err("the copy's receiver did not fail".into());
+        }
+        assert_eq!(orders.recv(), Ok(number));
+        sender.send(vec![1])?;
+    }
+    assert_eq!(orders.recv(), Err(RecvError::Cancelled));
+    Ok(())
+}
+
 fn waits_for_a_line(sender: &mut worker::Sender<Vec<u8>>) -> Result<(), Box<dyn Error>> {
     sender.send(vec![1])?;
     let mut line = String::new();
@@ -187,7 +224,9 @@ fn run_foreground(transport: impl ProcessTransport, case: &str) -> ExitCode {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.env(CASE, case).env_remove(FOREGROUND).stdin(Stdio::piped());
     let mut app = App::default();
-    if case.starts_with("the_copy_of_a_worker") {
+    if case.ends_with("receives_nothing") {
+        receiver_forks(&router, &mut app, transport, command);
+    } else if case.starts_with("the_copy_of_a_worker") {
         worker_forks(&router, &mut app, transport, command, case);
     } else {
         foreground_forks(router, &mut app, transport, command);
@@ -222,6 +261,26 @@ fn worker_forks(
     assert!(app.ends.iter().all(|end| *end == End::Finished), "{:?}", app.ends);
     assert!(app.messages >= 15, "{}", app.messages);
     drop(helper);
+    router.stop(app).unwrap();
+}
+
+fn receiver_forks(
+    router: &Router<App>,
+    app: &mut App,
+    transport: impl ProcessTransport,
+    command: Command,
+) {
+    let (_worker, remote, _) = router.spawn(transport, command).duplex::<u32, _>(hear).unwrap();
+    for number in 0..ORDERS {
+        // Some are there when the copy is made, and for some the original has to wait.
+        if number % 3 == 0 {
+            until(router, app, |app| app.messages == number as usize);
+        }
+        remote.send(number).unwrap();
+    }
+    remote.cancel();
+    until(router, app, |app| !app.ends.is_empty());
+    assert_eq!((app.messages, &app.ends[..]), (ORDERS as usize, &[End::Finished][..]));
     router.stop(app).unwrap();
 }
 
