@@ -78,8 +78,8 @@ impl<D: DeserializeOwned, S: FrameSink> Commands<D> for MuxCommands<D, S> {
 
     fn told(&self) -> Told {
         match &self.way_back {
-            Some(way_back) if !self.mux.sink.is_forked_copy() => way_back.told(&self.pipe),
-            _ => Told::NOTHING,
+            Some(way_back) => way_back.told(&self.pipe),
+            None => Told::NOTHING,
         }
     }
 }

@@ -280,7 +280,7 @@ impl<M: Serialize, S: FrameSink> Outlet<M> for MuxOutlet<S> {
     }
 
     fn told(&self) -> Told {
-        if self.mux.sink.is_forked_copy() { Told::NOTHING } else { self.hear() }
+        self.hear()
     }
 
     #[inline]

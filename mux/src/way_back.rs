@@ -14,7 +14,8 @@ use homing_core::{
 /// How the side that reads a way back learns that something has come.
 pub trait WayBackSource: Send + Sync + 'static {
     /// Whether something may have come since [`WayBack::drain`] last found nothing more: an atomic
-    /// load, which any thread may do at any time. `false` where a thread of the transport drains.
+    /// load, which any thread may do at any time. `false` where a thread of the transport drains, and
+    /// in a forked copy of the process.
     fn has_news(&self) -> bool;
 
     /// Waits until something may have come, or the peer is gone, at most so long. One thread at a

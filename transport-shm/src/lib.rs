@@ -13,29 +13,40 @@
 //!
 //! # How a link is built
 //!
-//! A link is a ring of bytes in a sealed memfd, and a socket. All pipes of the link put their
-//! frames on the ring, each as a whole or not at all; how they share it is described in
-//! [`homing_mux`]. A sender that is the only one of its link puts messages without a lock.
-//! There is no lock in the shared memory.
+//! A link has two directions, each of which is a ring of bytes in a sealed memfd, and a pair of
+//! sockets. All pipes of the link put their frames on the ring, each as a whole or not at all; how
+//! they share it is described in [`homing_mux`]. A sender that is the only one of its link puts
+//! messages without a lock. There is no lock in the shared memory.
 //!
 //! The foreground copies a run of frames at once to memory of its own, gives their space back,
 //! and reads them there; the fragments of a large message it copies to where the message is
 //! put together. While messages come densely it lets them coalesce, for some ten microseconds
 //! at most, before it looks for more: each look takes a cache line from the worker. It never
 //! trusts what stands in the shared memory: the worker's index is checked whenever it is read,
-//! and its own it keeps to itself.
+//! and its own it keeps to itself. So it does on the way back, where its own index is that of the
+//! writer.
 //!
-//! The worker rings, with a byte on the socket, only when the foreground sleeps; the
-//! foreground wakes the worker in the same way, only when the worker waits. The end of the
-//! socket tells each side of the other's death.
+//! The writer rings, with a byte on the socket, only when the reader sleeps; the reader wakes the
+//! writer in the same way, only when the writer waits. The end of the socket tells each side of the
+//! other's death.
+//!
+//! # The way back
+//!
+//! Commands take the second direction, whose ring is [smaller](Shm::way_back_ring). The foreground
+//! never waits: when there is no room, commands wait in its memory, and the worker rings when it has
+//! made some.
+//!
+//! A worker that looks whether it was cancelled loads a word of the shared memory, which takes no
+//! system call, no lock and no thread. While none of its threads waits, no command rings. A thread
+//! that waits for a command, or for room to send, sleeps in the kernel until the foreground rings.
 //!
 //! # When a side dies
 //!
 //! What a worker has handed over is in memory that the foreground holds. However the worker
 //! ends, it arrives; what was being put when it ended does not.
 //!
-//! When the foreground ends, however that is, a sender that waits is told at once, and
-//! any other with its next message, as soon as the system has closed the foreground's end.
+//! When the foreground ends, however that is, a sender or a receiver that waits is told at once, and
+//! any other with its next message or look, as soon as the system has closed the foreground's end.
 
 #![cfg(target_os = "linux")]
 #![deny(unsafe_code)]

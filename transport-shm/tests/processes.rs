@@ -198,7 +198,8 @@ fn what_was_accepted_survives_sigkill() {
 /// Sends, while another of its threads writes all over the shared memory.
 fn scribbles(seed: u64) {
     let link = Inherited::take().unwrap();
-    let memory = File::from(link.handles[0].try_clone().unwrap());
+    // Of either direction.
+    let memory = File::from(link.handles[seed as usize / 3 % 2 * 2].try_clone().unwrap());
     let size = memory.metadata().unwrap().len();
     let end =
         homing_transport_shm::adopt(link.handles, MuxConfig::new().limit(link.limit)).unwrap();

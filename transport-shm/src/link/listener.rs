@@ -135,7 +135,8 @@ pub(crate) struct Source(pub(crate) Arc<Listener>);
 impl WayBackSource for Source {
     #[inline]
     fn has_news(&self) -> bool {
-        self.0.drained.has_news(&*self.0.region)
+        // In a forked copy of the worker, what comes is the original's.
+        self.0.drained.has_news(&*self.0.region) && !self.0.there.is_forked_copy()
     }
 
     fn wait(&self, timeout: Option<Duration>) -> Option<()> {

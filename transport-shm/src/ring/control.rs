@@ -36,6 +36,12 @@
 //!              still no space → wait at the socket
 //! foreground:  copy payload out; publish_head(head) → the worker waits → wake it
 //! ```
+//!
+//! # The way back
+//!
+//! There the foreground writes and the worker reads, by the same steps in exchanged roles. Two
+//! things are different: the foreground does not wait at the socket, but watches it; and the worker
+//! arms the doorbell (*idle*) only when one of its threads is about to wait, see [`look`](super::look).
 
 use homing_core::Disconnected;
 #[cfg(loom)]
@@ -50,7 +56,8 @@ pub(crate) const ALIGN: usize = 8;
 pub(crate) const NOTIFYING: u64 = 1;
 /// The worker has rung, or the foreground is awake: it looks again before it sleeps.
 pub(crate) const NOTIFIED: u64 = 2;
-/// The foreground takes nothing any more.
+/// The reader takes nothing any more, or the writer puts nothing any more. A reader that keeps the
+/// link takes what was put before.
 pub(crate) const CLOSED: u64 = 4;
 /// In the head: the worker waits for room.
 pub(crate) const WRITER_WAITING: u64 = 1;
@@ -145,7 +152,7 @@ pub(crate) trait ControlWords {
         self.tail().fetch_or(NOTIFIED, Ordering::AcqRel);
     }
 
-    /// Nothing will be taken any more: said by the foreground when it lets go, and by the
+    /// Nothing will be put or taken any more: said by either side when it lets go, and by the
     /// worker when it finds the foreground dead.
     fn close(&self) {
         self.tail().fetch_or(CLOSED, Ordering::AcqRel);
