@@ -21,7 +21,8 @@ pub(crate) struct Events<M, F> {
     more: Cell<bool>,
     /// The end is stored, or was told.
     has_ended: Cell<bool>,
-    stored: RefCell<Stored<M>>,
+    /// `None` as long as nothing was stored here: an idle pipe takes little memory.
+    stored: RefCell<Option<Box<Stored<M>>>>,
 }
 
 /// What has arrived while the closure was running, and the end.
@@ -32,9 +33,14 @@ struct Stored<M> {
     full: Option<BackpressureGuard>,
 }
 
+impl<M> Default for Stored<M> {
+    fn default() -> Self {
+        Self { messages: VecDeque::new(), bytes: 0, end: None, full: None }
+    }
+}
+
 impl<M, F> Events<M, F> {
     pub(crate) fn new(overflow: Overflow, handle: F) -> Self {
-        let stored = Stored { messages: VecDeque::new(), bytes: 0, end: None, full: None };
         Self {
             latest_wins: overflow == Overflow::LatestWins,
             handle: RefCell::new(handle),
@@ -42,7 +48,7 @@ impl<M, F> Events<M, F> {
             has_next: Cell::new(false),
             more: Cell::new(false),
             has_ended: Cell::new(false),
-            stored: RefCell::new(stored),
+            stored: RefCell::new(None),
         }
     }
 
@@ -66,7 +72,7 @@ impl<M, F> Events<M, F> {
     /// Stores the end. Nothing follows.
     pub(crate) fn end(&self, end: End) {
         self.has_ended.set(true);
-        self.stored.borrow_mut().end = Some(end);
+        self.stored.borrow_mut().get_or_insert_default().end = Some(end);
         self.more.set(true);
     }
 
@@ -77,18 +83,17 @@ impl<M, F> Events<M, F> {
 
     /// Takes all messages that are stored. They may be anything of the application's.
     pub(crate) fn take_messages(&self) -> Vec<M> {
-        let mut stored = self.stored.borrow_mut();
+        let next = self.take_next();
+        let mut borrowed = self.stored.borrow_mut();
+        let Some(stored) = borrowed.as_deref_mut() else { return next.into_iter().collect() };
         stored.bytes = 0;
         let messages = std::mem::take(&mut stored.messages);
         let full = stored.full.take();
         self.more.set(stored.end.is_some());
-        drop(stored);
+        drop(borrowed);
         // Puts the link back into the run queue.
         drop(full);
-        self.take_next()
-            .into_iter()
-            .chain(messages.into_iter().map(|(message, _)| message))
-            .collect()
+        next.into_iter().chain(messages.into_iter().map(|(message, _)| message)).collect()
     }
 
     #[inline]
@@ -101,6 +106,7 @@ impl<M, F> Events<M, F> {
     pub(crate) fn store(&self, message: M, bytes: usize) {
         self.more.set(true);
         let mut stored = self.stored.borrow_mut();
+        let stored = stored.get_or_insert_default();
         stored.messages.push_back((message, bytes));
         stored.bytes = stored.bytes.saturating_add(bytes);
     }
@@ -111,7 +117,8 @@ impl<M, F> Events<M, F> {
         if !self.more.get() {
             return None;
         }
-        let mut stored = self.stored.borrow_mut();
+        let mut borrowed = self.stored.borrow_mut();
+        let stored = borrowed.as_deref_mut()?;
         let event = match stored.messages.pop_front() {
             Some((message, bytes)) => {
                 stored.bytes = stored.bytes.saturating_sub(bytes);
@@ -122,7 +129,7 @@ impl<M, F> Events<M, F> {
         if stored.messages.is_empty() && stored.end.is_none() {
             self.more.set(false);
             let full = stored.full.take();
-            drop(stored);
+            drop(borrowed);
             // Puts the link back into the run queue.
             drop(full);
         }
@@ -133,6 +140,7 @@ impl<M, F> Events<M, F> {
     #[cold]
     fn take_end(&self) -> Option<End> {
         let mut stored = self.stored.borrow_mut();
+        let stored = stored.as_deref_mut()?;
         if self.has_next.get() || !stored.messages.is_empty() {
             return None;
         }
@@ -145,6 +153,7 @@ impl<M, F> Events<M, F> {
     #[cold]
     fn hold_back(&self, backpressure: Option<&Backpressure>) {
         let mut stored = self.stored.borrow_mut();
+        let Some(stored) = stored.as_deref_mut() else { return };
         if Capacity::default().is_full(stored.messages.len(), stored.bytes) && stored.full.is_none()
         {
             stored.full = backpressure.map(Backpressure::close);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use homing_core::{End, Event, Overflow};
+use homing_core::{End, Event, Outlet, Overflow, SendErrorKind, Sender};
 use homing_router::{Link, PipeId, Router};
 
 use crate::background::{Background, background_with};
@@ -198,6 +198,18 @@ pub fn open_with<T: TransportRig>(
     let (mut sender, _) = record_with::<T>(link, overflow, number);
     sender.start().expect("a new sender starts");
     sender
+}
+
+/// Sends to a pipe that was, or will be closed. Whether the message was handed over: otherwise the
+/// sender has learned of it.
+pub fn send_to_closed<O: Outlet<u64>>(sender: &mut Sender<u64, O>, message: u64) -> bool {
+    match sender.send(message) {
+        Ok(()) => true,
+        Err(error) => {
+            assert_eq!((error.kind(), error.into_message()), (SendErrorKind::Closed, message));
+            false
+        }
+    }
 }
 
 impl<H: EventLoopRig> Drop for Foreground<H> {

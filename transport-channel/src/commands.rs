@@ -1,18 +1,19 @@
 //! The way back of one pipe: a queue of commands, from the foreground to a worker.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use std::sync::{Arc, OnceLock};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use homing_core::{
-    Commands, ProtocolError, RecvError, RemoteEnd, SendError, SendErrorKind, Told, Wait,
+    Commands, ConnectionId, ProtocolError, RecvError, RemoteEnd, SendError, SendErrorKind, Told,
+    Wait,
 };
 
 use crate::notice::Notice;
-use crate::notices::{PipeEnd, Registration};
+use crate::notices::{Notices, PipeEnd};
 
 /// The receiver of a duplex pipe on a [`Channel`](crate::Channel).
 pub type CommandReceiver<D> = homing_core::Receiver<D, ChannelCommands<D>>;
@@ -34,7 +35,19 @@ pub(crate) struct CommandQueue<D> {
     /// The worker has dropped its receiver.
     left: AtomicBool,
     notice: Arc<Notice>,
-    registration: OnceLock<Registration>,
+    _registration: Registration,
+}
+
+/// Removes a pipe from those of its link when it is dropped.
+pub(crate) struct Registration {
+    pub(crate) connection: ConnectionId,
+    pub(crate) notices: Arc<Notices>,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.notices.remove(self.connection);
+    }
 }
 
 /// What waits in the channel.
@@ -46,7 +59,7 @@ enum Entry<D> {
 
 impl<D: Send + 'static> CommandQueue<D> {
     /// A queue for as many commands as have `capacity` bytes, at least one.
-    pub(crate) fn new(capacity: usize, notice: Arc<Notice>) -> Self {
+    pub(crate) fn new(capacity: usize, notice: Arc<Notice>, registration: Registration) -> Self {
         // Its blocks are allocated as they are needed: an idle pipe has none.
         let (sender, receiver) = unbounded();
         let commands = capacity / size_of::<D>().max(MIN_COST);
@@ -57,14 +70,8 @@ impl<D: Send + 'static> CommandQueue<D> {
             untaken: AtomicU64::new(0),
             left: AtomicBool::new(false),
             notice,
-            registration: OnceLock::new(),
+            _registration: registration,
         }
-    }
-
-    /// Keeps the registration as long as the queue.
-    pub(crate) fn set_registration(&self, registration: Registration) {
-        // It is set once.
-        let _ = self.registration.set(registration);
     }
 
     /// Whether commands that wait are to be dropped.

@@ -13,7 +13,7 @@ use homing_core::{
 
 use crate::bounded::Bounded;
 use crate::channel::Capacity;
-use crate::commands::{ChannelCommands, CommandQueue, CommandReceiver};
+use crate::commands::{ChannelCommands, CommandQueue, CommandReceiver, Registration};
 use crate::control::Control;
 use crate::link::Shared;
 use crate::lossy::Lossy;
@@ -143,9 +143,9 @@ impl<M: Send + 'static> MakeSender<M> for ChannelFactory {
         let (queue, place) = self.queue(&ticket);
         let notice = Arc::new(Notice::default());
         let end: Weak<Notice> = Arc::downgrade(&notice);
-        let registration = Some(self.link.notices().add(connection, end));
+        self.link.notices().add(connection, end);
         let on_link = self.on_link(connection, ticket.overflow(), place);
-        Sender::new(connection, ChannelOutlet::new(queue, notice, registration, on_link))
+        Sender::new(connection, ChannelOutlet::new(queue, notice, on_link))
     }
 }
 
@@ -157,12 +157,17 @@ impl<D: Send + 'static, U: Send + 'static> MakeDuplex<D, U> for ChannelFactory {
     fn make_duplex(&self, ticket: Ticket<U, D>, capacity: usize) -> Option<Duplex<Self::Ends, D>> {
         let connection = ticket.connection();
         let notice = Arc::new(Notice::default());
-        let commands = Arc::new(CommandQueue::<D>::new(capacity, Arc::clone(&notice)));
+        let notices = Arc::clone(self.link.notices());
+        let commands = Arc::new(CommandQueue::<D>::new(
+            capacity,
+            Arc::clone(&notice),
+            Registration { connection, notices },
+        ));
         let end: Weak<CommandQueue<D>> = Arc::downgrade(&commands);
-        commands.set_registration(self.link.notices().add(connection, end));
+        self.link.notices().add(connection, end);
         let (queue, place) = self.duplex_queue(&ticket);
         let on_link = self.on_link(connection, ticket.overflow(), place);
-        let sender = Sender::new(connection, ChannelOutlet::new(queue, notice, None, on_link));
+        let sender = Sender::new(connection, ChannelOutlet::new(queue, notice, on_link));
         let receiver = ChannelCommands::new(Arc::clone(&commands), self.link.foreground());
         Some(Duplex::new((CommandReceiver::new(connection, receiver), sender), commands))
     }

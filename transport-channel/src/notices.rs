@@ -27,12 +27,8 @@ struct Pipes {
 }
 
 impl Notices {
-    /// Adds a pipe, until the registration is dropped.
-    pub(crate) fn add(
-        self: &Arc<Self>,
-        connection: ConnectionId,
-        end: Weak<dyn PipeEnd>,
-    ) -> Registration {
+    /// Adds a pipe, until it is [removed](Notices::remove).
+    pub(crate) fn add(&self, connection: ConnectionId, end: Weak<dyn PipeEnd>) {
         let mut pipes = self.lock();
         let is_news = pipes.is_stopping || pipes.is_gone;
         if let Some(end) = end.upgrade().filter(|_| is_news) {
@@ -44,7 +40,12 @@ impl Notices {
             }
         }
         pipes.ends.insert(connection, end);
-        Registration { notices: Arc::clone(self), connection }
+    }
+
+    /// Removes a pipe whose worker's ends are dropped.
+    pub(crate) fn remove(&self, connection: ConnectionId) {
+        let removed = self.lock().ends.remove(&connection);
+        drop(removed);
     }
 
     /// The inlet is gone.
@@ -84,18 +85,5 @@ impl Notifier for Notices {
 
     fn flush(&self) {
         // A queue within one process always has space for a notice.
-    }
-}
-
-/// Removes its pipe when it is dropped.
-pub(crate) struct Registration {
-    notices: Arc<Notices>,
-    connection: ConnectionId,
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        let removed = self.notices.lock().ends.remove(&self.connection);
-        drop(removed);
     }
 }

@@ -12,7 +12,6 @@ use crate::bounded::Bounded;
 use crate::control::Control;
 use crate::lossy::Lossy;
 use crate::notice::Notice;
-use crate::notices::Registration;
 use crate::on_link::OnLink;
 use crate::up::{Answer, LossyUp, Up};
 
@@ -27,8 +26,6 @@ pub struct ChannelOutlet<M> {
     /// How many messages the policy dropped.
     missed: u64,
     on_link: OnLink,
-    /// That of a duplex pipe is with its commands.
-    _registration: Option<Registration>,
 }
 
 /// The sender's end of a queue.
@@ -44,13 +41,8 @@ pub(crate) enum QueueWriter<M> {
 }
 
 impl<M: Send + 'static> ChannelOutlet<M> {
-    pub(crate) fn new(
-        queue: QueueWriter<M>,
-        notice: Arc<Notice>,
-        registration: Option<Registration>,
-        on_link: OnLink,
-    ) -> Self {
-        Self { queue, notice, missed: 0, on_link, _registration: registration }
+    pub(crate) fn new(queue: QueueWriter<M>, notice: Arc<Notice>, on_link: OnLink) -> Self {
+        Self { queue, notice, missed: 0, on_link }
     }
 
     /// The pipe is closed: nothing is put any more.
@@ -140,6 +132,18 @@ impl<M: Send + 'static, A: Send + 'static> AnswerOutlet<A> for ChannelOutlet<M> 
             QueueWriter::Shared(_) | QueueWriter::Private(_) => {
                 Err(SendError::new(answer, SendErrorKind::Closed))
             }
+        }
+    }
+}
+
+impl<M> Drop for ChannelOutlet<M> {
+    fn drop(&mut self) {
+        match self.queue {
+            QueueWriter::Shared(_) | QueueWriter::Private(_) => {
+                self.on_link.link.notices().remove(self.on_link.connection);
+            }
+            // The commands of a duplex pipe remove it.
+            QueueWriter::Duplex(_) | QueueWriter::LossyDuplex(_) => {}
         }
     }
 }
