@@ -360,8 +360,17 @@ impl<S: FrameSink> MuxOutlet<S> {
         let mut encoded = Vec::new();
         codec::append(answer, bounds.len, bounds.depth, &mut encoded)?;
         let sent = if encoded.len() <= self.mux.max_body {
-            let header = Header::Answer { connection, question };
-            self.mux.send_control(&[(header, &encoded)]).map(|()| true)
+            let answer = (Header::Answer { connection, question }, encoded.as_slice());
+            // In one write with what was taken, of which the peer is to be told now: a question that
+            // is answered wakes it once.
+            match self.pipe.as_ref().map_or(0, |pipe| pipe.settle()) {
+                0 => self.mux.send_control(&[answer]),
+                commands => {
+                    let taken = (Header::Taken { connection, commands }, &[][..]);
+                    self.mux.send_control(&[taken, answer])
+                }
+            }
+            .map(|()| true)
         } else if !self.mux.may_block() {
             Ok(false)
         } else {
