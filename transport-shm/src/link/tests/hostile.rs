@@ -7,8 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use homing_core::{
-    Arrival, ConnectionId, Downlink, EncodingRemote, Inlet as _, LinkEnd, Notifier as _, Overflow,
-    ProtocolError, RemoteEnd,
+    Arrival, ConnectionId, Downlink, EncodingRemote, Inlet as _, LinkEnd, Overflow, ProtocolError,
+    RemoteEnd,
 };
 use homing_mux::MuxConfig;
 use homing_mux::frame::Header;
