@@ -54,13 +54,15 @@ pub use homing_pingee_adapters::{FnPinger, from_fn};
 
 pub use homing_core::{
     ClosePipeError, CloseReason, ConnectionId, Counters, Disconnected, End, Event, Exit,
-    InvalidTicket, LinkId, Lost, Outlet, Overflow, Panic, Pingee, Pinger, PipeErrorKind,
-    ProtocolError, RouterState, SendError, SendErrorKind, Sender, SenderCounters, SenderError,
-    SenderState, Text, Ticket, Transport, Undecodable, WrongState,
+    InvalidTicket, LinkId, Lost, MakeDuplex, Outlet, Overflow, Panic, Pingee, Pinger,
+    PipeErrorKind, ProtocolError, Receiver, RecvError, Reply, RouterState, SendError,
+    SendErrorKind, Sender, SenderCounters, SenderError, SenderState, Text, Ticket, Transport,
+    Undecodable, WrongState,
 };
 pub use homing_process::{ProcessTransport, SpawnOptions, StartError};
 pub use homing_router::{
-    Budget, Capacity, Dispatched, DoorbellSet, Link, LinkError, LinkWaker, LoopBinding, Mailbox,
-    PipeId, PipeOptions, Process, RouteError, RouteInterrupt, Router, SpawnBuilder, SpawnError,
-    StopError, TryRouteError, Unreaped, WeakRouter, Worker,
+    AskError, Budget, Capacity, Dispatched, DoorbellSet, Link, LinkError, LinkWaker, LoopBinding,
+    Mailbox, PipeId, PipeOptions, Process, Remote, RemoteHandle, RouteError, RouteInterrupt,
+    Router, RouterHandle, SpawnBuilder, SpawnError, StopError, TryRouteError, Unreaped, WeakRouter,
+    Worker,
 };

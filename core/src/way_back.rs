@@ -101,8 +101,8 @@ pub enum Wait {
 pub enum RecvError {
     /// None has come by now.
     Empty,
-    /// All were received, and the pipe was cancelled. More may come if the foreground sends more
-    /// all the same.
+    /// All that have come were received, and the pipe was cancelled. A cancel may overtake commands,
+    /// and the foreground may send more all the same: they can still be received.
     Cancelled,
     /// The foreground has closed the pipe. What had not been received by then is dropped.
     Closed,

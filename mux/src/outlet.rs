@@ -18,7 +18,7 @@ use crate::message::{Encoded, MessageTemplate, SHORT, ShortFrameBuf, pad};
 use crate::mux::Mux;
 use crate::reserve::ReserveTarget;
 use crate::sink::FrameSink;
-use crate::way_back::PipeEnd;
+use crate::way_back::{PipeEnd, WayBack};
 
 /// The sender of a pipe on a link of bytes.
 pub type MuxSender<M, S> = homing_core::Sender<M, MuxOutlet<S>>;
@@ -94,7 +94,7 @@ pub struct MuxOutlet<S: FrameSink> {
     connection: ConnectionId,
     claim: Claim,
     /// This side's end of the pipe, on a link with a way back.
-    pipe: Option<Arc<PipeEnd>>,
+    pipe: Option<(WayBack, Arc<PipeEnd>)>,
     /// What the worker knows of what the pipe was told: it has looked, or a message that waited
     /// came back.
     heard: ToldCell,
@@ -112,7 +112,8 @@ pub struct MuxOutlet<S: FrameSink> {
 impl<S: FrameSink> MuxOutlet<S> {
     pub(crate) fn new<M, D>(mux: Arc<Mux<S>>, ticket: &Ticket<M, D>) -> Self {
         let connection = ticket.connection();
-        let pipe = mux.way_back().map(|way_back| way_back.pipe_end(connection));
+        // Beside the pipe, so that a look need not ask the mux.
+        let pipe = mux.way_back().map(|back| (back.clone(), back.pipe_end(connection)));
         mux.senders.fetch_add(1, Ordering::Relaxed);
         Self {
             mux,
@@ -139,9 +140,9 @@ impl<S: FrameSink> MuxOutlet<S> {
     /// What the peer has told this pipe.
     #[inline]
     fn look(&self) -> Told {
-        match (&self.pipe, self.mux.way_back()) {
-            (Some(pipe), Some(way_back)) => way_back.told(pipe),
-            _ => Told::NOTHING,
+        match &self.pipe {
+            Some((way_back, pipe)) => way_back.told(pipe),
+            None => Told::NOTHING,
         }
     }
 
@@ -164,7 +165,7 @@ impl<S: FrameSink> MuxOutlet<S> {
 
     /// Claims the pipe, unless the receiver beside has done so.
     fn claim(&mut self) -> bool {
-        let is_first = self.pipe.as_ref().is_none_or(|pipe| pipe.claim_for_sender());
+        let is_first = self.pipe.as_ref().is_none_or(|(_, pipe)| pipe.claim_for_sender());
         !std::mem::replace(&mut self.claimed, true) && is_first
     }
 
@@ -198,7 +199,7 @@ impl<S: FrameSink> MuxOutlet<S> {
         let sent = if self.may_block(blocking) {
             // What the worker knows already is no reason not to wait.
             let heard = self.heard.get();
-            let pipe = self.pipe.as_deref();
+            let pipe = self.pipe.as_ref().map(|(_, pipe)| pipe);
             let keep_waiting = || pipe.is_none_or(|pipe| pipe.told() == heard);
             match len <= self.mux.max_body {
                 true => {
@@ -224,7 +225,7 @@ impl<S: FrameSink> MuxOutlet<S> {
         if self.mux.sink.is_forked_copy() {
             return Err(SendErrorKind::Forked);
         }
-        if let Some(pipe) = &self.pipe {
+        if let Some((_, pipe)) = &self.pipe {
             if self.look().is_closed() {
                 return Err(SendErrorKind::Closed);
             }
@@ -290,7 +291,7 @@ impl<M: Serialize, S: FrameSink> Outlet<M> for MuxOutlet<S> {
 
     fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
         let connection = self.connection;
-        if let Some(pipe) = &self.pipe
+        if let Some((_, pipe)) = &self.pipe
             && pipe.owes()
         {
             self.settle(pipe);
@@ -363,7 +364,7 @@ impl<S: FrameSink> MuxOutlet<S> {
             let answer = (Header::Answer { connection, question }, encoded.as_slice());
             // In one write with what was taken, of which the peer is to be told now: a question that
             // is answered wakes it once.
-            match self.pipe.as_ref().map_or(0, |pipe| pipe.settle()) {
+            match self.pipe.as_ref().map_or(0, |(_, pipe)| pipe.settle()) {
                 0 => self.mux.send_control(&[answer]),
                 commands => {
                     let taken = (Header::Taken { connection, commands }, &[][..]);
@@ -389,7 +390,7 @@ impl<S: FrameSink> MuxOutlet<S> {
 
 impl<S: FrameSink> Drop for MuxOutlet<S> {
     fn drop(&mut self) {
-        if let (Some(pipe), Some(way_back)) = (&self.pipe, self.mux.way_back())
+        if let Some((way_back, pipe)) = &self.pipe
             && !self.mux.sink.is_forked_copy()
         {
             way_back.release(self.connection, pipe);

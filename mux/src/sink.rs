@@ -38,7 +38,8 @@ use crate::frame::MAX_BODY;
 ///
 /// # What an implementor must know
 ///
-/// [`try_write`](FrameSink::try_write) and [`may_fit`](FrameSink::may_fit) are *serialized*:
+/// [`try_write`](FrameSink::try_write), [`may_fit`](FrameSink::may_fit) and
+/// [`notify_when_writable`](FrameSink::notify_when_writable) are *serialized*:
 /// the mux calls them from one thread at a time, and each call happens after the one before.
 /// They take `&self` all the same, as the mux has more than one way to make sure of that. All
 /// other methods may be called from several threads at once.
@@ -122,7 +123,8 @@ pub trait FrameSink: Send + Sync + 'static {
     /// A sink of a link without a way back needs none.
     fn interrupt(&self) {}
 
-    /// After [`try_write`](FrameSink::try_write) found no space, on a side that does not wait: has
+    /// Serialized: after [`try_write`](FrameSink::try_write) found no space, on a side that does not
+    /// wait, has
     /// this side's doorbell ring when there is space. Returns true when there is some already.
     ///
     /// For sinks of a way back, whose system does not do so by itself.
