@@ -11,7 +11,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value = "3")]
     pub workers: NonZeroUsize,
 
-    /// How their messages come binding.
+    /// How their messages travel.
     #[arg(long, value_enum, default_value = "shm")]
     pub transport: Transport,
 

@@ -3,8 +3,8 @@
 //!
 //! Each worker reports ten times a second. One that dies is reported and started again,
 //! later each time that it dies soon. SIGTERM and SIGINT end the daemon: its workers are told
-//! to end, and waited for. No thread is started, and nothing of the daemon's state needs a
-//! lock.
+//! that it stops, and waited for. No thread is started, and nothing of the daemon's state needs
+//! a lock.
 //!
 //! ```text
 //! cargo run --release --features calloop --example calloop_supervisor
@@ -29,8 +29,8 @@ fn main() -> ExitCode {
     use homing::worker::{self, InheritError};
 
     let result = match worker::link() {
-        // This process was started by `Supervisor::start` below.
-        Ok(_) => work::work().map(|()| true),
+        // This process was started by `Supervisor::spawn`.
+        Ok(_) => return work::run(),
         Err(InheritError::NotAWorker) => supervisor::run(&args::Args::parse()),
         Err(error) => Err(error.into()),
     };

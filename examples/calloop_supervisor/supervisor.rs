@@ -1,11 +1,8 @@
 //! The daemon: its state, and what it does when something happens.
 
-use std::io::Write as _;
-use std::os::unix::process::CommandExt as _;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use calloop::signals::{Signal, Signals};
 use calloop::timer::{TimeoutAction, Timer};
 use calloop::{EventLoop, InsertError, LoopHandle};
@@ -15,7 +12,7 @@ use homing::shm::Shm;
 use homing::{End, Event, Router};
 
 use crate::args::{Args, Transport};
-use crate::work::Beat;
+use crate::work::{Beat, Order};
 
 /// How long a worker that has died must wait, at first and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -38,12 +35,12 @@ struct Supervisor {
     crash: Option<Duration>,
     workers: Vec<Place>,
     ending: bool,
+    /// How many workers had not ended when the grace was over.
+    killed: usize,
 }
 
 /// A worker's place, which successive worker processes take.
 struct Place {
-    /// Closing it tells the worker to end.
-    stdin: Option<ChildStdin>,
     started: Instant,
     pause: Duration,
     /// Of the worker that has it now, or had it last.
@@ -75,8 +72,7 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
     router.start()?;
     insert(&handle, binding.into_source(&router), |(), router, daemon| router.dispatch(daemon))?;
 
-    let place =
-        || Place { stdin: None, started: Instant::now(), pause: FIRST_PAUSE, beats: 0, deaths: 0 };
+    let place = || Place { started: Instant::now(), pause: FIRST_PAUSE, beats: 0, deaths: 0 };
     let mut daemon = Supervisor {
         router: router.clone(),
         handle,
@@ -84,6 +80,7 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
         crash: args.crash,
         workers: (0..args.workers.get()).map(|_| place()).collect(),
         ending: false,
+        killed: 0,
     };
     for number in 0..daemon.workers.len() {
         daemon.start(number);
@@ -92,13 +89,11 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
         event_loop.dispatch(None, &mut daemon)?;
     }
 
-    daemon.workers.iter_mut().for_each(|place| place.stdin = None);
-    let all_ended = |daemon: &mut Supervisor| daemon.router.open_pipes() == 0;
-    let in_time = router.route_until(&mut daemon, all_ended, Some(GRACE));
+    router.shutdown(&mut daemon, GRACE)?;
     daemon.report();
-    router.stop(&mut daemon)?;
-    println!("{}", if in_time.is_ok() { "all workers have ended" } else { "some were killed" });
-    Ok(in_time.is_ok())
+    let all = daemon.killed == 0;
+    println!("{}", if all { "all workers have ended" } else { "some were killed" });
+    Ok(all)
 }
 
 /// As the loop does, but an error can leave this thread.
@@ -119,10 +114,9 @@ impl Supervisor {
     /// Starts the worker of a place, or says why not and tries again later.
     fn start(&mut self, number: usize) {
         match self.spawn(number) {
-            Ok((process, stdin)) => {
+            Ok(process) => {
                 println!("worker {number}: started as process {process}");
                 if let Some(place) = self.workers.get_mut(number) {
-                    place.stdin = Some(stdin);
                     place.started = Instant::now();
                 }
             }
@@ -130,20 +124,22 @@ impl Supervisor {
         }
     }
 
-    fn spawn(&self, number: usize) -> anyhow::Result<(u32, ChildStdin)> {
-        let mut command = Command::new(std::env::current_exe()?);
-        // In a group of its own, a worker does not get the terminal's SIGINT.
-        command.stdin(Stdio::piped()).process_group(0);
+    fn spawn(&self, number: usize) -> anyhow::Result<u32> {
+        let command = Command::new(std::env::current_exe()?);
         let hear = move |daemon: &mut Supervisor, event| daemon.hear(number, event);
-        let (worker, _) = match self.transport {
-            Transport::Pipe => self.router.spawn(Pipe::new(), command).pipe(hear)?,
-            Transport::Shm => self.router.spawn(Shm::new(), command).pipe(hear)?,
+        // In a group of its own, a worker does not get the terminal's SIGINT.
+        let (worker, remote, _) = match self.transport {
+            Transport::Pipe => {
+                self.router.spawn(Pipe::new(), command).own_process_group().duplex(hear)?
+            }
+            Transport::Shm => {
+                self.router.spawn(Shm::new(), command).own_process_group().duplex(hear)?
+            }
         };
-        let mut stdin = worker.take_stdin().context("the worker has no standard input")?;
-        let crash = self.crash.map(|time| time.as_millis().to_string()).unwrap_or_default();
-        // A worker that is dead already is reported by its pipe.
-        let _ = writeln!(stdin, "{crash}");
-        Ok((worker.process_id(), stdin))
+        if let Some(after) = self.crash {
+            remote.send(Order::Crash(after))?;
+        }
+        Ok(worker.process_id())
     }
 
     /// A worker has something to say, or has ended.
@@ -154,10 +150,11 @@ impl Supervisor {
                     place.beats = count;
                 }
             }
-            Event::Ended(End::Finished | End::Closed) if self.ending => {}
+            Event::Ended(End::Finished) if self.ending => {}
+            // The grace is over.
+            Event::Ended(End::Closed) => self.killed += 1,
             Event::Ended(end) => {
                 if let Some(place) = self.workers.get_mut(number) {
-                    place.stdin = None;
                     place.deaths += 1;
                     if place.started.elapsed() >= STEADY {
                         place.pause = FIRST_PAUSE;

@@ -1,13 +1,18 @@
 //! What a worker process does.
 
-use std::io::{self, BufRead as _};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
-use homing::worker;
+use homing::RecvError;
+use homing::worker::{self, Receiver, Sender};
 use serde::{Deserialize, Serialize};
+
+/// What it is told.
+#[derive(Serialize, Deserialize)]
+pub enum Order {
+    /// To crash after this time.
+    Crash(Duration),
+}
 
 /// What it reports.
 #[derive(Serialize, Deserialize)]
@@ -19,35 +24,27 @@ pub struct Beat {
 /// Between two reports.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// Reports until its standard input is closed, or until it is to crash: the first line of
-/// standard input says after how many milliseconds, or nothing.
-pub fn work() -> anyhow::Result<()> {
-    let mut order = String::new();
-    io::stdin().lock().read_line(&mut order)?;
-    let crash = match order.trim() {
-        "" => None,
-        text => {
-            let time = Duration::from_millis(text.parse().context("the time until the crash")?);
-            Instant::now().checked_add(time)
-        }
-    };
+/// The main function of a worker process.
+pub fn run() -> ExitCode {
+    worker::run_duplex(report)
+}
 
-    let (open, closed) = channel::<()>();
-    thread::spawn(move || {
-        // Whatever comes, the end of it is what matters; an error is one as well.
-        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
-        drop(open);
-    });
-
-    worker::sender::<Beat>()?.scope(|sender| {
-        let mut count = 0;
-        while let Err(RecvTimeoutError::Timeout) = closed.recv_timeout(EVERY) {
-            if crash.is_some_and(|crash| crash <= Instant::now()) {
-                std::process::abort();
+/// Reports until the daemon stops, or until it is to crash.
+fn report(orders: &mut Receiver<Order>, sender: &mut Sender<Beat>) -> anyhow::Result<()> {
+    let mut crash = None;
+    let mut count = 0;
+    loop {
+        match orders.recv_timeout(EVERY) {
+            Ok(Order::Crash(after)) => crash = Instant::now().checked_add(after),
+            Err(RecvError::Empty) => {
+                if crash.is_some_and(|crash| crash <= Instant::now()) {
+                    std::process::abort();
+                }
+                count += 1;
+                sender.send(Beat { count })?;
             }
-            count += 1;
-            sender.send(Beat { count })?;
+            // The daemon stops, or is gone.
+            Err(_) => return Ok(()),
         }
-        Ok(())
-    })
+    }
 }

@@ -1,10 +1,10 @@
 //! Digests every file under the given paths (SHA-256) with a pool of workers, and prints
 //! what `sha256sum` prints.
 //!
-//! The workers are processes that run this same program; each digests one file after
-//! another and sends the results home over an OS pipe. A worker that dies is reported and
-//! replaced, and the files that it had are given to others. All of the application's state
-//! is on the main thread, and nothing of it needs a lock.
+//! The workers are processes that run this same program; each is told which files to digest, and
+//! sends the results, over a pair of OS pipes. A worker that dies is reported and replaced, and
+//! the files that it had are given to others. All of the application's state is on the main
+//! thread, and nothing of it needs a lock.
 //!
 //! ```text
 //! cargo run --release --example checksum -- PATH…
@@ -36,8 +36,8 @@ use crate::files::Files;
 
 fn main() -> ExitCode {
     let result = match worker::link() {
-        // This process was started by `Pool::start_process` below.
-        Ok(link) => work::in_process(&link).map(|()| true),
+        // This process was started by `App::start_process`.
+        Ok(link) => return work::run(&link),
         Err(InheritError::NotAWorker) => digest(&Args::parse()),
         Err(error) => Err(error.into()),
     };

@@ -2,10 +2,8 @@
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, RandomState};
-use std::io::Write as _;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::Command;
 use std::rc::Rc;
-use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,12 +13,12 @@ use homing::pipe::Pipe;
 #[cfg(target_os = "linux")]
 use homing::shm::Shm;
 use homing::std_loop::EventLoop;
-use homing::{End, Event, Exit, Link, Lost, Overflow, Router, Worker};
+use homing::{End, Event, Exit, Link, Lost, Overflow, RemoteHandle, Router, Worker};
 
 use crate::args::{Args, Transport};
 use crate::files::Files;
 use crate::progress::Bars;
-use crate::work::{self, Job, Outcome, Progress, Report};
+use crate::work::{self, Job, Order, Outcome, Progress, Report};
 
 /// How many files a worker has at once, so that it never waits for the next.
 const AT_ONCE: usize = 2;
@@ -50,17 +48,11 @@ struct App {
 
 /// A place in the pool, and the worker that has it now.
 struct Member {
-    feed: Feed,
+    /// `None` for a thread.
+    process: Option<Worker<App>>,
+    orders: RemoteHandle<Order>,
     /// The files that the worker has.
     has: Vec<usize>,
-}
-
-/// How a worker gets its jobs.
-enum Feed {
-    Process(Worker<App>, ChildStdin),
-    Thread(mpsc::Sender<Job>),
-    /// There is none.
-    Closed,
 }
 
 /// Digests all files, and says what became of each.
@@ -89,8 +81,8 @@ pub fn run(args: &Args, files: Rc<Files>) -> anyhow::Result<Vec<Outcome>> {
         files,
     };
     for place in 0..workers {
-        let feed = app.start(place)?;
-        app.workers.push(Member { feed, has: Vec::new() });
+        let member = app.start(place)?;
+        app.workers.push(member);
         app.assign(place);
     }
 
@@ -106,13 +98,7 @@ pub fn run(args: &Args, files: Rc<Files>) -> anyhow::Result<Vec<Outcome>> {
         }
     }
 
-    // Workers end when there are no more jobs; `stop` kills those that do not.
-    app.workers.iter_mut().for_each(|member| member.feed = Feed::Closed);
-    let all_ended = |app: &mut App| app.router.open_pipes() == 0;
-    if router.route_until(&mut app, all_ended, Some(GRACE)).is_err() {
-        app.bars.say("checksum: some workers do not end and are killed");
-    }
-    router.stop(&mut app)?;
+    router.shutdown(&mut app, GRACE)?;
     app.bars.clear();
     match app.failure {
         Some(failure) => Err(failure),
@@ -121,45 +107,38 @@ pub fn run(args: &Args, files: Rc<Files>) -> anyhow::Result<Vec<Outcome>> {
 }
 
 impl App {
-    fn start(&self, place: usize) -> anyhow::Result<Feed> {
+    fn start(&self, place: usize) -> anyhow::Result<Member> {
         match &self.threads {
-            Some(link) => self.start_thread(place, link),
+            Some(link) => Self::start_thread(place, link),
             None => self.start_process(place),
         }
     }
 
-    /// Starts a worker process. Its first pipe brings reports; the ticket of its second one,
-    /// for progress, is the first line of its standard input.
-    fn start_process(&self, place: usize) -> anyhow::Result<Feed> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.stdin(Stdio::piped());
-        let hear = move |app: &mut App, event: Event<Report>| app.hear(place, event);
-        let (worker, _) = match self.transport {
+    /// Starts a worker process. Its first pipe takes orders and brings reports; the first order
+    /// is the ticket of its second one, for progress.
+    fn start_process(&self, place: usize) -> anyhow::Result<Member> {
+        let command = Command::new(std::env::current_exe()?);
+        let hear = move |app: &mut App, event| app.hear(place, event);
+        let (worker, remote, _) = match self.transport {
             #[cfg(target_os = "linux")]
-            Transport::Shm => self.router.spawn(Shm::new(), command).pipe(hear)?,
-            _ => self.router.spawn(Pipe::new(), command).pipe(hear)?,
+            Transport::Shm => self.router.spawn(Shm::new(), command).duplex(hear)?,
+            _ => self.router.spawn(Pipe::new(), command).duplex(hear)?,
         };
-        let (ticket, _) = worker.pipe_with(Overflow::LatestWins, move |app: &mut App, event| {
-            app.hear_progress(place, event);
-        })?;
-        let mut input = worker.take_stdin().context("the worker has no standard input")?;
-        // A worker that is dead already is reported by its pipe.
-        let _ = writeln!(input, "{ticket}");
-        Ok(Feed::Process(worker, input))
+        let hear = move |app: &mut App, event| app.hear_progress(place, event);
+        let (ticket, _) = worker.pipe_with(Overflow::LatestWins, hear)?;
+        remote.send(Order::Progress(ticket))?;
+        Ok(Member { process: Some(worker), orders: remote.handle(), has: Vec::new() })
     }
 
-    fn start_thread(&self, place: usize, link: &Link<App, ChannelFactory>) -> anyhow::Result<Feed> {
-        let (reports, _) = link.pipe(move |app: &mut App, event| app.hear(place, event))?;
-        let (progress, _) = link.pipe_with(Overflow::LatestWins, move |app: &mut App, event| {
-            app.hear_progress(place, event);
-        })?;
-        let (feed, jobs) = mpsc::channel();
+    fn start_thread(place: usize, link: &Link<App, ChannelFactory>) -> anyhow::Result<Member> {
+        let hear = move |app: &mut App, event| app.hear(place, event);
+        let ((mut orders, mut reports), remote, _) = link.duplex(hear)?;
+        let hear = move |app: &mut App, event| app.hear_progress(place, event);
+        let (mut progress, _) = link.pipe_with(Overflow::LatestWins, hear)?;
         thread::Builder::new().spawn(move || {
-            let result = work::work(jobs.into_iter().map(Ok), reports, progress);
-            // It fails only when the main thread is gone.
-            debug_assert!(result.is_ok(), "{result:?}");
+            reports.scope(|reports| work::work(&mut orders, reports, &mut progress))
         })?;
-        Ok(Feed::Thread(feed))
+        Ok(Member { process: None, orders: remote.handle(), has: Vec::new() })
     }
 
     /// A worker has something to say.
@@ -171,7 +150,10 @@ impl App {
                 self.assign(place);
             }
             // There was nothing left to do.
-            Event::Ended(End::Finished | End::Closed) => {}
+            Event::Ended(End::Finished) => {}
+            Event::Ended(End::Closed) => {
+                self.bars.say(&format!("checksum: worker {place} does not end and is killed"));
+            }
             Event::Ended(end) => self.replace(place, end),
         }
     }
@@ -186,9 +168,7 @@ impl App {
     /// A worker has died: its files go to others, its place to a new one.
     fn replace(&mut self, place: usize, end: End) {
         self.bars.say(&format!("checksum: worker {place}: {end}"));
-        let member = &mut self.workers[place];
-        member.feed = Feed::Closed;
-        for index in std::mem::take(&mut member.has) {
+        for index in std::mem::take(&mut self.workers[place].has) {
             self.deaths[index] += 1;
             if self.deaths[index] < MOST_DEATHS {
                 self.queue.push_front(index);
@@ -207,8 +187,8 @@ impl App {
             _ => self.start(place),
         };
         match started {
-            Ok(feed) => {
-                self.workers[place].feed = feed;
+            Ok(member) => {
+                self.workers[place] = member;
                 self.assign(place);
             }
             Err(error) => self.failure = Some(error),
@@ -229,34 +209,19 @@ impl App {
             && let Some(index) = self.queue.pop_front()
         {
             member.has.push(index);
-            member.feed.give(Job { index, path: self.files.get(index).to_owned() });
+            let path = self.files.get(index).as_os_str().to_owned();
+            // The pipe of a worker that has died tells, and the file is given to another.
+            let _ = member.orders.send(Order::Digest(Job { index, path }));
         }
     }
 
     /// Kills a worker process, whichever it hits.
     fn kill_somebody(&self) -> anyhow::Result<()> {
         let random = RandomState::new().hash_one(()) as usize;
-        if let Some(Member { feed: Feed::Process(worker, _), .. }) =
-            self.workers.get(random % self.workers.len().max(1))
-        {
+        let member = self.workers.get(random % self.workers.len().max(1));
+        if let Some(Member { process: Some(worker), .. }) = member {
             worker.kill()?;
         }
         Ok(())
-    }
-}
-
-impl Feed {
-    /// Hands a job over. If the worker is dead, its pipe tells, and the job is given to
-    /// another.
-    fn give(&mut self, job: Job) {
-        match self {
-            Feed::Process(_, input) => {
-                let _ = job.write(input);
-            }
-            Feed::Thread(jobs) => {
-                let _ = jobs.send(job);
-            }
-            Feed::Closed => {}
-        }
     }
 }

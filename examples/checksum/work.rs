@@ -1,19 +1,31 @@
 //! What a worker does, in a thread or in a process of its own.
 
+use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, BufRead, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::process::ExitCode;
 
-use anyhow::Context as _;
-use homing::{Outlet, Sender, Ticket, worker};
+use homing::{Commands, Outlet, Receiver, Sender, Ticket, worker};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+/// What a worker is told.
+#[derive(Serialize, Deserialize)]
+pub enum Order {
+    /// Where a worker process sends its progress: the first order that it gets. A thread has
+    /// that sender already.
+    Progress(Ticket<Progress>),
+    /// To digest a file.
+    Digest(Job),
+}
+
 /// A file to digest.
-#[derive(Clone)]
+#[derive(Serialize, Deserialize)]
 pub struct Job {
     pub index: usize,
-    pub path: PathBuf,
+    /// It need not be UTF-8, as serde demands of a `PathBuf`.
+    pub path: OsString,
 }
 
 /// What became of one.
@@ -27,106 +39,64 @@ pub struct Report {
 pub type Outcome = Result<[u8; 32], String>;
 
 /// How far a worker is in the file that it works on.
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub struct Progress {
     pub index: usize,
     pub bytes: u64,
 }
 
-/// Digests one file after another.
-pub fn work<R, P>(
-    jobs: impl Iterator<Item = io::Result<Job>>,
-    mut reports: Sender<Report, R>,
-    mut progress: Sender<Progress, P>,
-) -> anyhow::Result<()>
-where
-    R: Outlet<Report>,
-    P: Outlet<Progress>,
-{
-    // Each ends as its scope does: the foreground is told of an error, too.
-    reports.scope(|reports| {
-        progress.scope(|progress| {
-            for job in jobs {
-                let Job { index, path } = job.context("standard input")?;
-                let outcome = digest(&path, |bytes| {
-                    progress.send(Progress { index, bytes }).context("progress")
-                })?;
-                reports.send(Report { index, outcome }).context("report")?;
-            }
-            Ok(())
-        })
+/// The main function of a worker process.
+pub fn run(link: &worker::WorkerLink) -> ExitCode {
+    worker::run_duplex(|orders: &mut worker::Receiver<Order>, reports| match orders.recv() {
+        Ok(Order::Progress(ticket)) => work(orders, reports, &mut link.sender(ticket)),
+        // The foreground has stopped meanwhile.
+        _ => Ok(()),
     })
 }
 
-/// Digests one file, telling `progress` how many bytes it has read.
-fn digest(
-    path: &Path,
-    mut progress: impl FnMut(u64) -> anyhow::Result<()>,
-) -> anyhow::Result<Outcome> {
+/// Digests one file after another, until there are no more.
+pub fn work<I, R, P>(
+    orders: &mut Receiver<Order, I>,
+    reports: &mut Sender<Report, R>,
+    progress: &mut Sender<Progress, P>,
+) -> anyhow::Result<()>
+where
+    I: Commands<Order>,
+    R: Outlet<Report>,
+    P: Outlet<Progress>,
+{
+    progress.scope(|progress| {
+        while let Ok(Order::Digest(Job { index, path })) = orders.recv() {
+            // A foreground that stops needs no digest.
+            let go_on = |bytes| {
+                !progress.is_cancelled() && progress.send(Progress { index, bytes }).is_ok()
+            };
+            let Some(outcome) = digest(path.as_ref(), go_on).transpose() else { break };
+            let outcome = outcome.map_err(|error| error.to_string());
+            reports.send(Report { index, outcome })?;
+        }
+        Ok(())
+    })
+}
+
+/// Digests one file, and tells `go_on` how many bytes it has read. `None` when that says no.
+fn digest(path: &Path, mut go_on: impl FnMut(u64) -> bool) -> io::Result<Option<[u8; 32]>> {
     let mut buffer = vec![0; 256 * 1024];
     let mut hasher = Sha256::new();
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) => return Ok(Err(error.to_string())),
-    };
+    let mut file = File::open(path)?;
     let mut bytes = 0;
     loop {
         match file.read(&mut buffer) {
-            Ok(0) => return Ok(Ok(hasher.finalize().into())),
+            Ok(0) => return Ok(Some(hasher.finalize().into())),
             Ok(len) => {
                 hasher.update(&buffer[..len]);
                 bytes += len as u64;
-                progress(bytes)?;
+                if !go_on(bytes) {
+                    return Ok(None);
+                }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Ok(Err(error.to_string())),
+            Err(error) => return Err(error),
         }
     }
-}
-
-/// The main function of a worker process: its jobs come on standard input, after the ticket
-/// for its second pipe.
-pub fn in_process(link: &worker::WorkerLink) -> anyhow::Result<()> {
-    let mut input = io::stdin().lock();
-    let mut ticket = String::new();
-    input.read_line(&mut ticket)?;
-    let ticket: Ticket<Progress> = ticket.trim_end().parse()?;
-    let jobs = std::iter::from_fn(|| Job::read(&mut input).transpose());
-    work(jobs, worker::sender()?, link.sender(ticket))
-}
-
-impl Job {
-    /// Writes the job as a record that ends with a NUL, which no path contains.
-    pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let mut record = format!("{} ", self.index).into_bytes();
-        record.extend(self.path.as_os_str().as_encoded_bytes());
-        record.push(0);
-        out.write_all(&record)
-    }
-
-    /// Reads what [`write`](Job::write) has written. `None` at the end.
-    fn read(input: &mut impl BufRead) -> io::Result<Option<Self>> {
-        let mut record = Vec::new();
-        input.read_until(0, &mut record)?;
-        if record.pop().is_none() {
-            return Ok(None);
-        }
-        let space =
-            record.iter().position(|byte| *byte == b' ').ok_or(io::ErrorKind::InvalidData)?;
-        let path = record.split_off(space + 1);
-        let index = std::str::from_utf8(&record[..space]).ok().and_then(|text| text.parse().ok());
-        let index = index.ok_or(io::ErrorKind::InvalidData)?;
-        Ok(Some(Self { index, path: to_path(path)? }))
-    }
-}
-
-#[cfg(unix)]
-fn to_path(bytes: Vec<u8>) -> io::Result<PathBuf> {
-    use std::os::unix::ffi::OsStringExt as _;
-    Ok(std::ffi::OsString::from_vec(bytes).into())
-}
-
-#[cfg(not(unix))]
-fn to_path(bytes: Vec<u8>) -> io::Result<PathBuf> {
-    Ok(String::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData)?.into())
 }

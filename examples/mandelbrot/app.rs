@@ -12,7 +12,6 @@ use crate::pool::Pool;
 use crate::tile::Tile;
 use crate::view::View;
 use crate::window::Shown;
-use crate::work::Ready;
 
 /// What wakes the event loop.
 pub enum Wake {
@@ -109,7 +108,7 @@ impl App {
     /// Draws what is known, and looks at what comes next.
     pub fn draw(&mut self) -> anyhow::Result<()> {
         if let Some(view) = self.wanted.take() {
-            self.turn_to(view)?;
+            self.turn_to(view);
         }
         let (Some(shown), Some(canvas), Some(pool)) = (&mut self.shown, &self.canvas, &self.pool)
         else {
@@ -133,8 +132,8 @@ impl App {
     }
 
     /// Abandons what is on its way, and has the workers draw another view.
-    fn turn_to(&mut self, view: View) -> anyhow::Result<()> {
-        let Some(pool) = &mut self.pool else { return Ok(()) };
+    fn turn_to(&mut self, view: View) {
+        let Some(pool) = &mut self.pool else { return };
         let canvas = match &self.canvas {
             Some(canvas) => canvas.turned_to(view),
             None => Canvas::new(view),
@@ -146,22 +145,20 @@ impl App {
             // It fails when the pipe has ended with its worker.
             let _ = router.close_pipe(self, pipe);
         }
-        self.pool.as_mut().map_or(Ok(()), Pool::assign_all)
+        if let Some(pool) = &mut self.pool {
+            pool.assign_all();
+        }
     }
 
-    /// A worker says something of itself.
-    pub fn hear_of_worker(&mut self, place: usize, event: Event<Ready>) {
-        let Some(pool) = &mut self.pool else { return };
-        let result = match event {
-            Event::Message(ready) => pool.note_ready(place, &ready),
-            // The router stops.
-            Event::Ended(End::Closed) => Ok(()),
-            Event::Ended(end) => {
-                eprintln!("mandelbrot: worker {place}: {end}; another takes its place");
-                self.notice = Some(format!("worker {place} was replaced: {end}"));
-                pool.replace(place, end)
-            }
-        };
+    /// A worker has ended, or the router stops.
+    pub fn hear_of_worker(&mut self, place: usize, event: Event<()>) {
+        let (Some(pool), Event::Ended(end)) = (&mut self.pool, event) else { return };
+        if end == End::Closed {
+            return;
+        }
+        eprintln!("mandelbrot: worker {place}: {end}; another takes its place");
+        self.notice = Some(format!("worker {place} was replaced: {end}"));
+        let result = pool.replace(place, end);
         self.redraw();
         self.attempt(result);
     }
@@ -170,9 +167,8 @@ impl App {
     pub fn hear_tile(&mut self, place: usize, tile: &Tile) {
         let (Some(canvas), Some(pool)) = (&mut self.canvas, &mut self.pool) else { return };
         canvas.put(tile);
-        let result = pool.note_tile(place, tile);
+        pool.note_tile(place, tile);
         self.redraw();
-        self.attempt(result);
         self.tiles += 1;
         if self.hurry > 0 && self.tiles.is_multiple_of(HURRY_AFTER) && self.wanted.is_none() {
             self.hurry_on();

@@ -13,7 +13,7 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
 
-    /// How their tiles come home.
+    /// How their tiles travel.
     #[arg(long, value_enum, default_value_t)]
     pub transport: Transport,
 

@@ -1,10 +1,10 @@
 //! The Mandelbrot set in a window, drawn by worker processes.
 //!
 //! Drag to move, turn the wheel to zoom. Each worker is a process that runs this same
-//! program: it gets its orders on standard input, and sends tiles home over shared memory.
-//! Moving the view abandons the tiles that are on their way: their pipes are closed, and what
-//! still arrives for them is discarded. K kills a worker, which is reported and replaced; R
-//! goes back to where it began; Escape ends it.
+//! program. For each view it has a pipe, on which it is told which tiles to draw, and sends them,
+//! over shared memory. Moving the view closes these pipes: workers see it and abandon their
+//! tiles, and what still arrives is discarded. K kills a worker, which is reported and replaced;
+//! R goes back to where it began; Escape ends it.
 //!
 //! All of the application's state is on the main thread, and nothing of it needs a lock. The
 //! window never waits for a worker.
@@ -44,8 +44,8 @@ use crate::args::Args;
 
 fn main() -> ExitCode {
     let result = match worker::link() {
-        // This process was started by `Pool::start` below.
-        Ok(link) => work::run(link),
+        // This process was started by `Pool::spawn`.
+        Ok(link) => return work::run(&link),
         Err(InheritError::NotAWorker) => app::run(Args::parse()),
         Err(error) => Err(error.into()),
     };

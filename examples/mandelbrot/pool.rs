@@ -1,20 +1,18 @@
 //! The worker processes, as the main thread sees them.
 
 use std::collections::VecDeque;
-use std::io::Write as _;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::Command;
 
-use anyhow::Context as _;
 use homing::pipe::Pipe;
 #[cfg(target_os = "linux")]
 use homing::shm::Shm;
-use homing::{End, Event, PipeId, Router, Worker};
+use homing::{End, Event, PipeId, Remote, Router, Worker};
 
 use crate::app::App;
 use crate::args::Transport;
 use crate::tile::{Job, Tile};
 use crate::view::View;
-use crate::work::{Order, Ready};
+use crate::work::Turn;
 
 /// How many tiles a worker has at once, so that it never waits for the next.
 const AT_ONCE: usize = 2;
@@ -26,9 +24,8 @@ pub struct Pool {
     router: Router<App>,
     transport: Transport,
     members: Vec<Member>,
-    /// The view that is drawn. They are numbered, as turns.
+    /// The view that is drawn.
     view: Option<View>,
-    turn: u64,
     jobs: VecDeque<Job>,
     stillborn: u32,
 }
@@ -36,13 +33,10 @@ pub struct Pool {
 /// A place in the pool, and the worker that has it now.
 struct Member {
     worker: Worker<App>,
-    input: ChildStdin,
-    /// Where its tiles of the present view arrive.
-    pipe: Option<PipeId>,
-    /// It is told of the next turn when it has taken the last: so its standard input never
-    /// fills up, and the window never waits for it.
-    ready: bool,
-    told: u64,
+    turns: Remote<App, Turn>,
+    /// Where it is told of tiles of the present view.
+    tiles: Option<Remote<App, Job>>,
+    /// Those that it has.
     has: Vec<Job>,
 }
 
@@ -53,7 +47,6 @@ impl Pool {
             transport,
             members: Vec::new(),
             view: None,
-            turn: 0,
             jobs: VecDeque::new(),
             stillborn: 0,
         };
@@ -70,78 +63,55 @@ impl Pool {
 
     /// Starts a worker process. Its first pipe says what becomes of it.
     fn spawn(&self, place: usize) -> anyhow::Result<Member> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.stdin(Stdio::piped());
-        let hear = move |app: &mut App, event: Event<Ready>| app.hear_of_worker(place, event);
-        let (worker, _) = match self.transport {
-            Transport::Pipe => self.router.spawn(Pipe::new(), command).pipe(hear)?,
+        let command = Command::new(std::env::current_exe()?);
+        let hear = move |app: &mut App, event: Event<()>| app.hear_of_worker(place, event);
+        let (worker, turns, _) = match self.transport {
+            Transport::Pipe => self.router.spawn(Pipe::new(), command).duplex(hear)?,
             #[cfg(target_os = "linux")]
-            Transport::Shm => self.router.spawn(Shm::new(), command).pipe(hear)?,
+            Transport::Shm => self.router.spawn(Shm::new(), command).duplex(hear)?,
         };
-        let input = worker.take_stdin().context("the worker has no standard input")?;
-        Ok(Member { worker, input, pipe: None, ready: true, told: 0, has: Vec::new() })
+        Ok(Member { worker, turns, tiles: None, has: Vec::new() })
     }
 
-    /// Turns to another view. Returns the pipes of the one before, to be closed: what still
-    /// arrives on them is discarded.
+    /// Turns to another view. Returns the pipes of the one before, to be closed: their workers
+    /// abandon what they draw, and what still arrives is discarded.
     #[must_use]
     pub fn turn_to(&mut self, view: View, jobs: Vec<Job>) -> Vec<PipeId> {
         self.view = Some(view);
-        self.turn += 1;
         self.jobs = jobs.into();
-        self.members.iter_mut().filter_map(|member| member.pipe.take()).collect()
+        self.members.iter_mut().for_each(|member| member.has.clear());
+        let tiles = self.members.iter_mut().filter_map(|member| member.tiles.take());
+        tiles.map(|tiles| tiles.pipe()).collect()
     }
 
     /// Tells all workers what to do next.
-    pub fn assign_all(&mut self) -> anyhow::Result<()> {
-        (0..self.members.len()).try_for_each(|place| self.assign(place))
+    pub fn assign_all(&mut self) {
+        (0..self.members.len()).for_each(|place| self.assign(place));
     }
 
-    /// Tells a worker what to do next. If it is dead its first pipe tells.
-    fn assign(&mut self, place: usize) -> anyhow::Result<()> {
+    /// Tells a worker what to do next.
+    fn assign(&mut self, place: usize) {
         let member = &mut self.members[place];
-        let Some(view) = self.view.filter(|_| member.ready && !self.jobs.is_empty()) else {
-            return Ok(());
-        };
-        let turn = self.turn;
-        if member.told != turn {
-            // Only what arrives for the view that is looked at is looked at.
-            let hear = move |app: &mut App, event: Event<Tile>| {
-                if let Event::Message(tile) = event {
-                    app.hear_tile(place, &tile);
-                }
-            };
-            let (ticket, pipe) = match member.worker.pipe(hear) {
-                Ok(made) => made,
-                // Its link has ended.
-                Err(_) => return Ok(()),
-            };
-            (member.pipe, member.told, member.ready) = (Some(pipe), turn, false);
-            member.has.clear();
-            member.order(&Order::Turn { turn, view, ticket });
+        let Some(view) = self.view.filter(|_| !self.jobs.is_empty()) else { return };
+        if member.tiles.is_none() {
+            member.tiles = member.turn_to(place, view);
         }
+        let Some(tiles) = &member.tiles else { return };
         while member.has.len() < AT_ONCE
             && let Some(job) = self.jobs.pop_front()
         {
             member.has.push(job);
-            member.order(&Order::Draw(job));
+            // If the worker is dead its first pipe tells, and another one gets the tile.
+            let _ = tiles.send(job);
         }
-        Ok(())
-    }
-
-    /// A worker has turned to a view.
-    pub fn note_ready(&mut self, place: usize, ready: &Ready) -> anyhow::Result<()> {
-        let member = &mut self.members[place];
-        member.ready = ready.turn == member.told;
-        self.assign(place)
     }
 
     /// A worker has drawn a tile of the present view.
-    pub fn note_tile(&mut self, place: usize, tile: &Tile) -> anyhow::Result<()> {
+    pub fn note_tile(&mut self, place: usize, tile: &Tile) {
         self.stillborn = 0;
         let done = Job { index: tile.index, pass: tile.pass };
         self.members[place].has.retain(|job| *job != done);
-        self.assign(place)
+        self.assign(place);
     }
 
     /// A worker has ended: its tiles are given to others, its place to a new one.
@@ -152,10 +122,9 @@ impl Pool {
         }
         let next = self.spawn(place)?;
         let gone = std::mem::replace(&mut self.members[place], next);
-        if gone.told == self.turn {
-            gone.has.into_iter().rev().for_each(|job| self.jobs.push_front(job));
-        }
-        self.assign_all()
+        gone.has.into_iter().rev().for_each(|job| self.jobs.push_front(job));
+        self.assign_all();
+        Ok(())
     }
 
     /// Kills a worker, another one each time.
@@ -165,8 +134,17 @@ impl Pool {
 }
 
 impl Member {
-    /// Writes an order. If the worker is dead its first pipe tells.
-    fn order(&mut self, order: &Order) {
-        let _ = self.input.write_all(format!("{order}\n").as_bytes());
+    /// Makes a pipe for the tiles of a view, and has the worker turn to it. `None` if it is dead,
+    /// which its first pipe tells.
+    fn turn_to(&self, place: usize, view: View) -> Option<Remote<App, Job>> {
+        // Only what arrives for the view that is looked at is looked at.
+        let hear = move |app: &mut App, event: Event<Tile>| {
+            if let Event::Message(tile) = event {
+                app.hear_tile(place, &tile);
+            }
+        };
+        let (ticket, tiles, _) = self.worker.duplex(hear).ok()?;
+        self.turns.send(Turn { view, ticket }).ok()?;
+        Some(tiles)
     }
 }

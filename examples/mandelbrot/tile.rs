@@ -1,4 +1,4 @@
-//! Tiles: what a worker computes at once, and what it sends home.
+//! Tiles: what a worker computes at once, and what it sends.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,23 +26,10 @@ impl Pass {
             Pass::Sharp | Pass::Smooth => 1,
         }
     }
-
-    /// As a word of an order.
-    pub fn word(self) -> &'static str {
-        match self {
-            Pass::Rough => "rough",
-            Pass::Sharp => "sharp",
-            Pass::Smooth => "smooth",
-        }
-    }
-
-    pub fn from_word(word: &str) -> Option<Self> {
-        [Pass::Rough, Pass::Sharp, Pass::Smooth].into_iter().find(|pass| pass.word() == word)
-    }
 }
 
 /// One tile to draw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     pub index: u32,
     pub pass: Pass,

@@ -1,9 +1,6 @@
 //! What part of the plane is looked at.
 
-use std::fmt;
-use std::str::FromStr;
-
-use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
 
 /// Where it begins: the whole set, and some room around it.
 const HOME: (f64, f64) = (-0.65, 0.0);
@@ -15,7 +12,7 @@ const FARTHEST: f64 = 0.1;
 
 /// A part of the plane, in pixels. Two processes that have the same view compute the same
 /// colours, bit by bit.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct View {
     /// The point in the middle.
     x: f64,
@@ -84,31 +81,5 @@ impl View {
         (self.x, self.y) = (-0.743_643_887_037_151, 0.131_825_904_205_330);
         self.step = (self.step / 3.0).max(NEAREST);
         self
-    }
-}
-
-/// Numbers are written so that they are read as the same bits.
-impl fmt::Display for View {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { x, y, step, width, height } = self;
-        write!(f, "{x},{y},{step},{width},{height}")
-    }
-}
-
-impl FromStr for View {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> anyhow::Result<Self> {
-        fn next<T: FromStr>(part: Option<&str>) -> anyhow::Result<T> {
-            part.and_then(|part| part.parse().ok()).context("not a view")
-        }
-        let mut parts = text.split(',');
-        Ok(Self {
-            x: next(parts.next())?,
-            y: next(parts.next())?,
-            step: next(parts.next())?,
-            width: next(parts.next())?,
-            height: next(parts.next())?,
-        })
     }
 }
