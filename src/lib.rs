@@ -66,3 +66,8 @@ pub use homing_router::{
     Router, RouterHandle, SpawnBuilder, SpawnError, StopError, TryRouteError, Unreaped, WeakRouter,
     Worker,
 };
+
+/// The guide to commands, compiled and run.
+#[cfg(all(doctest, feature = "channel", feature = "std-loop"))]
+#[doc = include_str!("../docs/commands.md")]
+mod commands_guide {}
