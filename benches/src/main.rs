@@ -13,6 +13,8 @@ mod bounds;
 #[cfg(target_os = "linux")]
 mod busy;
 mod channel;
+#[cfg(target_os = "linux")]
+mod command;
 mod dispatch;
 mod flood;
 #[cfg(target_os = "linux")]
@@ -37,6 +39,8 @@ mod tally;
 mod wake;
 #[cfg(target_os = "linux")]
 mod wake_loops;
+#[cfg(target_os = "linux")]
+mod way_back;
 #[cfg(all(feature = "winit", target_os = "linux"))]
 mod window;
 
@@ -62,6 +66,8 @@ const FAMILIES: &[&[Row]] = &[
     wake::ROWS,
     #[cfg(target_os = "linux")]
     wake_loops::ROWS,
+    #[cfg(target_os = "linux")]
+    way_back::ROWS,
     flood::ROWS,
     #[cfg(all(feature = "winit", target_os = "linux"))]
     window::ROWS,

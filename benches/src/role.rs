@@ -12,7 +12,7 @@ use ipc_channel::ipc::IpcSender;
 use crate::place::Place;
 use crate::tally::{Message, message};
 #[cfg(target_os = "linux")]
-use crate::{bounds, busy, life, pinned, shm, wake};
+use crate::{bounds, busy, command, life, pinned, shm, wake};
 
 /// The option that says what a process is to do.
 pub(crate) const OPTION: &str = "--role";
@@ -26,6 +26,9 @@ pub(crate) enum Role {
     /// A worker that sends now and then what time it is.
     #[cfg(target_os = "linux")]
     Stamp,
+    /// A worker that obeys commands.
+    #[cfg(target_os = "linux")]
+    Obey,
     /// A worker that says that it is there, and does nothing more.
     #[cfg(target_os = "linux")]
     Idle,
@@ -64,6 +67,12 @@ pub(crate) enum Role {
     /// Writes now and then to standard output what time it is.
     #[cfg(target_os = "linux")]
     BareStamp,
+    /// Reads from standard input what time it is, and writes how long it took.
+    #[cfg(target_os = "linux")]
+    BareTell,
+    /// Writes back what it reads.
+    #[cfg(target_os = "linux")]
+    BareEcho,
 }
 
 impl Role {
@@ -130,6 +139,12 @@ impl Role {
                 let mut out = os_pipe::dup_stdout()?;
                 each_order(|count| wake::stamp(count, |now| Ok(out.write_all(&now.to_ne_bytes())?)))
             }
+            #[cfg(target_os = "linux")]
+            Role::Obey => command::obey(),
+            #[cfg(target_os = "linux")]
+            Role::BareTell => command::bare(|sent| wake::now().saturating_sub(sent)),
+            #[cfg(target_os = "linux")]
+            Role::BareEcho => command::bare(|number| number),
             #[cfg(target_os = "linux")]
             Role::SendLarge => {
                 let mut sender = worker::sender()?;

@@ -54,10 +54,10 @@ fn shm(settings: &Settings, part: f64) -> anyhow::Result<Figure> {
 }
 
 /// Between two messages, so that the foreground is asleep when the second one is sent.
-const PAUSE: Duration = Duration::from_millis(1);
+pub(crate) const PAUSE: Duration = Duration::from_millis(1);
 
 /// The time in nanoseconds, by a clock that all processes share.
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }

@@ -368,6 +368,10 @@ pub mod names {
         [__process_checks! { __names }, __foreground_checks! { __names }];
 
     /// Checks that count what the whole process has, which no macro makes a test of.
-    pub const ALONE: &[&str] =
-        &["router::b10_nothing_is_left", "process::b20_nothing_is_left_of_workers"];
+    pub const ALONE: &[&str] = &[
+        "router::b10_nothing_is_left",
+        "process::b20_nothing_is_left_of_workers",
+        "duplex::b10_nothing_is_left_of_duplex_pipes",
+        "duplex::b20_nothing_is_left_of_killed_receivers",
+    ];
 }

@@ -4,12 +4,14 @@ use std::time::{Duration, Instant};
 
 use crate::deadline::deadline;
 
-/// Threads, descriptors and children of this process, and named shared memory of Homing's.
+/// Threads, descriptors and children of this process, and shared memory of Homing's that is mapped
+/// or has a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResourceCount {
     threads: usize,
     descriptors: usize,
     children: usize,
+    mappings: usize,
     named: usize,
 }
 
@@ -22,6 +24,7 @@ impl ResourceCount {
             // One of them is the one that reads the directory, each time.
             descriptors: count("/proc/self/fd")?,
             children: children(),
+            mappings: mappings(),
             named: named(),
         })
     }
@@ -35,6 +38,7 @@ impl ResourceCount {
             let fine = now.threads <= self.threads
                 && now.descriptors <= self.descriptors
                 && now.children <= self.children
+                && now.mappings <= self.mappings
                 && now.named <= self.named;
             if fine {
                 return;
@@ -55,6 +59,11 @@ fn children() -> usize {
         (parent == own).then_some(())
     };
     std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(is_child).count()
+}
+
+fn mappings() -> usize {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    maps.lines().filter(|line| line.contains("/memfd:homing")).count()
 }
 
 fn named() -> usize {

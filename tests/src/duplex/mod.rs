@@ -5,6 +5,7 @@
 
 mod ask;
 mod commands;
+mod left;
 mod notices;
 #[cfg(unix)]
 mod processes;
@@ -16,6 +17,7 @@ use homing_router::{PipeId, Remote};
 
 pub use ask::*;
 pub use commands::*;
+pub use left::*;
 pub use notices::*;
 #[cfg(unix)]
 pub use processes::{DuplexProcessRig, Processes, play};
