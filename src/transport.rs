@@ -7,6 +7,11 @@
 //! | the same: the worker's side | [`AdoptedLink`], [`EncodedOutlet`]; or [`FrameSink`] alone, with [`MuxLink`] | the same |
 //! | links from chips | [`Outlet`] on the chip; [`Inlet`] and [`Transport`] in the foreground | the crate `homing-transport-serial` |
 //!
+//! A way back is a second link in the other direction: a [`FrameSink`] of the foreground's in a
+//! [`MuxDownlink`], and an [`Inlet`] of the worker's in a [`WayBack`]. For links within this process
+//! [`MakeDuplex`] makes the ends of its pipes. Links whose worker's side is
+//! [registered](crate::worker::register) have none yet.
+//!
 //! Messages that travel as bytes are encoded by [`codec::append`], and put into frames of the
 //! [wire format](frame), which a [`Reassembler`] takes apart again; a transport may have a
 //! format of its own instead. The crate `homing-conformance` proves a transport.
@@ -18,15 +23,17 @@ mod mux_link;
 pub use self::mux_link::MuxLink;
 pub use homing_core::wake::WakeFlag;
 pub use homing_core::{
-    Arrival, Authorization, Blocking, ByValue, CloseReason, ConnectionId, Decode, Disconnected,
-    End, Exit, Inlet, LinkEnd, Lost, MakeSender, MessageType, NewLink, Nonce, Outlet, Overflow,
-    Panic, Payload, Pinger, Postcard, ProtocolError, SendError, SendErrorKind, Sender,
-    SenderCounters, SenderError, SenderState, Text, Ticket, Transport, TypeMismatch, Undecodable,
-    codec,
+    AnswerOutlet, Arrival, Authorization, Blocking, ByValue, CloseReason, Commands, ConnectionId,
+    Decode, Disconnected, Downlink, Duplex, EncodedRemote, EncodingRemote, End, Exit, Inlet,
+    LinkEnd, Lost, MakeDuplex, MakeSender, MessageType, NewLink, Nonce, Notifier, Outlet, Overflow,
+    Panic, Payload, Pinger, Postcard, ProtocolError, Receiver, RecvError, RemoteEnd, Reply,
+    SendError, SendErrorKind, Sender, SenderCounters, SenderError, SenderState, Text, Ticket, Told,
+    ToldCell, Transport, TypeMismatch, Undecodable, Wait, codec,
 };
 pub use homing_mux::{
-    FragmentBudget, FrameSink, MAX_LINK_OVERHEAD, MAX_PARTIAL, MuxConfig, MuxFactory, MuxHandle,
-    MuxOutlet, RawBytes, Reassembler, Reservation, ReservingSender, WeakMuxHandle, Written, frame,
+    FragmentBudget, FrameSink, MAX_LINK_OVERHEAD, MAX_PARTIAL, MuxCommands, MuxConfig, MuxDownlink,
+    MuxFactory, MuxHandle, MuxOutlet, RawBytes, Reassembler, Reservation, ReservingSender, WayBack,
+    WayBackSource, WeakMuxHandle, Written, frame,
 };
 pub use homing_process::{
     AdoptedLink, BlockingPump, BlockingReader, Doorbell, Doorbells, EncodedOutlet, InheritError,
