@@ -12,8 +12,8 @@ use homing::pipe::Pipe;
 use homing::shm::Shm;
 use homing::std_loop::EventLoop;
 use homing::{
-    AskError, End, Event, PipeId, PipeOptions, ProcessTransport, RecvError, Remote, Reply, Router,
-    SendErrorKind, Ticket, Worker, worker,
+    AskError, End, Event, Exit, PipeId, PipeOptions, ProcessTransport, RecvError, Remote, Reply,
+    Router, SendErrorKind, Ticket, Worker, worker,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,10 @@ enum Order {
     CloseWayBack,
     Scribble,
     Fork,
+    /// To send numbers without end, many at once.
+    SendAll,
+    /// To send back all of these at once, and hang.
+    SendAllOf(Vec<u64>),
     Finish,
 }
 
@@ -45,6 +49,8 @@ enum Order {
 const DONE: u64 = 1 << 40;
 /// Says that a cancel was seen.
 const SEEN: u64 = 1 << 41;
+/// The exit code of a worker whose `send` was refused as the pipe was closed.
+const CLOSED: i32 = 21;
 
 fn obey() -> Result<(), Box<dyn Error>> {
     let (mut orders, mut sender) = worker::duplex::<Order, u64>()?;
@@ -82,6 +88,18 @@ fn obey() -> Result<(), Box<dyn Error>> {
                         && sender.send(9).is_err()
                 });
                 sender.send(if refused { DONE } else { 0 })?;
+            }
+            Ok(Order::SendAll) => {
+                let error = sender.send_all(0..).unwrap_err();
+                match error.kind() {
+                    SendErrorKind::Cancelled => sender.send(SEEN)?,
+                    SendErrorKind::Closed => std::process::exit(CLOSED),
+                    _ => return Ok(()),
+                }
+            }
+            Ok(Order::SendAllOf(numbers)) => {
+                sender.send_all(numbers)?;
+                std::thread::sleep(HANG);
             }
             Ok(Order::Finish) => return Ok(sender.stop()?),
             #[cfg(not(target_os = "linux"))]
@@ -394,6 +412,36 @@ fn forks<T: ProcessTransport>(transport: fn() -> T) {
     foreground.stop();
 }
 
+/// A worker that sends many messages at once learns that its pipe was cancelled, once, and that it
+/// was closed. What it has taken is told before its messages.
+fn send_all<T: ProcessTransport>(transport: fn() -> T) {
+    let mut foreground = Foreground::new();
+    let (worker, remote, pipe) = foreground.start(transport(), 0, PLENTY);
+    remote.send(Order::SendAllOf(vec![3, 4])).unwrap();
+    foreground.until("messages", |app| app.count(0) == 2);
+    assert_eq!(remote.untaken(), 0);
+    worker.kill().unwrap();
+    foreground.until("the end", |app| app.has_ended(0));
+    assert!(foreground.router.close_pipe(&mut foreground.app, pipe).is_err());
+
+    let (_worker, remote, _) = foreground.start(transport(), 1, PLENTY);
+    remote.send(Order::SendAll).unwrap();
+    foreground.until("messages", |app| app.count(1) > 0);
+    remote.cancel();
+    foreground.until("the end", |app| app.has_ended(1));
+    // By `send_all`, and by the `recv` after it.
+    let seen = foreground.app.heard.iter().filter(|heard| **heard == (1, SEEN)).count();
+    assert_eq!((seen, &foreground.app.ends[1]), (2, &(1, End::Finished)));
+
+    let (worker, remote, pipe) = foreground.start(transport(), 2, PLENTY);
+    remote.send(Order::SendAll).unwrap();
+    foreground.until("messages", |app| app.count(2) > 0);
+    foreground.router.close_pipe(&mut foreground.app, pipe).unwrap();
+    foreground.until("the exit", |_| worker.exit().is_some());
+    assert_eq!(worker.exit(), Some(Exit::Code(CLOSED)));
+    foreground.stop();
+}
+
 /// A remote that outlives its router, and handles on threads that use it while it stops.
 fn use_after_stop<T: ProcessTransport>(transport: fn() -> T) {
     for _ in 0..10 {
@@ -526,12 +574,13 @@ fn main() -> ExitCode {
 }
 
 fn trials<T: ProcessTransport + 'static>(transport: &str, make: fn() -> T) -> Vec<Trial> {
-    let cases: [(&str, fn(fn() -> T)); 8] = [
+    let cases: [(&str, fn(fn() -> T)); 9] = [
         ("stopped_worker", stopped_worker),
         ("closed_way_back", closed_way_back),
         ("threads_of_a_worker", threads_of_a_worker),
         ("dropped_receiver", dropped_receiver),
         ("forks", forks),
+        ("send_all", send_all),
         ("use_after_stop", use_after_stop),
         ("storm_of_posts", storm_of_posts),
         ("busy_handlers", busy_handlers),
