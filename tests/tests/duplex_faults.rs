@@ -338,6 +338,7 @@ fn scribbled_way_back<T: ProcessTransport>(transport: fn() -> T) {
         other.send(Order::Echo(round)).unwrap();
         foreground.until("echo", |app| app.has_heard(1, round));
     }
+    is_quiet(&mut foreground);
     worker.kill().unwrap();
     foreground.until("the end", |app| app.has_ended(0));
     foreground.stop();
