@@ -12,6 +12,7 @@ use homing::{
     Disconnected, Event, ProcessTransport, Remote, Reply, Router, Ticket, Worker, worker,
 };
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 
@@ -154,6 +155,13 @@ impl BarePair {
         Self::spawn([to.try_clone()?, to, from.try_clone()?, from], role)
     }
 
+    /// Two ends of a socket.
+    pub(crate) fn sockets(role: Role) -> anyhow::Result<Self> {
+        let (here, there) =
+            socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        Self::spawn([there.try_clone()?, here.try_clone()?, here, there], role)
+    }
+
     fn spawn([there, to, from, back]: [OwnedFd; 4], role: Role) -> anyhow::Result<Self> {
         let child = role.command()?.stdin(there).stdout(back).spawn()?;
         Ok(Self { to, from, child })
@@ -183,12 +191,15 @@ impl Drop for BarePair {
 }
 
 /// The other side of a [`BarePair`]: writes for each number that it reads what `answer` says, which
-/// is not zero.
-pub(crate) fn bare(answer: impl Fn(u64) -> u64) -> anyhow::Result<()> {
+/// is not zero. It waits in `poll` or in `read`.
+pub(crate) fn bare(polls: bool, answer: impl Fn(u64) -> u64) -> anyhow::Result<()> {
     // An eventfd has no end.
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let (input, output) = (io::stdin(), io::stdout());
     loop {
+        if polls {
+            poll(&mut [PollFd::new(&input, PollFlags::IN)], None)?;
+        }
         let mut number = [0; 8];
         if rustix::io::read(input.as_fd(), &mut number)? == 0 {
             return Ok(());

@@ -70,6 +70,9 @@ pub(crate) enum Role {
     /// Reads from standard input what time it is, and writes how long it took.
     #[cfg(target_os = "linux")]
     BareTell,
+    /// The same, and waits in `poll`.
+    #[cfg(target_os = "linux")]
+    BarePollTell,
     /// Writes back what it reads.
     #[cfg(target_os = "linux")]
     BareEcho,
@@ -142,9 +145,11 @@ impl Role {
             #[cfg(target_os = "linux")]
             Role::Obey => command::obey(),
             #[cfg(target_os = "linux")]
-            Role::BareTell => command::bare(|sent| wake::now().saturating_sub(sent)),
+            Role::BareTell => command::bare(false, |sent| wake::now().saturating_sub(sent)),
             #[cfg(target_os = "linux")]
-            Role::BareEcho => command::bare(|number| number),
+            Role::BarePollTell => command::bare(true, |sent| wake::now().saturating_sub(sent)),
+            #[cfg(target_os = "linux")]
+            Role::BareEcho => command::bare(false, |number| number),
             #[cfg(target_os = "linux")]
             Role::SendLarge => {
                 let mut sender = worker::sender()?;

@@ -10,7 +10,7 @@ use homing_core::{
 };
 use serde::Serialize;
 
-use crate::batch;
+use crate::batch::{self, BatchPipe};
 use crate::biased_lock::BiasedLock;
 use crate::close_reason;
 use crate::frame::Header;
@@ -333,7 +333,9 @@ impl<M: Serialize, S: FrameSink> Outlet<M> for MuxOutlet<S> {
     ) -> Result<(), SendError<M>> {
         // In a forked copy of the process, `put` says so of the first message.
         if self.may_block(Blocking::Allowed) && !self.mux.sink.is_forked_copy() {
-            return batch::send(&self.mux, self.connection, &self.template, messages, counters);
+            let end = self.pipe.as_ref().map(|(way_back, pipe)| (way_back, &**pipe));
+            let pipe = BatchPipe { connection: self.connection, end, heard: &self.heard };
+            return batch::send(&self.mux, pipe, &self.template, messages, counters);
         }
         for message in messages {
             counters.dropped += self.put(message, Blocking::Allowed)?;

@@ -207,8 +207,8 @@ impl WayBack {
             Wait::Never | Wait::Forever => None,
         };
         let mut state = self.lock();
+        self.drain_locked(&mut state);
         loop {
-            self.drain_locked(&mut state);
             let told = pipe.told.get();
             if told.is_closed() {
                 return Err(RecvError::Closed);
@@ -239,7 +239,8 @@ impl WayBack {
         }
     }
 
-    /// Waits for a change: at the source, unless another thread does.
+    /// Waits for a change: at the source, unless another thread does. What has come by then is
+    /// drained.
     fn wait<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
@@ -252,13 +253,16 @@ impl WayBack {
             let waited = self.0.source.wait(timeout);
             state = self.lock();
             state.is_watched = false;
+            let has_missed = state.drains != drains;
+            if waited.is_some() || has_missed {
+                self.drain_locked(&mut state);
+            }
             if waited.is_some() {
                 // Another thread that waits may have to take over.
-                self.drain_locked(&mut state);
                 self.notify(&state);
                 return state;
             }
-            if state.drains != drains {
+            if has_missed {
                 // Something has come before this thread could be notified.
                 return state;
             }
@@ -272,6 +276,7 @@ impl WayBack {
             }
         };
         state.waiting -= 1;
+        self.drain_locked(&mut state);
         state
     }
 

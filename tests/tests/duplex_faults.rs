@@ -12,8 +12,8 @@ use homing::pipe::Pipe;
 use homing::shm::Shm;
 use homing::std_loop::EventLoop;
 use homing::{
-    AskError, End, Event, PipeId, PipeOptions, ProcessTransport, RecvError, Remote, Reply, Router,
-    SendErrorKind, Ticket, Worker, worker,
+    AskError, End, Event, Exit, PipeId, PipeOptions, ProcessTransport, RecvError, Remote, Reply,
+    Router, SendErrorKind, Ticket, Worker, worker,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,10 @@ enum Order {
     CloseWayBack,
     Scribble,
     Fork,
+    /// To send numbers without end, many at once.
+    SendAll,
+    /// To send back all of these at once, and hang.
+    SendAllOf(Vec<u64>),
     Finish,
 }
 
@@ -45,6 +49,8 @@ enum Order {
 const DONE: u64 = 1 << 40;
 /// Says that a cancel was seen.
 const SEEN: u64 = 1 << 41;
+/// The exit code of a worker whose `send` was refused as the pipe was closed.
+const CLOSED: i32 = 21;
 
 fn obey() -> Result<(), Box<dyn Error>> {
     let (mut orders, mut sender) = worker::duplex::<Order, u64>()?;
@@ -82,6 +88,18 @@ fn obey() -> Result<(), Box<dyn Error>> {
                         && sender.send(9).is_err()
                 });
                 sender.send(if refused { DONE } else { 0 })?;
+            }
+            Ok(Order::SendAll) => {
+                let error = sender.send_all(0..).unwrap_err();
+                match error.kind() {
+                    SendErrorKind::Cancelled => sender.send(SEEN)?,
+                    SendErrorKind::Closed => std::process::exit(CLOSED),
+                    _ => return Ok(()),
+                }
+            }
+            Ok(Order::SendAllOf(numbers)) => {
+                sender.send_all(numbers)?;
+                std::thread::sleep(HANG);
             }
             Ok(Order::Finish) => return Ok(sender.stop()?),
             #[cfg(not(target_os = "linux"))]
@@ -143,15 +161,14 @@ fn scribble() -> ! {
         let number = |text| usize::from_str_radix(text, 16).ok();
         line.contains("memfd:").then_some((number(begin)?, number(end)?))
     };
-    let shared: Vec<_> = maps.lines().filter_map(range).collect();
-    assert!(!shared.is_empty());
+    // The one that was mapped last, which is of the way back. On the way there it would end the link.
+    let (begin, end) = maps.lines().find_map(range).unwrap();
     let mut number = 1_u64;
     loop {
-        // The last one that was mapped is of the way back; the way there would end the link.
-        for at in (shared[0].0..shared[0].1).step_by(8).chain(shared[0].0..shared[0].0 + 64) {
+        for at in (begin..end).step_by(8) {
             number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             // SAFETY: mapped and writable; torn or wild values are what is tested.
-            unsafe { std::ptr::write_volatile((at & !7) as *mut u64, number) };
+            unsafe { std::ptr::write_volatile(at as *mut u64, number) };
         }
     }
 }
@@ -283,7 +300,7 @@ fn closed_way_back<T: ProcessTransport>(transport: fn() -> T) {
     remote.send(Order::CloseWayBack).unwrap();
     foreground.until("message", |app| app.has_heard(0, DONE));
     let refused = (0..2048).find_map(|_| remote.send(Order::Bytes(vec![1; 1024])).err());
-    let refused = refused.expect("there is no bound").kind();
+    let refused = refused.unwrap().kind();
     let expected = [SendErrorKind::Full, SendErrorKind::Disconnected, SendErrorKind::Closed];
     assert!(expected.contains(&refused), "{refused:?}");
     remote.cancel();
@@ -320,6 +337,7 @@ fn scribbled_way_back<T: ProcessTransport>(transport: fn() -> T) {
         other.send(Order::Echo(round)).unwrap();
         foreground.until("echo", |app| app.has_heard(1, round));
     }
+    is_quiet(&mut foreground);
     worker.kill().unwrap();
     foreground.until("the end", |app| app.has_ended(0));
     foreground.stop();
@@ -391,6 +409,36 @@ fn forks<T: ProcessTransport>(transport: fn() -> T) {
     assert_eq!(foreground.app.heard.iter().filter(|(_, number)| *number == DONE).count(), 20);
     assert_eq!(foreground.app.count(0), 20 * 101);
     assert_eq!(remote.untaken(), 0);
+    foreground.stop();
+}
+
+/// A worker that sends many messages at once learns that its pipe was cancelled, once, and that it
+/// was closed. What it has taken is told before its messages.
+fn send_all<T: ProcessTransport>(transport: fn() -> T) {
+    let mut foreground = Foreground::new();
+    let (worker, remote, pipe) = foreground.start(transport(), 0, PLENTY);
+    remote.send(Order::SendAllOf(vec![3, 4])).unwrap();
+    foreground.until("messages", |app| app.count(0) == 2);
+    assert_eq!(remote.untaken(), 0);
+    worker.kill().unwrap();
+    foreground.until("the end", |app| app.has_ended(0));
+    assert!(foreground.router.close_pipe(&mut foreground.app, pipe).is_err());
+
+    let (_worker, remote, _) = foreground.start(transport(), 1, PLENTY);
+    remote.send(Order::SendAll).unwrap();
+    foreground.until("messages", |app| app.count(1) > 0);
+    remote.cancel();
+    foreground.until("the end", |app| app.has_ended(1));
+    // By `send_all`, and by the `recv` after it.
+    let seen = foreground.app.heard.iter().filter(|heard| **heard == (1, SEEN)).count();
+    assert_eq!((seen, foreground.app.ends.last()), (2, Some(&(1, End::Finished))));
+
+    let (worker, remote, pipe) = foreground.start(transport(), 2, PLENTY);
+    remote.send(Order::SendAll).unwrap();
+    foreground.until("messages", |app| app.count(2) > 0);
+    foreground.router.close_pipe(&mut foreground.app, pipe).unwrap();
+    foreground.until("the exit", |_| worker.exit().is_some());
+    assert_eq!(worker.exit(), Some(Exit::Code(CLOSED)));
     foreground.stop();
 }
 
@@ -526,12 +574,13 @@ fn main() -> ExitCode {
 }
 
 fn trials<T: ProcessTransport + 'static>(transport: &str, make: fn() -> T) -> Vec<Trial> {
-    let cases: [(&str, fn(fn() -> T)); 8] = [
+    let cases: [(&str, fn(fn() -> T)); 9] = [
         ("stopped_worker", stopped_worker),
         ("closed_way_back", closed_way_back),
         ("threads_of_a_worker", threads_of_a_worker),
         ("dropped_receiver", dropped_receiver),
         ("forks", forks),
+        ("send_all", send_all),
         ("use_after_stop", use_after_stop),
         ("storm_of_posts", storm_of_posts),
         ("busy_handlers", busy_handlers),

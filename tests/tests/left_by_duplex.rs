@@ -1,6 +1,7 @@
 //! Nothing is left of duplex pipes. In a binary of its own, because it counts what the process has:
 //! one check runs after another, in one test.
 #![cfg(unix)]
+#![allow(clippy::expect_used, reason = "tests")]
 
 mod rigs;
 
