@@ -14,6 +14,10 @@ use crate::mux::Mux;
 use crate::sink::FrameSink;
 use crate::way_back::{WINDOW, cost};
 
+/// How many bytes of notices may wait for space on the link, beside those that the foreground's own
+/// calls make.
+const MAX_PENDING: u64 = 64 * 1024;
+
 /// The sending end of a link's way back.
 ///
 /// What finds no space on the link stays here, and is written by [`flush`](Notifier::flush). A sink
@@ -35,8 +39,12 @@ impl<S: FrameSink> MuxDownlink<S> {
 
 impl<S: FrameSink> Notifier for MuxDownlink<S> {
     fn close(&self, connection: ConnectionId) {
-        // A worker that is gone is found by the inlet.
-        let _ = self.mux.send_notice(Header::Close { connection });
+        // A worker can make the router say this as often as it likes, by starting a pipe that is
+        // closed, and it need not read. What is dropped concerns a worker that does both.
+        if self.mux.pending_bytes() < MAX_PENDING {
+            // A worker that is gone is found by the inlet.
+            let _ = self.mux.send_notice(Header::Close { connection });
+        }
     }
 
     fn announce_stop(&self) {

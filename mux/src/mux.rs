@@ -421,6 +421,11 @@ impl<S: FrameSink> Mux<S> {
         })
     }
 
+    /// How many bytes of control frames wait for space.
+    pub(crate) fn pending_bytes(&self) -> u64 {
+        self.lock().pending.unwritten_before(u64::MAX)
+    }
+
     /// How many messages of a pipe are queued, or were written in part.
     pub(crate) fn queued_messages(&self, connection: ConnectionId) -> usize {
         self.lock().queued_messages(connection)

@@ -120,6 +120,6 @@ impl PendingWrites {
 
     /// How many bytes before `mark` are not written.
     pub(crate) fn unwritten_before(&self, mark: u64) -> u64 {
-        mark.saturating_sub(self.written)
+        mark.min(self.queued).saturating_sub(self.written)
     }
 }

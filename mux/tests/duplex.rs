@@ -361,6 +361,38 @@ fn answers_arrive_in_order_with_messages_and_name_their_question() {
     worker.join().unwrap();
 }
 
+/// As by a worker that starts a closed pipe again and again, and does not read.
+#[test]
+fn late_starts_cost_the_foreground_their_bound() {
+    let (down, mut commands) = memory_link(CAPACITY, LIMIT);
+    let downlink = MuxDownlink::new(down, MuxConfig::new());
+    for _ in 0..200_000 {
+        downlink.close(connection(7));
+    }
+    let mut told = 0;
+    loop {
+        match commands.poll() {
+            Ok(Some(Arrival::Told { .. })) => told += 1,
+            Ok(Some(_)) => {}
+            Ok(None) if told == 0 => panic!("nothing was written"),
+            // Space for more.
+            Ok(None) => {
+                let before = told;
+                downlink.flush();
+                while let Ok(Some(arrival)) = commands.poll() {
+                    told += usize::from(matches!(arrival, Arrival::Told { .. }));
+                }
+                if told == before {
+                    break;
+                }
+            }
+            Err(end) => panic!("{end:?}"),
+        }
+    }
+    // A notice takes five bytes.
+    assert!((1_000..30_000).contains(&told), "{told}");
+}
+
 #[test]
 fn a_worker_cannot_take_what_was_not_sent() {
     let (_handle, foreground) = link();
