@@ -194,8 +194,14 @@ fn claim<R: ProcessRig>(tickets: impl FnOnce(Ticket<u64>) -> Vec<Ticket<u64>>) {
     }
     for message in 0..u64::MAX {
         for sender in &mut senders {
-            if sender.send(message).is_err() {
-                std::process::exit(DISCONNECTED);
+            match sender.send(message) {
+                Ok(()) => {}
+                Err(error) if error.is_closed() => {
+                    // The link goes on.
+                    first.stop().unwrap();
+                    return;
+                }
+                Err(_) => std::process::exit(DISCONNECTED),
             }
         }
     }
