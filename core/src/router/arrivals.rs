@@ -143,6 +143,7 @@ pub(super) enum ArrivalFault {
     /// No honest worker sends this.
     Refused(ProtocolError),
     /// A worker started this pipe over the link that was expected to bring it.
+    #[cfg_attr(not(feature = "alloc"), allow(dead_code, reason = "sessions tell it"))]
     Started(ConnectionId),
     /// The link owns this pipe from now on: it was expected over another, or over any.
     Claimed(ConnectionId),
