@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Select, SendTimeoutError, Sender, TrySendError, bounded};
-use homing_core::{ConnectionId, SendErrorKind, Told};
+use homing_core::{ConnectionId, SendErrorKind};
 
 use crate::notice::Notice;
 
@@ -85,36 +85,34 @@ impl<M> Bounded<M> {
     }
 
     /// Pushes a message, and waits for room. The message comes back when the queue is closed, and
-    /// when its pipe is closed or cancelled while it waits.
+    /// when its pipe is closed, or cancelled without that its sender knows it.
     pub(crate) fn push_blocking(
         &self,
         item: Item<M>,
         notice: &Notice,
     ) -> Result<(), (Item<M>, SendErrorKind)> {
-        let before = notice.told();
         self.spin_for_capacity();
         let connection = item.connection;
         // The channel is never disconnected; a queue that is closed gets room.
         match self.sender.send_timeout(item, UNINTERRUPTED) {
             Ok(()) => {}
             Err(SendTimeoutError::Timeout(item) | SendTimeoutError::Disconnected(item)) => {
-                self.push_unless_interrupted(item, notice, before)?;
+                self.push_unless_interrupted(item, notice)?;
             }
         }
         self.check_pushed(connection).map_err(|item| (item, SendErrorKind::Disconnected))
     }
 
-    /// Waits for room or for news of the pipe, which was told `before` when the wait began.
+    /// Waits for room or for news of the pipe.
     #[cold]
     fn push_unless_interrupted(
         &self,
         item: Item<M>,
         notice: &Notice,
-        before: Told,
     ) -> Result<(), (Item<M>, SendErrorKind)> {
         loop {
             let news = notice.listen();
-            if let Some(kind) = notice.interruption(before) {
+            if let Some(kind) = notice.interruption() {
                 return Err((item, kind));
             }
             let mut select = Select::new();
@@ -190,6 +188,8 @@ impl<M> Bounded<M> {
 mod tests {
     use std::sync::Arc;
     use std::thread;
+
+    use homing_core::Told;
 
     use super::*;
 

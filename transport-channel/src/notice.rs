@@ -13,6 +13,8 @@ use crate::notices::PipeEnd;
 #[derive(Default)]
 pub(crate) struct Notice {
     told: ToldCell,
+    /// What of that the sender knows: it has looked, or a message that waited came back.
+    heard: ToldCell,
     /// The inlet is gone.
     gone: AtomicBool,
     /// Dropped to wake a sender that waits for room. The lock also serializes changes of `told`.
@@ -23,6 +25,16 @@ impl Notice {
     #[inline]
     pub(crate) fn told(&self) -> Told {
         self.told.get()
+    }
+
+    /// What was told, which the sender knows from now on.
+    #[inline]
+    pub(crate) fn hear(&self) -> Told {
+        let told = self.told();
+        if told != self.heard.get() {
+            self.heard.add(told);
+        }
+        told
     }
 
     pub(crate) fn is_gone(&self) -> bool {
@@ -57,14 +69,15 @@ impl Notice {
         changed
     }
 
-    /// Why a sender is not to wait for room any longer, if it began to wait when this was told.
-    pub(crate) fn interruption(&self, before: Told) -> Option<SendErrorKind> {
-        let told = self.told();
+    /// Why the sender is not to wait for room. What it knows already is no reason.
+    pub(crate) fn interruption(&self) -> Option<SendErrorKind> {
+        let knew = self.heard.get();
+        let told = self.hear();
         if self.is_gone() {
             Some(SendErrorKind::Disconnected)
         } else if told.is_closed() {
             Some(SendErrorKind::Closed)
-        } else if told.is_cancelled() && !before.is_cancelled() {
+        } else if told.is_cancelled() && !knew.is_cancelled() {
             Some(SendErrorKind::Cancelled)
         } else {
             None

@@ -98,7 +98,7 @@ impl<M: Send + 'static> Outlet<M> for ChannelOutlet<M> {
 
     #[inline]
     fn told(&self) -> Told {
-        self.notice.told()
+        self.notice.hear()
     }
 
     fn panicking(&self) -> Option<Panic> {

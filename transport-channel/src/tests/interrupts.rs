@@ -70,3 +70,18 @@ fn a_sender_that_waits_is_woken_when_the_foreground_is_gone() {
     let (_, kind) = interrupted(&factory, waiting, || drop(inlet));
     assert_eq!(kind, SendErrorKind::Disconnected);
 }
+
+/// Also when it has come before the sender had to wait: there is no moment in which it is missed.
+#[test]
+fn a_cancel_that_the_sender_does_not_know_is_told_once() {
+    let (factory, inlet) = link(2);
+    let mut told = sender::<u32>(&factory, 0, Overflow::Wait);
+    while told.try_send(0).is_ok() {}
+    notifier(&inlet).announce_stop();
+    let waits = thread::spawn(move || [1, 2].map(|number| told.send(number).unwrap_err().kind()));
+    // Longer than a wait that is not interrupted. The result is the same if it does not wait yet.
+    thread::sleep(Duration::from_millis(20));
+    drop(inlet);
+    let kinds = waits.join().unwrap();
+    assert_eq!(kinds, [SendErrorKind::Cancelled, SendErrorKind::Disconnected]);
+}
