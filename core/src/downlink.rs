@@ -135,6 +135,7 @@ impl<D: Serialize> RemoteEnd<D> for EncodingRemote {
     fn send(&self, command: D) -> Result<(), SendError<D>> {
         let mut encoded = Vec::new();
         codec::append(&command, self.limit, self.depth, &mut encoded)
+            .map_err(SendErrorKind::from)
             .and_then(|_| self.remote.send(&encoded))
             .map_err(|kind| SendError::new(command, kind))
     }

@@ -12,11 +12,15 @@ mod members;
 mod pipes;
 #[cfg(feature = "alloc")]
 mod session;
+#[cfg(feature = "alloc")]
+mod shared_inlet;
 
 pub use links::LinkEntry;
 pub use pipes::{Detached, PipeEntry};
 #[cfg(feature = "alloc")]
-pub use session::{Session, SessionStep, SharedInlet};
+pub use session::{Session, SessionStep};
+#[cfg(feature = "alloc")]
+pub use shared_inlet::SharedInlet;
 
 use crate::counters::Counters;
 use crate::event::End;

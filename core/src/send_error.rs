@@ -108,7 +108,10 @@ impl<M> core::error::Error for SendError<M> {}
 
 impl From<EncodeError> for SendErrorKind {
     fn from(reason: EncodeError) -> Self {
-        SendErrorKind::Unencodable { reason }
+        match reason {
+            EncodeError::TooLarge { len, max } => SendErrorKind::TooLarge { len, max },
+            reason => SendErrorKind::Unencodable { reason },
+        }
     }
 }
 

@@ -65,6 +65,7 @@ impl<M: Serialize> Outlet<M> for AdoptedOutlet {
         // One large message is no reason to keep as much memory for good.
         self.encoded.shrink_to(SCRATCH_KEEP);
         codec::append(&message, self.limit, self.depth, &mut self.encoded)
+            .map_err(SendErrorKind::from)
             .and_then(|_| self.outlet.put(&self.encoded, blocking))
             .map_err(|kind| SendError::new(message, kind))
     }

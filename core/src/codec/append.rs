@@ -6,22 +6,23 @@ use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 
 use super::encode::encode;
-use crate::send_error::SendErrorKind;
+use super::error::EncodeError;
 
 /// Encodes `message` behind what `buffer` holds already, and returns the length of what was
 /// added. On an error the buffer is as it was.
 ///
-/// The message may nest `depth` levels deep. One longer than `limit` is measured to its end, but not stored.
+/// The message may nest `depth` levels deep. One longer than `limit` is measured to its end, but not
+/// stored.
 ///
 /// # Errors
 ///
-/// [`SendErrorKind::TooLarge`] or [`SendErrorKind::Unencodable`].
+/// [`EncodeError::TooLarge`] for such a message, and others as [`encode`].
 pub fn append<M: Serialize + ?Sized>(
     message: &M,
     limit: usize,
     depth: u32,
     buffer: &mut Vec<u8>,
-) -> Result<usize, SendErrorKind> {
+) -> Result<usize, EncodeError> {
     let start = buffer.len();
     let mut len = 0;
     let encoder = BoundedEncoder { buffer, len: &mut len, limit };
@@ -31,8 +32,8 @@ pub fn append<M: Serialize + ?Sized>(
     }
     buffer.truncate(start);
     Err(match result {
-        Ok(()) => SendErrorKind::TooLarge { len, max: limit },
-        Err(reason) => reason.into(),
+        Ok(()) => EncodeError::TooLarge { len, max: limit },
+        Err(error) => error,
     })
 }
 
@@ -83,7 +84,7 @@ mod tests {
         assert_eq!(buffer.len(), 104);
         assert_eq!(
             append(message, 100, 1, &mut buffer),
-            Err(SendErrorKind::TooLarge { len: 101, max: 100 })
+            Err(EncodeError::TooLarge { len: 101, max: 100 })
         );
         assert_eq!(buffer.len(), 104);
     }

@@ -77,6 +77,13 @@ pub enum EncodeError {
     Incomplete,
     /// The encoded message does not fit where it is written to.
     BufferFull,
+    /// The encoded message is longer than its limit.
+    TooLarge {
+        /// Its length in bytes.
+        len: usize,
+        /// The limit in bytes.
+        max: usize,
+    },
 }
 
 impl EncodeError {
@@ -101,6 +108,9 @@ impl fmt::Display for EncodeError {
             EncodeError::Refused => f.write_str("its Serialize implementation failed"),
             EncodeError::Incomplete => f.write_str("it was not written to its end"),
             EncodeError::BufferFull => f.write_str("no room for its bytes"),
+            EncodeError::TooLarge { len, max } => {
+                write!(f, "{len} bytes where at most {max} are allowed")
+            }
         }
     }
 }

@@ -1,15 +1,14 @@
 //! One link's turn, for a router whose receivers use the router while they are told.
 
-use alloc::boxed::Box;
 use alloc::rc::Rc;
-use core::cell::{Cell, RefCell};
-use core::fmt;
+use core::cell::RefCell;
 
 use super::arrivals::ArrivalFault;
 use super::links::LinkEntry;
 use super::pipes::{Detached, PipeEntry};
+use super::shared_inlet::{InletCell, SharedInlet};
 use super::{Polled, Router};
-use crate::event::{End, Lost, ProtocolError};
+use crate::event::{End, ProtocolError};
 use crate::id::{ConnectionId, LinkId};
 use crate::inlet::{Arrival, Inlet, LinkEnd, Undecodable};
 use crate::receiver::{Delivery, Receive};
@@ -17,77 +16,6 @@ use crate::table::Storage;
 
 /// A router that stands in a cell, on the foreground's thread.
 type Shared<R, LS, PS> = RefCell<Router<SharedInlet, R, LS, PS>>;
-
-/// The foreground's end of a link, in the table of a router that is polled by [`Session`]s.
-///
-/// The entry owns the inlet: when it is dropped, so is the inlet, although sessions of the link may
-/// still be on the stack.
-pub struct SharedInlet(Rc<InletCell>);
-
-struct InletCell {
-    /// Borrowed while it is polled, and while what it returned is decoded.
-    inlet: RefCell<Option<Box<dyn Inlet>>>,
-    next: Cell<Option<MakeInlet>>,
-    /// The link has ended while its inlet was borrowed.
-    closed: Cell<bool>,
-}
-
-/// Makes the inlet that follows one whose worker is gone.
-type MakeInlet = Box<dyn FnOnce(Lost) -> Box<dyn Inlet>>;
-
-impl SharedInlet {
-    /// Shares an inlet.
-    pub fn new(inlet: Box<dyn Inlet>) -> Self {
-        Self(Rc::new(InletCell::new(Some(inlet), None)))
-    }
-
-    /// Shares an inlet which is followed by another when its [worker is gone](LinkEnd::Gone): the
-    /// link ends when that one does. A router waits so for the exit code of a worker process.
-    pub fn followed_by(
-        inlet: Box<dyn Inlet>,
-        next: impl FnOnce(Lost) -> Box<dyn Inlet> + 'static,
-    ) -> Self {
-        Self(Rc::new(InletCell::new(Some(inlet), Some(Box::new(next)))))
-    }
-}
-
-impl Drop for SharedInlet {
-    fn drop(&mut self) {
-        self.0.closed.set(true);
-        self.0.close();
-    }
-}
-
-impl InletCell {
-    fn new(inlet: Option<Box<dyn Inlet>>, next: Option<MakeInlet>) -> Self {
-        let closed = Cell::new(inlet.is_none());
-        Self { inlet: RefCell::new(inlet), next: Cell::new(next), closed }
-    }
-
-    /// Replaces an inlet that has ended by the next one, if there is one. Returns the end
-    /// otherwise.
-    fn advance(&self, end: LinkEnd) -> Option<LinkEnd> {
-        let LinkEnd::Gone(lost) = end else { return Some(end) };
-        let Some(next) = self.next.take() else { return Some(LinkEnd::Gone(lost)) };
-        let ended = self.inlet.replace(Some(next(lost)));
-        // What waits in it may use the router: nothing is borrowed.
-        drop(ended);
-        None
-    }
-
-    /// Drops the inlet, unless it is being polled: then its session does, when it is done.
-    fn close(&self) {
-        let inlet = self.inlet.try_borrow_mut().ok().and_then(|mut inlet| inlet.take());
-        // What waits in it is dropped with it, and may use the router: nothing is borrowed.
-        drop(inlet);
-    }
-}
-
-impl fmt::Debug for SharedInlet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedInlet").field("closed", &self.0.closed).finish_non_exhaustive()
-    }
-}
 
 /// What one [`Session::poll`] came to.
 #[derive(Debug)]
@@ -133,12 +61,6 @@ where
     /// Messages that receivers have accepted, and their bytes, to be counted when it ends.
     routed: u64,
     bytes: u64,
-}
-
-impl fmt::Debug for InletCell {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("InletCell")
-    }
 }
 
 /// The receiver of the last message.
@@ -284,40 +206,47 @@ where
             }
             Some(Other::Closed) => self.router.borrow_mut().next_end(self.link),
             Some(Other::Routed(polled)) => polled,
-            Some(Other::Fault(fault)) => {
-                let fault = match fault {
-                    ArrivalFault::Ended(end) => match self.inlet.advance(end) {
-                        Some(end) => ArrivalFault::Ended(end),
-                        None => return SessionStep::Handled,
-                    },
-                    ArrivalFault::Started(connection) | ArrivalFault::Claimed(connection) => {
-                        let receiver = {
-                            let mut router = self.router.borrow_mut();
-                            // Nothing else can come of it.
-                            let _ = router.fault(self.link, fault);
-                            router.pipes.receiver_of(self.link, connection).cloned()
-                        };
-                        if let Some(receiver) = receiver {
-                            receiver.note_started();
-                        }
-                        return SessionStep::Started(connection);
-                    }
-                    fault => fault,
-                };
-                let started_late = match fault {
-                    ArrivalFault::LateStart(connection) => Some(connection),
-                    _ => None,
-                };
-                let (polled, inlet) = self.router.borrow_mut().fault(self.link, fault);
-                // The router is not borrowed any more: what waits in it may use the router.
-                drop(inlet);
-                if let Some(connection) = started_late {
-                    return SessionStep::StartedLate(connection);
-                }
-                polled
-            }
+            Some(Other::Fault(fault)) => return self.fault(fault),
             None => Polled::Empty,
         };
+        self.step(polled)
+    }
+
+    /// Has the router deal with what takes more than the routing table.
+    fn fault(&mut self, fault: ArrivalFault) -> SessionStep<'_, R> {
+        let fault = match fault {
+            ArrivalFault::Ended(end) => match self.inlet.advance(end) {
+                Some(end) => ArrivalFault::Ended(end),
+                None => return SessionStep::Handled,
+            },
+            fault => fault,
+        };
+        let (started, started_late) = match fault {
+            ArrivalFault::Started(connection) | ArrivalFault::Claimed(connection) => {
+                (Some(connection), None)
+            }
+            ArrivalFault::LateStart(connection) => (None, Some(connection)),
+            _ => (None, None),
+        };
+        let (polled, inlet) = self.router.borrow_mut().fault(self.link, fault);
+        // The router is not borrowed any more: what waits in it may use the router.
+        drop(inlet);
+        if let Some(connection) = started {
+            let mut router = self.router.borrow_mut();
+            let receiver = router.pipes.receiver_of(self.link, connection).cloned();
+            drop(router);
+            if let Some(receiver) = receiver {
+                receiver.note_started();
+            }
+            return SessionStep::Started(connection);
+        }
+        if let Some(connection) = started_late {
+            return SessionStep::StartedLate(connection);
+        }
+        self.step(polled)
+    }
+
+    fn step(&mut self, polled: Polled<R>) -> SessionStep<'_, R> {
         match polled {
             Polled::Empty => SessionStep::Empty,
             Polled::Handled => SessionStep::Handled,
