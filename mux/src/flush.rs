@@ -31,13 +31,7 @@ impl<S: FrameSink> Mux<S> {
     fn flush(&self) {
         loop {
             let wrote = self.with(|scheduler, sink| {
-                if scheduler.disconnected {
-                    return Err(Disconnected);
-                }
-                let outcome = match scheduler.pending.flush(sink)? {
-                    true => scheduler.write_queued(sink)?,
-                    false => WriteOutcome::WouldBlock,
-                };
+                let outcome = scheduler.write_left(sink)?;
                 if outcome == WriteOutcome::Idle {
                     scheduler.flushing = false;
                 }
@@ -68,14 +62,7 @@ impl<S: FrameSink> Mux<S> {
     pub(crate) fn flush_now(&self) -> Result<(), Disconnected> {
         loop {
             let wrote = self.with(|scheduler, sink| {
-                if scheduler.disconnected {
-                    return Err(Disconnected);
-                }
-                let outcome = match scheduler.pending.flush(sink)? {
-                    true => scheduler.write_queued(sink)?,
-                    false => WriteOutcome::WouldBlock,
-                };
-                match outcome {
+                match scheduler.write_left(sink)? {
                     WriteOutcome::Wrote => Ok(true),
                     WriteOutcome::WouldBlock => sink.notify_when_writable(),
                     // The fragments that use up the budget are of this queue.

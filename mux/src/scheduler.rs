@@ -122,11 +122,22 @@ impl Scheduler {
         }
     }
 
-    /// Writes one frame of one queue. Nothing may be pending.
-    pub(crate) fn write_queued<S: FrameSink>(
+    /// Writes what is left of earlier calls: what is pending, and then one frame of one queue.
+    pub(crate) fn write_left<S: FrameSink>(
         &mut self,
         sink: &S,
     ) -> Result<WriteOutcome, Disconnected> {
+        if self.disconnected {
+            return Err(Disconnected);
+        }
+        match self.pending.flush(sink)? {
+            true => self.write_queued(sink),
+            false => Ok(WriteOutcome::WouldBlock),
+        }
+    }
+
+    /// Writes one frame of one queue. Nothing may be pending.
+    fn write_queued<S: FrameSink>(&mut self, sink: &S) -> Result<WriteOutcome, Disconnected> {
         let mut outcome = WriteOutcome::Idle;
         for _ in 0..self.queues.len() {
             let Some(mut queue) = self.queues.pop_front() else { break };
