@@ -47,7 +47,11 @@ impl<T: DuplexTransportRig> DuplexRig for Threads<T> {
         number: usize,
         capacity: usize,
     ) -> Started<Self, H> {
-        let link = foreground.link::<T>();
+        let link = match role {
+            // It is soon full, and what fills it is soon handled.
+            Role::Floods => foreground.small_link::<T>(),
+            _ => foreground.link::<T>(),
+        };
         let options = PipeOptions::new().command_capacity(capacity);
         let ((orders, sender), remote, pipe) =
             link.duplex_with::<Order, u64>(options, record(number)).expect("a way back");
