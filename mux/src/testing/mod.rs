@@ -63,6 +63,10 @@ pub enum Got {
     Started(u32, Nonce),
     /// A message, encoded.
     Message(u32, Vec<u8>),
+    /// The answer to a question, encoded.
+    Answer(u32, u32, Vec<u8>),
+    /// So many commands were taken.
+    Taken(u32, u64),
     /// So many messages were dropped.
     Missed(u32, u64),
     /// A pipe ended.
@@ -85,6 +89,8 @@ impl Got {
         match self {
             Got::Started(of, _)
             | Got::Message(of, _)
+            | Got::Answer(of, ..)
+            | Got::Taken(of, _)
             | Got::Missed(of, _)
             | Got::Stopped(of, _) => *of,
         }

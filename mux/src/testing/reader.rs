@@ -79,6 +79,14 @@ impl Reader {
                 Some(Arrival::Message { connection, payload: Payload::Bytes { bytes, .. } }) => {
                     Some(Got::Message(connection.index(), bytes.to_vec()))
                 }
+                Some(Arrival::Answer {
+                    connection,
+                    question,
+                    payload: Payload::Bytes { bytes, .. },
+                }) => Some(Got::Answer(connection.index(), question, bytes.to_vec())),
+                Some(Arrival::Taken { connection, commands }) => {
+                    Some(Got::Taken(connection.index(), commands))
+                }
                 Some(Arrival::Missed { connection, count }) => {
                     Some(Got::Missed(connection.index(), count))
                 }

@@ -43,7 +43,7 @@ pub fn threads_that_share_a_link_tear_nothing<R: SinkRig>() {
     for pipe in 0..4 {
         let mut of_pipe = got.iter().filter(|got| match got {
             Got::Started(of, _) | Got::Message(of, _) | Got::Stopped(of, _) => *of == pipe,
-            Got::Missed(..) => panic!("{got:?}"),
+            Got::Answer(..) | Got::Taken(..) | Got::Missed(..) => panic!("{got:?}"),
         });
         assert_eq!(of_pipe.next(), Some(&Got::started(pipe)));
         for n in 0..500u32 {
