@@ -58,7 +58,7 @@ pub use codec::{DecodeLimits, EncodeError};
 pub use counters::{Counters, SenderCounters};
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 pub use downlink::{
-    Downlink, Duplex, EncodedRemote, EncodingRemote, MakeDuplex, Notifier, RemoteEnd,
+    Downlink, Duplex, EncodedRemote, EncodingRemote, MakeDuplex, Notifier, OpenTicket, RemoteEnd,
 };
 pub use error::{AttachError, ClosePipeError, PipeError, PipeErrorKind};
 pub use event::{End, Event, Exit, Lost, Panic, ProtocolError};
