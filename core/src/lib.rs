@@ -78,6 +78,8 @@ pub use router::{Detached, FixedRouter, LinkEntry, PipeEntry, Polled, Router};
 #[cfg(feature = "alloc")]
 pub use router::{Session, SessionStep, SharedInlet};
 pub use send_error::{Disconnected, SendError, SendErrorKind, SenderError};
+#[cfg(feature = "alloc")]
+pub use sender::erased::{AnyReceiver, AnySender};
 pub use sender::{AnswerOutlet, Blocking, Outlet, Sender};
 pub use state::{RouterState, SenderState, WrongState};
 #[cfg(feature = "alloc")]

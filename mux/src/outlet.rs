@@ -16,6 +16,7 @@ use crate::close_reason;
 use crate::frame::Header;
 use crate::message::{Encoded, MessageTemplate, SHORT, ShortFrameBuf, pad};
 use crate::mux::Mux;
+use crate::pending::Accepted;
 use crate::reserve::ReserveTarget;
 use crate::sink::FrameSink;
 use crate::way_back::{PipeEnd, WayBack};
@@ -319,6 +320,29 @@ impl<M: Serialize, S: FrameSink> Outlet<M> for MuxOutlet<S> {
         }
     }
 
+    fn try_close(&mut self, reason: CloseReason) -> Result<bool, Disconnected> {
+        if !self.mux.may_block() {
+            // On this thread it never waits.
+            return Outlet::<M>::close(self, reason).map(|()| true);
+        }
+        if let Some((_, pipe)) = &self.pipe
+            && pipe.owes()
+        {
+            self.settle(pipe);
+        }
+        let frames = self.stop_frames(&reason);
+        let connection = self.connection;
+        let accepted = self.mux.with(|scheduler, sink| match scheduler.is_queued(connection) {
+            // A thread writes what the policy has queued, and the end may not overtake it.
+            true => Ok(Accepted::WouldBlock),
+            false => scheduler.write(sink, &frames, &[]),
+        })?;
+        if let Accepted::Partial { .. } = accepted {
+            self.mux.flush_later();
+        }
+        Ok(accepted.is_accepted())
+    }
+
     fn panicking(&self) -> Option<Panic> {
         homing_panic::current()
     }
@@ -387,6 +411,22 @@ impl<S: FrameSink> MuxOutlet<S> {
             Ok(false) => Err(SendErrorKind::Full),
             Err(Disconnected) => Err(SendErrorKind::Disconnected),
         }
+    }
+}
+
+impl<S: FrameSink> MuxOutlet<S> {
+    /// The end of a pipe that was claimed, and before it what was dropped and not reported.
+    fn stop_frames(&self, reason: &CloseReason) -> Vec<u8> {
+        let connection = self.connection;
+        let (reason, text) = close_reason::encode(reason, self.mux.max_body);
+        let mut frames = Vec::new();
+        if self.dropped > 0 {
+            frames.extend(Header::Dropped { connection, count: self.dropped }.frame(&[]));
+            pad(&mut frames, S::ALIGN);
+        }
+        frames.extend(Header::Stop { connection, reason }.frame(&text));
+        pad(&mut frames, S::ALIGN);
+        frames
     }
 }
 

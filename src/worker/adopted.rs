@@ -77,6 +77,13 @@ impl<M: Serialize> Outlet<M> for AdoptedOutlet {
         self.outlet.close(reason)
     }
 
+    fn try_close(&mut self, reason: CloseReason) -> Result<bool, Disconnected> {
+        if self.guard.is_forked_copy() {
+            return Err(Disconnected);
+        }
+        self.outlet.try_close(reason)
+    }
+
     fn panicking(&self) -> Option<Panic> {
         homing_panic::current()
     }
