@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::task::Waker;
 use std::thread::{self, ThreadId};
 use std::time::Instant;
 
@@ -14,6 +15,7 @@ use homing_core::{
 
 use crate::notice::Notice;
 use crate::notices::{Notices, PipeEnd};
+use crate::waker_list::WakerList;
 
 /// The receiver of a duplex pipe on a [`Channel`](crate::Channel).
 pub type CommandReceiver<D> = homing_core::Receiver<D, ChannelCommands<D>>;
@@ -35,6 +37,8 @@ pub(crate) struct CommandQueue<D> {
     /// The worker has dropped its receiver.
     left: AtomicBool,
     notice: Arc<Notice>,
+    /// The foreground's tasks that wait for room.
+    senders: WakerList,
     _registration: Registration,
 }
 
@@ -70,6 +74,7 @@ impl<D: Send + 'static> CommandQueue<D> {
             untaken: AtomicU64::new(0),
             left: AtomicBool::new(false),
             notice,
+            senders: WakerList::default(),
             _registration: registration,
         }
     }
@@ -92,6 +97,8 @@ impl<D: Send + 'static> CommandQueue<D> {
         }
         // Last: another thread that discards may have dropped its own.
         self.look();
+        // The fence above orders the flag before it.
+        self.senders.wake_all();
     }
 
     /// Makes a receiver that waits look at the notice.
@@ -105,6 +112,13 @@ impl<D: Send + 'static> CommandQueue<D> {
         // It counts, and orders nothing.
         let more = |untaken| (untaken < self.capacity).then_some(untaken + 1);
         self.untaken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    /// A command was taken: there is room.
+    fn note_taken(&self) {
+        // SeqCst: see `WakerList`.
+        self.untaken.fetch_sub(1, Ordering::SeqCst);
+        self.senders.wake_all();
     }
 }
 
@@ -143,6 +157,14 @@ impl<D: Send + 'static> RemoteEnd<D> for CommandQueue<D> {
 
     fn untaken(&self) -> u64 {
         self.untaken.load(Ordering::Relaxed)
+    }
+
+    fn has_room(&self) -> bool {
+        self.untaken() < self.capacity || self.notice.told().is_closed() || self.notice.is_gone()
+    }
+
+    fn wake_on_room(&self, waker: &Waker) {
+        self.senders.add(waker);
     }
 }
 
@@ -212,7 +234,7 @@ impl<D: Send + 'static> Commands<D> for ChannelCommands<D> {
                 Err(_) => self.wait(deadline).ok_or(RecvError::Empty)?,
             };
             if let Entry::Command(command) = entry {
-                self.queue.untaken.fetch_sub(1, Ordering::Relaxed);
+                self.queue.note_taken();
                 return Ok(command);
             }
         }
