@@ -112,7 +112,8 @@ pub trait AsyncOutlet<M>: Outlet<M> {
 /// An [`AsyncOutlet`] that can carry answers of type `A`.
 pub trait AsyncAnswerOutlet<A>: AnswerOutlet<A> {
     /// Hands over the answer to a question, as [`AsyncOutlet::poll_put`] does a message. No
-    /// overflow policy drops it.
+    /// overflow policy drops it. An answer that was [accepted](Outgoing::set_accepted) is sent also
+    /// if there is no further call.
     ///
     /// # Errors
     ///
@@ -123,11 +124,6 @@ pub trait AsyncAnswerOutlet<A>: AnswerOutlet<A> {
         answer: &mut Outgoing<A>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), SendError<A>>>;
-
-    /// As [`AsyncOutlet::withdraw`], for an answer.
-    fn withdraw_answer(&mut self) -> bool {
-        false
-    }
 }
 
 /// A message between two calls of [`AsyncOutlet::poll_put`].
@@ -256,7 +252,8 @@ impl<M, O: AsyncOutlet<M>> Sender<M, O> {
         Ok(())
     }
 
-    /// As [`answer`](Sender::answer), but where that would block the thread, the task waits.
+    /// As [`answer`](Sender::answer), but where that would block the thread, the task waits. Where
+    /// the future is dropped before it was ready, the answer may still be sent.
     ///
     /// # Errors
     ///
@@ -268,8 +265,8 @@ impl<M, O: AsyncOutlet<M>> Sender<M, O> {
         if self.state != SenderState::Open {
             return Err(SendError::new(answer, SendErrorKind::NotOpen(self.state)));
         }
-        let mut answering = Answering { outlet: &mut self.outlet, answer: Outgoing::new(answer) };
-        poll_fn(|cx| answering.poll(reply.question(), cx)).await
+        let mut answer = Outgoing::new(answer);
+        poll_fn(|cx| self.outlet.poll_answer(reply.question(), &mut answer, cx)).await
     }
 
     async fn close_async(&mut self, reason: CloseReason) {
@@ -308,30 +305,6 @@ impl<M, O: AsyncOutlet<M>> Drop for Put<'_, M, O> {
     fn drop(&mut self) {
         if self.message.accepted && self.sender.outlet.withdraw() {
             self.sender.counters.sent += 1;
-        }
-    }
-}
-
-/// An answer on its way.
-struct Answering<'a, A, O: AsyncAnswerOutlet<A>> {
-    outlet: &'a mut O,
-    answer: Outgoing<A>,
-}
-
-impl<A, O: AsyncAnswerOutlet<A>> Answering<'_, A, O> {
-    fn poll(&mut self, question: u32, cx: &mut Context<'_>) -> Poll<Result<(), SendError<A>>> {
-        let polled = self.outlet.poll_answer(question, &mut self.answer, cx);
-        if polled.is_ready() {
-            self.answer.accepted = false;
-        }
-        polled
-    }
-}
-
-impl<A, O: AsyncAnswerOutlet<A>> Drop for Answering<'_, A, O> {
-    fn drop(&mut self) {
-        if self.answer.accepted {
-            self.outlet.withdraw_answer();
         }
     }
 }
