@@ -3,14 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use homing_core::{
-    Commands, ConnectionId, ProtocolError, RecvError, RemoteEnd, SendError, SendErrorKind, Told,
-    Wait,
+    AsyncCommands, Commands, ConnectionId, ProtocolError, RecvError, RemoteEnd, SendError,
+    SendErrorKind, Told, Wait,
 };
 
 use crate::notice::Notice;
@@ -39,7 +39,9 @@ pub(crate) struct CommandQueue<D> {
     notice: Arc<Notice>,
     /// The foreground's tasks that wait for room.
     senders: WakerList,
-    _registration: Registration,
+    /// The worker's task that waits for a command.
+    receiver_task: WakerList,
+    registration: Registration,
 }
 
 /// Removes a pipe from those of its link when it is dropped.
@@ -75,8 +77,13 @@ impl<D: Send + 'static> CommandQueue<D> {
             left: AtomicBool::new(false),
             notice,
             senders: WakerList::default(),
-            _registration: registration,
+            receiver_task: WakerList::default(),
+            registration,
         }
+    }
+
+    fn connection(&self) -> ConnectionId {
+        self.registration.connection
     }
 
     /// Whether commands that wait are to be dropped.
@@ -105,6 +112,8 @@ impl<D: Send + 'static> CommandQueue<D> {
     fn look(&self) {
         // The channel is never disconnected.
         let _ = self.sender.send(Entry::Look);
+        fence(Ordering::SeqCst);
+        self.receiver_task.wake_all();
     }
 
     /// Counts a command, unless as many wait as may.
@@ -136,6 +145,7 @@ impl<D: Send + 'static> RemoteEnd<D> for CommandQueue<D> {
         // The channel is never disconnected.
         let _ = self.sender.send(Entry::Command(command));
         fence(Ordering::SeqCst);
+        self.receiver_task.wake_all();
         if self.is_over() {
             self.discard();
         }
@@ -164,7 +174,7 @@ impl<D: Send + 'static> RemoteEnd<D> for CommandQueue<D> {
     }
 
     fn wake_on_room(&self, waker: &Waker) {
-        self.senders.add(waker);
+        self.senders.add(None, waker);
     }
 }
 
@@ -243,6 +253,21 @@ impl<D: Send + 'static> Commands<D> for ChannelCommands<D> {
     #[inline]
     fn told(&self) -> Told {
         self.queue.notice.told()
+    }
+}
+
+impl<D: Send + 'static> AsyncCommands<D> for ChannelCommands<D> {
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<D, RecvError>> {
+        match self.recv(Wait::Never) {
+            Err(RecvError::Empty) => {}
+            received => return Poll::Ready(received),
+        }
+        let connection = self.queue.connection();
+        self.queue.receiver_task.add(Some(connection), cx.waker());
+        match self.recv(Wait::Never) {
+            Err(RecvError::Empty) => Poll::Pending,
+            received => Poll::Ready(received),
+        }
     }
 }
 

@@ -1,8 +1,14 @@
 //! Tasks that wait for a change.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+
+use homing_core::ConnectionId;
+
+/// How many tasks are kept that are of no pipe's. They leave no word when they wait no more.
+const MAX_UNNAMED: usize = 1024;
 
 /// The wakers of tasks that wait for a change. Each is woken once.
 ///
@@ -14,20 +20,39 @@ use std::task::Waker;
 #[derive(Default)]
 pub(crate) struct WakerList {
     is_used: AtomicBool,
-    wakers: Mutex<Vec<Waker>>,
+    wakers: Mutex<VecDeque<(Option<ConnectionId>, Waker)>>,
 }
 
 impl WakerList {
-    /// Adds the waker of a task, which looks afterwards.
-    pub(crate) fn add(&self, waker: &Waker) {
+    /// Adds the waker of a task, which looks afterwards. A pipe has one task: its last one.
+    pub(crate) fn add(&self, pipe: Option<ConnectionId>, waker: &Waker) {
         let mut wakers = self.lock();
-        if !wakers.iter().any(|other| other.will_wake(waker)) {
-            wakers.push(waker.clone());
-        }
+        let known = wakers.iter_mut().find(|(other, known)| match pipe {
+            Some(_) => *other == pipe,
+            None => known.will_wake(waker),
+        });
+        let replaced = match known {
+            Some((_, known)) if known.will_wake(waker) => None,
+            Some((_, known)) => Some(std::mem::replace(known, waker.clone())),
+            None => {
+                wakers.push_back((pipe, waker.clone()));
+                None
+            }
+        };
+        let oldest = match pipe.is_none() && wakers.len() > MAX_UNNAMED {
+            true => wakers.pop_front(),
+            false => None,
+        };
         // Under the lock, as it is cleared there.
         self.is_used.store(true, Ordering::SeqCst);
         drop(wakers);
         fence(Ordering::SeqCst);
+        // To drop a waker may drop its task: no lock is held.
+        drop(replaced);
+        if let Some((_, oldest)) = oldest {
+            // If its task still waits, it comes again.
+            oldest.wake();
+        }
     }
 
     /// Wakes all tasks, after a change.
@@ -45,10 +70,10 @@ impl WakerList {
         let woken = std::mem::take(&mut *wakers);
         drop(wakers);
         // A waker is code of an executor: no lock is held.
-        woken.into_iter().for_each(Waker::wake);
+        woken.into_iter().for_each(|(_, waker)| waker.wake());
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Waker>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(Option<ConnectionId>, Waker)>> {
         // Nothing in here panics half-way through a change.
         self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
