@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
-use homing_core::{Decode, End, Payload, Undecodable};
+use homing_core::{Decode, End, Payload, SendErrorKind, Undecodable};
 
 /// Why a question was not answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,12 +13,15 @@ use homing_core::{Decode, End, Payload, Undecodable};
 pub enum AskError {
     /// The pipe has ended, and no answer had come.
     Ended(End),
+    /// The question was not sent, and why. Only [`ask_async`](crate::Remote::ask_async) tells it.
+    NotSent(SendErrorKind),
 }
 
 impl fmt::Display for AskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             AskError::Ended(end) => write!(f, "the question was not answered: {end}"),
+            AskError::NotSent(kind) => write!(f, "the question was not answered: {kind}"),
         }
     }
 }
