@@ -23,12 +23,13 @@ mod mux_link;
 pub use self::mux_link::MuxLink;
 pub use homing_core::wake::WakeFlag;
 pub use homing_core::{
-    AnswerOutlet, Arrival, Authorization, Blocking, ByValue, CloseReason, Commands, ConnectionId,
-    Decode, Disconnected, Downlink, Duplex, EncodedRemote, EncodingRemote, End, Exit, Inlet,
-    LinkEnd, Lost, MakeDuplex, MakeSender, MessageType, NewLink, Nonce, Notifier, Outlet, Overflow,
-    Panic, Payload, Pinger, Postcard, ProtocolError, Receiver, RecvError, RemoteEnd, Reply,
-    SendError, SendErrorKind, Sender, SenderCounters, SenderError, SenderState, Text, Ticket, Told,
-    ToldCell, Transport, TypeMismatch, Undecodable, Wait, codec,
+    AnswerOutlet, Arrival, AsyncAnswerOutlet, AsyncCommands, AsyncOutlet, Authorization, Blocking,
+    ByValue, CloseReason, Commands, ConnectionId, Decode, Disconnected, Downlink, Duplex,
+    EncodedRemote, EncodingRemote, End, Exit, Inlet, LinkEnd, Lost, MakeDuplex, MakeSender,
+    MessageType, NewLink, Nonce, Notifier, Outgoing, Outlet, Overflow, Panic, Payload, Pinger,
+    Postcard, ProtocolError, Receiver, RecvError, RemoteEnd, Reply, SendError, SendErrorKind,
+    Sender, SenderCounters, SenderError, SenderState, Text, Ticket, Told, ToldCell, Transport,
+    TypeMismatch, Undecodable, Wait, codec,
 };
 pub use homing_mux::{
     FragmentBudget, FrameSink, MAX_LINK_OVERHEAD, MAX_PARTIAL, MuxCommands, MuxConfig, MuxDownlink,

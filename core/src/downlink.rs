@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::task::Waker;
 
 use serde::Serialize;
 
@@ -81,6 +82,12 @@ pub trait EncodedRemote: Send + Sync {
 
     /// As [`RemoteEnd::untaken`].
     fn untaken(&self) -> u64;
+
+    /// As [`RemoteEnd::has_room`].
+    fn has_room(&self) -> bool;
+
+    /// As [`RemoteEnd::wake_on_room`].
+    fn wake_on_room(&self, waker: &Waker);
 }
 
 /// The foreground's sending end of one pipe's way back.
@@ -130,6 +137,15 @@ pub trait RemoteEnd<D>: Send + Sync {
 
     /// How many accepted commands the worker has not taken, as far as that is known.
     fn untaken(&self) -> u64;
+
+    /// Whether a short command would be accepted, or would come back for another reason than want
+    /// of room.
+    fn has_room(&self) -> bool;
+
+    /// Wakes the task once, when the worker takes commands or the pipe is closed. Several tasks may
+    /// wait. The caller looks at the room after this call, or sends: what was taken before wakes no
+    /// task.
+    fn wake_on_room(&self, waker: &Waker);
 }
 
 /// Encodes commands for an [`EncodedRemote`].
@@ -174,6 +190,14 @@ impl<D: Serialize> RemoteEnd<D> for EncodingRemote {
 
     fn untaken(&self) -> u64 {
         self.remote.untaken()
+    }
+
+    fn has_room(&self) -> bool {
+        self.remote.has_room()
+    }
+
+    fn wake_on_room(&self, waker: &Waker) {
+        self.remote.wake_on_room(waker);
     }
 }
 

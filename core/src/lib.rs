@@ -29,6 +29,8 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
+mod async_receiver;
+mod async_sender;
 mod close;
 pub mod codec;
 mod counters;
@@ -53,6 +55,8 @@ mod ticket;
 pub mod wake;
 mod way_back;
 
+pub use async_receiver::AsyncCommands;
+pub use async_sender::{AsyncAnswerOutlet, AsyncOutlet, Outgoing};
 pub use close::{CloseKind, CloseReason};
 pub use codec::{DecodeLimits, EncodeError};
 pub use counters::{Counters, SenderCounters};
@@ -79,7 +83,7 @@ pub use router::{Detached, FixedRouter, LinkEntry, PipeEntry, Polled, Router};
 pub use router::{Session, SessionStep, SharedInlet};
 pub use send_error::{Disconnected, SendError, SendErrorKind, SenderError};
 #[cfg(feature = "alloc")]
-pub use sender::erased::{AnyReceiver, AnySender};
+pub use sender::erased::{AnyAsyncSender, AnyReceiver, AnySender};
 pub use sender::{AnswerOutlet, Blocking, Outlet, Sender};
 pub use state::{RouterState, SenderState, WrongState};
 #[cfg(feature = "alloc")]

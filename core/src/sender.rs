@@ -151,10 +151,10 @@ pub enum Blocking {
 /// `&mut self`, so it is used from one thread at a time.
 #[must_use = "a sender that is dropped ends its pipe"]
 pub struct Sender<M, O: Outlet<M>> {
-    outlet: O,
+    pub(crate) outlet: O,
     connection: ConnectionId,
-    state: SenderState,
-    counters: SenderCounters,
+    pub(crate) state: SenderState,
+    pub(crate) counters: SenderCounters,
     _message: PhantomData<fn(M)>,
 }
 
@@ -396,7 +396,7 @@ impl<M, O: Outlet<M>> Sender<M, O> {
         Ok(())
     }
 
-    fn expect(&self, state: SenderState) -> Result<(), SenderError> {
+    pub(crate) fn expect(&self, state: SenderState) -> Result<(), SenderError> {
         if self.state == state {
             Ok(())
         } else {

@@ -164,7 +164,7 @@ pub trait Commands<D> {
 ///
 /// A receiver may be dropped before its sender: what comes then is not received.
 pub struct Receiver<D, I: Commands<D>> {
-    commands: I,
+    pub(crate) commands: I,
     connection: ConnectionId,
     _command: PhantomData<fn() -> D>,
 }

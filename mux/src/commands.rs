@@ -3,9 +3,11 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use homing_core::{
-    Commands, ConnectionId, Receiver, RecvError, Ticket, Told, Undecodable, Wait, codec,
+    AsyncCommands, Commands, ConnectionId, DecodeLimits, Receiver, RecvError, Ticket, Told,
+    Undecodable, Wait, codec,
 };
 use serde::de::DeserializeOwned;
 
@@ -50,28 +52,40 @@ impl<D, S: FrameSink> MuxCommands<D, S> {
         // A peer that is gone is found by the next look at the way back.
         let _ = self.mux.settle(self.connection(), &self.pipe);
     }
+
+    /// The way back, once the pipe is claimed.
+    fn claimed(&self) -> Result<WayBack, RecvError> {
+        if self.mux.sink.is_forked_copy() {
+            return Err(RecvError::Forked);
+        }
+        let way_back = self.way_back.clone().ok_or(RecvError::Disconnected)?;
+        if self.pipe.claim_for_receiver() {
+            self.mux.claim(&self.claim).map_err(|_| RecvError::Disconnected)?;
+        }
+        Ok(way_back)
+    }
+
+    /// Decodes a command that was taken.
+    fn take(&mut self, command: &[u8], limits: &DecodeLimits) -> Result<D, RecvError>
+    where
+        D: DeserializeOwned,
+    {
+        self.owed += cost(command);
+        if self.owed >= WINDOW / 2 {
+            self.settle();
+        }
+        codec::decode(command, limits)
+            .map_err(|error| RecvError::Undecodable(Undecodable::new::<D>(error)))
+    }
 }
 
 impl<D: DeserializeOwned, S: FrameSink> Commands<D> for MuxCommands<D, S> {
     fn recv(&mut self, wait: Wait) -> Result<D, RecvError> {
-        if self.mux.sink.is_forked_copy() {
-            return Err(RecvError::Forked);
-        }
-        let Some(way_back) = self.way_back.clone() else { return Err(RecvError::Disconnected) };
-        if self.pipe.claim_for_receiver() {
-            self.mux.claim(&self.claim).map_err(|_| RecvError::Disconnected)?;
-        }
+        let way_back = self.claimed()?;
         loop {
             match way_back.recv(self.connection(), &self.pipe, wait)? {
                 Received::Settle => self.settle(),
-                Received::Command(command, limits) => {
-                    self.owed += cost(&command);
-                    if self.owed >= WINDOW / 2 {
-                        self.settle();
-                    }
-                    return codec::decode(&command, &limits)
-                        .map_err(|error| RecvError::Undecodable(Undecodable::new::<D>(error)));
-                }
+                Received::Command(command, limits) => return self.take(&command, &limits),
             }
         }
     }
@@ -80,6 +94,24 @@ impl<D: DeserializeOwned, S: FrameSink> Commands<D> for MuxCommands<D, S> {
         match &self.way_back {
             Some(way_back) => way_back.told(&self.pipe),
             None => Told::NOTHING,
+        }
+    }
+}
+
+impl<D: DeserializeOwned, S: FrameSink> AsyncCommands<D> for MuxCommands<D, S> {
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<D, RecvError>> {
+        let way_back = self.claimed()?;
+        loop {
+            let Poll::Ready(received) = way_back.poll_recv(self.connection(), &self.pipe, cx)
+            else {
+                return Poll::Pending;
+            };
+            match received? {
+                Received::Settle => self.settle(),
+                Received::Command(command, limits) => {
+                    return Poll::Ready(self.take(&command, &limits));
+                }
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Waker;
 
 use homing_core::{
     ConnectionId, Disconnected, Downlink, EncodedRemote, Notifier, ProtocolError, SendErrorKind,
@@ -12,7 +13,7 @@ use crate::frame::Header;
 use crate::handle::{MuxConfig, MuxHandle};
 use crate::mux::Mux;
 use crate::sink::FrameSink;
-use crate::way_back::{WINDOW, cost};
+use crate::way_back::{OVERHEAD, WINDOW, cost};
 
 /// How many bytes of notices may wait for space on the link, beside those that the foreground's own
 /// calls make.
@@ -104,11 +105,19 @@ struct Queue {
     sent_bytes: u64,
     /// Those that were dropped when the pipe was closed.
     dropped: u64,
+    /// The foreground's tasks that wait for room.
+    wakers: Vec<Waker>,
 }
 
 impl Queue {
     fn untaken(&self) -> u64 {
         (self.sent.len() + self.waiting.len()) as u64 + self.dropped
+    }
+
+    /// Whether a command that counts so much is within the capacity.
+    fn has_room(&self, cost: u64) -> bool {
+        let held = self.waiting_bytes + self.sent_bytes;
+        self.untaken() == 0 || held + cost <= self.capacity
     }
 
     /// The next command that may be sent.
@@ -174,8 +183,7 @@ impl<S: FrameSink> EncodedRemote for MuxRemote<S> {
             return Err(SendErrorKind::Disconnected);
         }
         let cost = cost(command);
-        let held = queue.waiting_bytes + queue.sent_bytes;
-        if queue.untaken() > 0 && held + cost > queue.capacity {
+        if !queue.has_room(cost) {
             return Err(SendErrorKind::Full);
         }
         queue.waiting.push_back(command.to_vec());
@@ -213,6 +221,7 @@ impl<S: FrameSink> EncodedRemote for MuxRemote<S> {
         if queue.is_started {
             self.notify(Header::Close { connection });
         }
+        wake(queue);
     }
 
     fn note_taken(&self, commands: u64) -> Result<(), ProtocolError> {
@@ -229,10 +238,32 @@ impl<S: FrameSink> EncodedRemote for MuxRemote<S> {
             // A worker that is gone is found by the inlet.
             let _ = self.pump(&mut queue);
         }
+        wake(queue);
         Ok(())
     }
 
     fn untaken(&self) -> u64 {
         self.lock().untaken()
     }
+
+    fn has_room(&self) -> bool {
+        let queue = self.lock();
+        queue.is_closed
+            || queue.has_room(OVERHEAD as u64)
+            || self.mux.upgrade().is_none_or(|mux| mux.is_disconnected())
+    }
+
+    fn wake_on_room(&self, waker: &Waker) {
+        let mut queue = self.lock();
+        if !queue.wakers.iter().any(|other| other.will_wake(waker)) {
+            queue.wakers.push(waker.clone());
+        }
+    }
+}
+
+/// Wakes the tasks that wait for room. A waker is code of an executor: the lock is released first.
+fn wake(mut queue: MutexGuard<'_, Queue>) {
+    let wakers = std::mem::take(&mut queue.wakers);
+    drop(queue);
+    wakers.into_iter().for_each(Waker::wake);
 }

@@ -17,7 +17,7 @@ impl<S: FrameSink> Mux<S> {
     /// thread; then the next sender that writes flushes, and asks again.
     pub(crate) fn flush_later(self: &Arc<Self>) -> bool {
         let mut scheduler = self.lock();
-        if scheduler.is_idle() || scheduler.flushing || scheduler.disconnected {
+        if !scheduler.needs_flush() || scheduler.flushing || scheduler.disconnected {
             return true;
         }
         let mux = Arc::clone(self);
@@ -32,18 +32,21 @@ impl<S: FrameSink> Mux<S> {
         loop {
             let wrote = self.with(|scheduler, sink| {
                 let outcome = scheduler.write_left(sink)?;
-                if outcome == WriteOutcome::Idle {
+                let wanted = scheduler.waiters.wanted_space();
+                if outcome == WriteOutcome::Idle && wanted.is_none() {
                     scheduler.flushing = false;
                 }
-                Ok((outcome, scheduler.changes))
+                Ok((outcome, wanted, scheduler.changes))
             });
-            let waited = match wrote {
-                Ok((WriteOutcome::Idle, _)) | Err(Disconnected) => return,
-                Ok((WriteOutcome::Wrote, _)) => Ok(()),
-                Ok((WriteOutcome::WouldBlock, _)) => {
-                    self.wait_writable(MAX_PREFIX + MAX_HEADER + self.max_body, &|| true)
+            let Ok((outcome, wanted, changes)) = wrote else { return };
+            let waited = match (outcome, wanted) {
+                (WriteOutcome::Idle, None) => return,
+                (WriteOutcome::Wrote, _) => Ok(()),
+                (WriteOutcome::Idle, Some(len)) => self.wait_for_space(len),
+                (WriteOutcome::WouldBlock, _) => {
+                    self.wait_for_space(MAX_PREFIX + MAX_HEADER + self.max_body)
                 }
-                Ok((WriteOutcome::BudgetExhausted, changes)) => {
+                (WriteOutcome::BudgetExhausted, _) => {
                     let mut scheduler = self.lock();
                     while scheduler.changes == changes {
                         scheduler = self.wait_changed(scheduler);
@@ -55,6 +58,15 @@ impl<S: FrameSink> Mux<S> {
                 return;
             }
         }
+    }
+
+    /// Waits until there may be space, and wakes a task that does.
+    fn wait_for_space(&self, len: usize) -> Result<(), Disconnected> {
+        self.wait_writable(len, &|| true)?;
+        self.with(|scheduler, _| {
+            scheduler.waiters.wake_for_space();
+            Ok(())
+        })
     }
 
     /// Flushes as far as there is space. What is left is flushed by the next call, for which the

@@ -56,6 +56,7 @@ mod send_queue;
 pub mod sink;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod waiters;
 mod way_back;
 #[cfg(test)]
 mod wire_examples;

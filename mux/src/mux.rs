@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Waker;
 use std::thread::{self, ThreadId};
 
 use homing_core::{ConnectionId, Disconnected};
@@ -21,7 +22,7 @@ use crate::way_back::{PipeEnd, WayBack};
 ///
 /// The lock is held for one frame at a time, and while no code of a message's runs. A thread
 /// that waits for space waits without it.
-pub(crate) struct Mux<S> {
+pub(crate) struct Mux<S: FrameSink> {
     pub(crate) sink: S,
     pub(crate) bounds: MessageBounds,
     /// The most bytes of the body of one frame, and of one that is written as a whole or not
@@ -37,6 +38,17 @@ pub(crate) struct Mux<S> {
     changed: Condvar,
     /// The way back of the link, where it has one, on the side that reads it.
     way_back: OnceLock<WayBack>,
+}
+
+impl<S: FrameSink> Drop for Mux<S> {
+    fn drop(&mut self) {
+        // In a forked copy of the process its lock may be held by a thread that does not exist there.
+        if let Some(way_back) = self.way_back.get()
+            && !self.sink.is_forked_copy()
+        {
+            way_back.end();
+        }
+    }
 }
 
 /// Whether a wait goes on.
@@ -331,7 +343,7 @@ impl<S: FrameSink> Mux<S> {
         scheduler.changes += u64::from(changed);
         // To notify no thread costs a system call as well.
         let changed = changed && scheduler.waiting > 0;
-        drop(scheduler);
+        wake(scheduler);
         self.after(outcome, changed, notify)
     }
 
@@ -366,7 +378,7 @@ impl<S: FrameSink> Mux<S> {
         scheduler.disconnect();
         scheduler.changed = false;
         scheduler.changes += 1;
-        drop(scheduler);
+        wake(scheduler);
         self.changed.notify_all();
     }
 
@@ -402,10 +414,32 @@ impl<S: FrameSink> Mux<S> {
         way_back.on_interrupt(move || {
             if let Some(mux) = mux.upgrade() {
                 mux.sink.interrupt();
+                let mut scheduler = mux.lock();
+                scheduler.wake_tasks();
+                wake(scheduler);
             }
         });
         // A link has one.
         let _ = self.way_back.set(way_back);
+    }
+
+    /// Sends whole frames that must not be lost. It does not wait: where there is no space, a thread
+    /// writes them, before all else. [`poll_flushed`](Mux::poll_flushed) is ready when they are
+    /// written.
+    pub(crate) fn send_later(
+        self: &Arc<Self>,
+        connection: ConnectionId,
+        frames: Vec<u8>,
+    ) -> Result<(), Disconnected> {
+        self.with(|scheduler, sink| {
+            if !scheduler.write(sink, &frames, &[])?.is_accepted() {
+                scheduler.queue_control(frames);
+            }
+            scheduler.waiters.finish(connection, &scheduler.pending, None);
+            Ok(())
+        })?;
+        self.flush_later();
+        Ok(())
     }
 
     /// Sends a control frame. It does not wait: where there is no space, the frame is written
@@ -467,6 +501,15 @@ impl<S: FrameSink> Mux<S> {
         scheduler.waiting -= 1;
         scheduler
     }
+}
+
+/// Releases the lock, and wakes the tasks that are to be woken. What was written is noted first.
+fn wake(mut scheduler: MutexGuard<'_, Scheduler>) {
+    let Scheduler { waiters, pending, .. } = &mut *scheduler;
+    waiters.note_written(pending);
+    let woken = waiters.take_woken();
+    drop(scheduler);
+    woken.into_iter().for_each(Waker::wake);
 }
 
 /// Revokes a sender's bias: no other thread changes anything from now on, as long as the lock

@@ -1,5 +1,7 @@
 //! The sending end of one pipe.
 
+mod tasks;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -45,30 +47,41 @@ impl Claim {
 }
 
 impl<S: FrameSink> Mux<S> {
-    /// Claims a pipe.
+    /// Claims a pipe. It does not wait.
     pub(crate) fn claim(self: &Arc<Self>, claim: &Claim) -> Result<(), Disconnected> {
-        self.send_control(&[claim.start(self.max_body)])
+        self.send_later(claim.connection, self.frames(&[claim.start(self.max_body)]))
     }
 
-    /// Sends frames that must not be lost, all at once. Where this thread may wait, it waits
-    /// for space.
-    fn send_control(self: &Arc<Self>, frames: &[(Header, &[u8])]) -> Result<(), Disconnected> {
+    /// These frames, to be written at once.
+    fn frames(&self, frames: &[(Header, &[u8])]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for (header, body) in frames {
             bytes.extend_from_slice(&header.frame(body));
             pad(&mut bytes, S::ALIGN);
         }
-        if self.may_block() {
-            return self.send(&bytes, &[]).map_err(|_| Disconnected);
+        bytes
+    }
+
+    /// Sends frames that must not be lost, all at once. Where this thread may wait, it waits
+    /// for space.
+    fn send_control(
+        self: &Arc<Self>,
+        connection: ConnectionId,
+        frames: &[(Header, &[u8])],
+    ) -> Result<(), Disconnected> {
+        self.send_bytes(connection, self.frames(frames))
+    }
+
+    /// As [`send_control`](Mux::send_control), of frames put together.
+    fn send_bytes(
+        self: &Arc<Self>,
+        connection: ConnectionId,
+        frames: Vec<u8>,
+    ) -> Result<(), Disconnected> {
+        match self.may_block() {
+            true => self.send(&frames, &[]).map_err(|_| Disconnected),
+            false => self.send_later(connection, frames),
         }
-        self.with(|scheduler, sink| {
-            if !scheduler.write(sink, &bytes, &[])?.is_accepted() {
-                scheduler.queue_control(bytes);
-            }
-            Ok(())
-        })?;
-        self.flush_later();
-        Ok(())
     }
 }
 
@@ -108,6 +121,12 @@ pub struct MuxOutlet<S: FrameSink> {
     claimed: bool,
     /// How many messages the policy dropped that were not reported.
     dropped: u64,
+    /// Whether a message of a task's was queued, and the task does not know that it was written.
+    has_queued: bool,
+    /// The length of the last message, if it has found no space.
+    found_full: Option<usize>,
+    /// Whether the task waits for space.
+    waits_for_space: bool,
 }
 
 impl<S: FrameSink> MuxOutlet<S> {
@@ -128,6 +147,9 @@ impl<S: FrameSink> MuxOutlet<S> {
             short: [0; SHORT],
             claimed: false,
             dropped: 0,
+            has_queued: false,
+            found_full: None,
+            waits_for_space: false,
         }
     }
 
@@ -217,12 +239,9 @@ impl<S: FrameSink> MuxOutlet<S> {
         Ok(sent.then_some(0))
     }
 
+    /// Before a message: whether the pipe is open. Tells the peer what the receiver beside has taken.
     #[inline]
-    fn try_put<M: Serialize>(
-        &mut self,
-        message: &M,
-        blocking: Blocking,
-    ) -> Result<u64, SendErrorKind> {
+    fn check(&self) -> Result<(), SendErrorKind> {
         if self.mux.sink.is_forked_copy() {
             return Err(SendErrorKind::Forked);
         }
@@ -234,7 +253,34 @@ impl<S: FrameSink> MuxOutlet<S> {
                 self.settle(pipe);
             }
         }
+        Ok(())
+    }
+
+    /// A future that was leaked has left a message: it goes first.
+    #[cold]
+    fn flush_queued(&mut self, blocking: Blocking) -> Result<(), SendErrorKind> {
+        if self.may_block(blocking) {
+            let flushed = self.mux.wait_flushed(self.connection);
+            flushed.map_err(|Disconnected| SendErrorKind::Disconnected)?;
+        } else if self.mux.queued_messages(self.connection) > 0 {
+            return Err(SendErrorKind::Full);
+        }
+        self.has_queued = false;
+        Ok(())
+    }
+
+    #[inline]
+    fn try_put<M: Serialize>(
+        &mut self,
+        message: &M,
+        blocking: Blocking,
+    ) -> Result<u64, SendErrorKind> {
+        self.check()?;
+        if self.has_queued {
+            self.flush_queued(blocking)?;
+        }
         let bounds = self.mux.bounds;
+        let len;
         let put = match self.template.encode::<M, S>(message, bounds, &mut self.short)? {
             Encoded::Short(short) => {
                 // No sink has a bound as small as a short frame.
@@ -246,9 +292,13 @@ impl<S: FrameSink> MuxOutlet<S> {
                     }
                 }
                 let buf = self.short;
+                len = short.len();
                 self.put_slow(short.frame(&buf), short.body(&buf), blocking)
             }
-            Encoded::Long(long) => self.put_long(long.frame(), long.body(), blocking),
+            Encoded::Long(long) => {
+                len = long.frame().len();
+                self.put_long(long.frame(), long.body(), blocking)
+            }
         };
         match put {
             Ok(Some(dropped)) => Ok(dropped),
@@ -256,8 +306,44 @@ impl<S: FrameSink> MuxOutlet<S> {
                 true => SendErrorKind::Closed,
                 false => SendErrorKind::Cancelled,
             }),
-            Ok(None) => Err(SendErrorKind::Full),
+            Ok(None) => {
+                self.found_full = Some(len);
+                Err(SendErrorKind::Full)
+            }
             Err(Disconnected) => Err(SendErrorKind::Disconnected),
+        }
+    }
+
+    /// Ends the pipe: behind what is queued, or else by these frames, which are to be sent.
+    fn end(&mut self, reason: CloseReason) -> Result<Option<Vec<u8>>, Disconnected> {
+        let connection = self.connection;
+        self.settle_before_end();
+        let queued =
+            self.mux.with(|scheduler, _| Ok(scheduler.close_after_queue(connection, reason)))?;
+        Ok(queued.err().map(|reason| self.end_frames(&reason)))
+    }
+
+    fn settle_before_end(&self) {
+        if let Some((_, pipe)) = &self.pipe
+            && pipe.owes()
+        {
+            self.settle(pipe);
+        }
+    }
+
+    /// The frames that end the pipe.
+    fn end_frames(&mut self, reason: &CloseReason) -> Vec<u8> {
+        let connection = self.connection;
+        let (reason, text) = close_reason::encode(reason, self.mux.max_body);
+        let stop = (Header::Stop { connection, reason }, text.as_slice());
+        let dropped = (Header::Dropped { connection, count: self.dropped }, &[][..]);
+        if self.claim() {
+            // Only a pipe that was claimed can be ended.
+            self.mux.frames(&[self.claim.start(self.mux.max_body), stop])
+        } else if self.dropped > 0 {
+            self.mux.frames(&[dropped, stop])
+        } else {
+            self.mux.frames(&[stop])
         }
     }
 
@@ -291,33 +377,14 @@ impl<M: Serialize, S: FrameSink> Outlet<M> for MuxOutlet<S> {
     }
 
     fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
-        let connection = self.connection;
-        if let Some((_, pipe)) = &self.pipe
-            && pipe.owes()
-        {
-            self.settle(pipe);
-        }
-        let queued =
-            self.mux.with(|scheduler, _| Ok(scheduler.close_after_queue(connection, reason)))?;
-        let Err(reason) = queued else {
+        let Some(frames) = self.end(reason)? else {
             self.mux.flush_later();
             return match self.mux.may_block() {
-                true => self.mux.wait_flushed(connection),
+                true => self.mux.wait_flushed(self.connection),
                 false => Ok(()),
             };
         };
-        let (reason, text) = close_reason::encode(&reason, self.mux.max_body);
-        let stop = (Header::Stop { connection, reason }, text.as_slice());
-        let dropped = (Header::Dropped { connection, count: self.dropped }, &[][..]);
-        if self.claim() {
-            // Only a pipe that was claimed can be ended.
-            let start = self.claim.start(self.mux.max_body);
-            return self.mux.send_control(&[start, stop]);
-        }
-        match self.dropped {
-            0 => self.mux.send_control(&[stop]),
-            _ => self.mux.send_control(&[dropped, stop]),
-        }
+        self.mux.send_bytes(self.connection, frames)
     }
 
     fn try_close(&mut self, reason: CloseReason) -> Result<bool, Disconnected> {
@@ -325,12 +392,8 @@ impl<M: Serialize, S: FrameSink> Outlet<M> for MuxOutlet<S> {
             // On this thread it never waits.
             return Outlet::<M>::close(self, reason).map(|()| true);
         }
-        if let Some((_, pipe)) = &self.pipe
-            && pipe.owes()
-        {
-            self.settle(pipe);
-        }
-        let frames = self.stop_frames(&reason);
+        self.settle_before_end();
+        let frames = self.end_frames(&reason);
         let connection = self.connection;
         let accepted = self.mux.with(|scheduler, sink| match scheduler.is_queued(connection) {
             // A thread writes what the policy has queued, and the end may not overtake it.
@@ -391,10 +454,10 @@ impl<S: FrameSink> MuxOutlet<S> {
             // In one write with what was taken, of which the peer is to be told now: a question that
             // is answered wakes it once.
             match self.pipe.as_ref().map_or(0, |(_, pipe)| pipe.settle()) {
-                0 => self.mux.send_control(&[answer]),
+                0 => self.mux.send_control(connection, &[answer]),
                 commands => {
                     let taken = (Header::Taken { connection, commands }, &[][..]);
-                    self.mux.send_control(&[taken, answer])
+                    self.mux.send_control(connection, &[taken, answer])
                 }
             }
             .map(|()| true)
@@ -411,22 +474,6 @@ impl<S: FrameSink> MuxOutlet<S> {
             Ok(false) => Err(SendErrorKind::Full),
             Err(Disconnected) => Err(SendErrorKind::Disconnected),
         }
-    }
-}
-
-impl<S: FrameSink> MuxOutlet<S> {
-    /// The end of a pipe that was claimed, and before it what was dropped and not reported.
-    fn stop_frames(&self, reason: &CloseReason) -> Vec<u8> {
-        let connection = self.connection;
-        let (reason, text) = close_reason::encode(reason, self.mux.max_body);
-        let mut frames = Vec::new();
-        if self.dropped > 0 {
-            frames.extend(Header::Dropped { connection, count: self.dropped }.frame(&[]));
-            pad(&mut frames, S::ALIGN);
-        }
-        frames.extend(Header::Stop { connection, reason }.frame(&text));
-        pad(&mut frames, S::ALIGN);
-        frames
     }
 }
 

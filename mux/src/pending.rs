@@ -118,6 +118,11 @@ impl PendingWrites {
         }
     }
 
+    /// What is queued now is written once all before this mark is.
+    pub(crate) fn mark(&self) -> u64 {
+        self.queued
+    }
+
     /// How many bytes before `mark` are not written.
     pub(crate) fn unwritten_before(&self, mark: u64) -> u64 {
         mark.min(self.queued).saturating_sub(self.written)

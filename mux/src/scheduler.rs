@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::task::Waker;
 
 use homing_core::{CloseReason, ConnectionId, Disconnected, Overflow};
 
@@ -10,8 +11,9 @@ use crate::fragment_budget::FragmentBudget;
 use crate::frame::Header;
 use crate::message::pad;
 use crate::pending::{Accepted, PendingWrites};
-use crate::send_queue::{SendQueue, WriteOutcome};
+use crate::send_queue::{SendQueue, Withdrawn, WriteOutcome};
 use crate::sink::FrameSink;
+use crate::waiters::Waiters;
 
 /// How many frames of its own queue a sender writes in one go.
 const MAX_OWN_FRAMES: usize = 4;
@@ -40,6 +42,8 @@ pub(crate) struct Scheduler {
     pub(crate) changes: u64,
     /// How many threads wait for one.
     pub(crate) waiting: usize,
+    /// Tasks that wait.
+    pub(crate) waiters: Waiters,
 }
 
 /// What became of a message of a pipe that may drop some.
@@ -71,6 +75,7 @@ impl Scheduler {
             changed: false,
             changes: 0,
             waiting: 0,
+            waiters: Waiters::default(),
         }
     }
 
@@ -88,8 +93,23 @@ impl Scheduler {
     /// The peer is gone: nothing that waits is of use.
     pub(crate) fn disconnect(&mut self) {
         self.disconnected = true;
+        self.wake_tasks();
+        self.waiters.disconnect();
         self.pending.clear();
         self.queues.clear();
+    }
+
+    /// Wakes all tasks that wait: a pipe was told something, or the peer is gone.
+    pub(crate) fn wake_tasks(&mut self) {
+        for queue in &self.queues {
+            self.waiters.wake(queue.task.clone());
+        }
+        self.waiters.wake_all();
+    }
+
+    /// Whether there is anything to do for a thread that flushes.
+    pub(crate) fn needs_flush(&self) -> bool {
+        !self.is_idle() || self.waiters.wanted_space().is_some()
     }
 
     /// Writes what comes before anything else, and says whether a frame may follow.
@@ -143,12 +163,11 @@ impl Scheduler {
             let Some(mut queue) = self.queues.pop_front() else { break };
             let wrote = queue.write_next(sink, &mut self.pending, &mut self.budget);
             self.changed |= wrote == Ok(WriteOutcome::Wrote);
-            if !queue.is_idle() {
-                match wrote {
-                    // It keeps its turn.
-                    Ok(WriteOutcome::WouldBlock) => self.queues.push_front(queue),
-                    _ => self.queues.push_back(queue),
-                }
+            match wrote {
+                _ if queue.is_idle() => self.retire(queue),
+                // It keeps its turn.
+                Ok(WriteOutcome::WouldBlock) => self.queues.push_front(queue),
+                _ => self.queues.push_back(queue),
             }
             match wrote? {
                 WriteOutcome::BudgetExhausted => outcome = WriteOutcome::BudgetExhausted,
@@ -159,6 +178,13 @@ impl Scheduler {
         Ok(outcome)
     }
 
+    /// All of a queue is written, or pending.
+    fn retire(&mut self, queue: SendQueue) {
+        if let Some(task) = queue.task {
+            self.waiters.finish(queue.connection, &self.pending, Some(task));
+        }
+    }
+
     /// Queues frames that must not be lost and cannot wait. The next sender writes them first.
     pub(crate) fn queue_control(&mut self, frames: Vec<u8>) {
         self.pending.queue(frames);
@@ -167,14 +193,56 @@ impl Scheduler {
 
     /// Queues a message, however much is queued already: its pipe sees to the bound.
     pub(crate) fn queue_message(&mut self, connection: ConnectionId, message: Vec<u8>) {
+        self.queue_with(connection, |queue| queue.push(message));
+    }
+
+    /// Queues the answer to a question, in order with the messages.
+    pub(crate) fn queue_answer(
+        &mut self,
+        connection: ConnectionId,
+        question: u32,
+        answer: Vec<u8>,
+    ) {
+        self.queue_with(connection, |queue| queue.push_answer(question, answer));
+    }
+
+    fn queue_with(&mut self, connection: ConnectionId, push: impl FnOnce(&mut SendQueue)) {
         match self.queues.iter_mut().find(|queue| queue.connection == connection) {
-            Some(queue) => queue.push(message),
+            Some(queue) => push(queue),
             None => {
                 let mut queue = SendQueue::new(connection, 0);
-                queue.push(message);
+                push(&mut queue);
                 self.queues.push_back(queue);
             }
         }
+    }
+
+    /// Sets the task that is woken when all of a pipe that is queued or pending is written. Whether
+    /// anything is.
+    pub(crate) fn set_task(&mut self, connection: ConnectionId, task: &Waker) -> bool {
+        match self.queues.iter_mut().find(|queue| queue.connection == connection) {
+            Some(queue) => {
+                self.waiters.set_task(&mut queue.task, task);
+                true
+            }
+            None => self.waiters.set_finishing_task(connection, task),
+        }
+    }
+
+    /// Takes back the message of a pipe that was queued last. Its policy drops none.
+    pub(crate) fn withdraw(&mut self, connection: ConnectionId) -> Withdrawn {
+        let at = self.queues.iter().position(|queue| queue.connection == connection);
+        let Some(mut queue) = at.and_then(|at| self.queues.remove(at)) else {
+            return Withdrawn::Sent;
+        };
+        let withdrawn = queue.withdraw(&mut self.budget);
+        // For nothing: to drop a waker may drop its task.
+        self.waiters.wake(queue.task.take());
+        if !queue.is_idle() {
+            self.queues.push_back(queue);
+        }
+        self.changed = true;
+        withdrawn
     }
 
     /// How many messages of a pipe wait here, one of which a part is written included.
@@ -246,6 +314,7 @@ impl Scheduler {
         let left = !queue.is_idle() || (nothing_pending && !self.pending.is_empty());
         if queue.is_idle() {
             *dropped += queue.dropped();
+            self.retire(queue);
         } else {
             self.queues.push_back(queue);
             self.changed = true;

@@ -2,6 +2,7 @@
 //! decided here, for all transports of bytes.
 
 use std::collections::VecDeque;
+use std::task::Waker;
 
 use homing_core::{CloseReason, ConnectionId, Disconnected, Overflow};
 
@@ -22,16 +23,36 @@ pub(crate) struct SendQueue {
     pub(crate) connection: ConnectionId,
     dropped: u64,
     partial: Option<PartiallySent>,
-    messages: VecDeque<Vec<u8>>,
-    /// The lengths of those.
+    messages: VecDeque<Queued>,
+    /// How many of those the policy may drop, and their lengths.
+    droppable: usize,
     bytes: usize,
     closing: Option<CloseReason>,
+    /// Woken when all is written.
+    pub(crate) task: Option<Waker>,
+}
+
+/// A message, or an answer to a question.
+struct Queued {
+    question: Option<u32>,
+    bytes: Vec<u8>,
 }
 
 /// A message in fragments of which at least the first is written. It is not dropped any more.
 struct PartiallySent {
     message: Vec<u8>,
     at: usize,
+}
+
+/// What has become of a message that was taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Withdrawn {
+    /// Nothing of it is written.
+    Unsent,
+    /// A part of it is written: the peer is to be told that the rest does not come.
+    Begun,
+    /// All of it is written.
+    Sent,
 }
 
 /// How far one write of a queue came.
@@ -50,13 +71,49 @@ pub(crate) enum WriteOutcome {
 impl SendQueue {
     /// For a pipe that has dropped so many messages and not said so.
     pub(crate) fn new(connection: ConnectionId, dropped: u64) -> Self {
-        let messages = VecDeque::new();
-        Self { connection, dropped, partial: None, messages, bytes: 0, closing: None }
+        Self {
+            connection,
+            dropped,
+            partial: None,
+            messages: VecDeque::new(),
+            droppable: 0,
+            bytes: 0,
+            closing: None,
+            task: None,
+        }
     }
 
     pub(crate) fn push(&mut self, message: Vec<u8>) {
+        self.droppable += 1;
         self.bytes += message.len();
-        self.messages.push_back(message);
+        self.messages.push_back(Queued { question: None, bytes: message });
+    }
+
+    /// Queues the answer to a question. It is not dropped.
+    pub(crate) fn push_answer(&mut self, question: u32, answer: Vec<u8>) {
+        self.messages.push_back(Queued { question: Some(question), bytes: answer });
+    }
+
+    /// Takes back what was pushed last, and says what became of it.
+    pub(crate) fn withdraw(&mut self, budget: &mut FragmentBudget) -> Withdrawn {
+        if let Some(last) = self.messages.pop_back() {
+            self.note_removed(&last);
+            return Withdrawn::Unsent;
+        }
+        match self.partial.take() {
+            Some(PartiallySent { message, .. }) => {
+                budget.release(message.len());
+                Withdrawn::Begun
+            }
+            None => Withdrawn::Sent,
+        }
+    }
+
+    fn note_removed(&mut self, queued: &Queued) {
+        if queued.question.is_none() {
+            self.droppable -= 1;
+            self.bytes -= queued.bytes.len();
+        }
     }
 
     /// How many messages are not written, or only in part.
@@ -67,7 +124,7 @@ impl SendQueue {
     /// Drops the messages of which nothing is written.
     pub(crate) fn clear(&mut self) {
         self.messages.clear();
-        self.bytes = 0;
+        (self.droppable, self.bytes) = (0, 0);
     }
 
     /// Drops what `overflow` does not let wait, and says how many messages that were.
@@ -75,15 +132,18 @@ impl SendQueue {
         let mut dropped = 0;
         while match overflow {
             Overflow::DropOldest => {
-                let len = self.messages.len();
+                let len = self.droppable;
                 len > MAX_QUEUED || (self.bytes > MAX_QUEUED_BYTES && len > 1)
             }
-            Overflow::LatestWins => self.messages.len() > 1,
+            Overflow::LatestWins => self.droppable > 1,
             // What did not find space at once is dropped.
-            _ => !self.messages.is_empty(),
+            _ => self.droppable > 0,
         } {
-            let message = self.messages.pop_front().unwrap_or_default();
-            self.bytes -= message.len();
+            let oldest = self.messages.iter().position(|queued| queued.question.is_none());
+            let Some(oldest) = oldest.and_then(|oldest| self.messages.remove(oldest)) else {
+                break;
+            };
+            self.note_removed(&oldest);
             dropped += 1;
         }
         self.dropped += dropped;
@@ -152,22 +212,24 @@ impl SendQueue {
             }
             return Ok(wrote);
         };
+        let (question, message) = (message.question, message.bytes.as_slice());
         let len = message.len();
         let whole = len <= max;
         if !whole && !budget.reserve(len) {
             return Ok(WriteOutcome::BudgetExhausted);
         }
-        let (header, body) = match whole {
-            true => (Header::Message { connection }, message.as_slice()),
-            false => fragment(connection, None, message, 0, max),
+        let (header, body) = match (whole, question) {
+            (true, None) => (Header::Message { connection }, message),
+            (true, Some(question)) => (Header::Answer { connection, question }, message),
+            (false, _) => fragment(connection, question, message, 0, max),
         };
         let at = body.len();
         let wrote = write(header, body)?;
         if wrote == WriteOutcome::Wrote {
-            self.bytes -= len;
-            let message = self.messages.pop_front().unwrap_or_default();
-            if !whole {
-                self.partial = Some(PartiallySent { message, at });
+            let sent = self.messages.pop_front();
+            sent.iter().for_each(|sent| self.note_removed(sent));
+            if let (Some(sent), false) = (sent, whole) {
+                self.partial = Some(PartiallySent { message: sent.bytes, at });
             }
         } else if !whole {
             budget.release(len);

@@ -1,10 +1,13 @@
 //! The reading end of a link's way back: one inlet, whose commands go to the pipes that they are
 //! for.
 
+mod tasks;
+
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use homing_core::{
@@ -57,12 +60,29 @@ struct State {
     drains: u64,
     /// How many threads wait for `changed`: to notify none costs a system call as well.
     waiting: usize,
+    /// Whether a thread waits for tasks, until the link is dropped.
+    has_watcher: bool,
+    is_dropped: bool,
+    /// What is to be made known once the lock is released.
+    news: News,
+}
+
+/// What drains have found that others are to learn. They are code of an executor, and take other
+/// locks: this one is released first.
+#[derive(Default)]
+struct News {
+    /// A pipe was told something, or the peer is gone: senders that wait are to look.
+    is_notice: bool,
+    /// Tasks that are to be woken.
+    woken: Vec<Waker>,
 }
 
 /// What has come for one pipe.
 struct Inbox {
     pipe: Arc<PipeEnd>,
     commands: VecDeque<(Vec<u8>, DecodeLimits)>,
+    /// The task that waits for more.
+    task: Option<Waker>,
 }
 
 /// A pipe's end on this side, as its sender and its receiver share it.
@@ -137,6 +157,9 @@ impl WayBack {
             is_watched: false,
             drains: 0,
             waiting: 0,
+            has_watcher: false,
+            is_dropped: false,
+            news: News::default(),
         };
         Self(Arc::new(Shared {
             source: Box::new(source),
@@ -148,7 +171,9 @@ impl WayBack {
 
     /// Takes all that has come, and wakes the threads that it concerns. Any thread may call it.
     pub fn drain(&self) {
-        self.drain_locked(&mut self.lock());
+        let mut state = self.lock();
+        self.drain_locked(&mut state);
+        self.unlock(state);
     }
 
     /// Sets what has senders look that wait for space.
@@ -164,7 +189,7 @@ impl WayBack {
         let inbox = state.inboxes.entry(connection).or_insert_with(|| {
             let pipe = Arc::new(PipeEnd::default());
             pipe.told.add(told);
-            Inbox { pipe, commands: VecDeque::new() }
+            Inbox { pipe, commands: VecDeque::new(), task: None }
         });
         Arc::clone(&inbox.pipe)
     }
@@ -173,9 +198,13 @@ impl WayBack {
     pub(crate) fn release(&self, connection: ConnectionId, pipe: &Arc<PipeEnd>) {
         let mut state = self.lock();
         // The inbox's and the caller's own.
-        if Arc::strong_count(pipe) <= 2 {
-            state.inboxes.remove(&connection);
-        }
+        let released = match Arc::strong_count(pipe) <= 2 {
+            true => state.inboxes.remove(&connection),
+            false => None,
+        };
+        drop(state);
+        // A task may be dropped with its waker: no lock is held.
+        drop(released);
     }
 
     /// What a pipe was told.
@@ -192,6 +221,7 @@ impl WayBack {
         // A thread that holds the lock drains.
         if let Ok(mut state) = self.0.state.try_lock() {
             self.drain_locked(&mut state);
+            self.unlock(state);
         }
     }
 
@@ -209,23 +239,14 @@ impl WayBack {
         let mut state = self.lock();
         self.drain_locked(&mut state);
         loop {
-            let told = pipe.told.get();
-            if told.is_closed() {
-                return Err(RecvError::Closed);
+            if let Some(next) = state.next(connection, pipe) {
+                self.unlock(state);
+                return next;
             }
-            let inbox = state.inboxes.get_mut(&connection);
-            if let Some((command, limits)) = inbox.and_then(|inbox| inbox.commands.pop_front()) {
-                pipe.owed.fetch_add(1, Ordering::Relaxed);
-                return Ok(Received::Command(command, limits));
-            }
-            if state.is_over {
-                return Err(RecvError::Disconnected);
-            }
-            if pipe.owes() {
-                return Ok(Received::Settle);
-            }
-            if told.is_cancelled() {
-                return Err(RecvError::Cancelled);
+            if state.has_news() {
+                self.unlock(state);
+                state = self.lock();
+                continue;
             }
             let timeout = match (wait, deadline) {
                 (Wait::Never, _) => return Err(RecvError::Empty),
@@ -297,11 +318,17 @@ impl WayBack {
                 self.0.source.interrupt();
             }
         }
-        if seen.notice
-            && let Some(interrupt) = self.0.interrupt.get()
-        {
+        state.news.is_notice |= seen.notice;
+    }
+
+    /// Releases the lock, and makes known what drains have found.
+    fn unlock(&self, mut state: MutexGuard<'_, State>) {
+        let News { is_notice, woken } = std::mem::take(&mut state.news);
+        drop(state);
+        if is_notice && let Some(interrupt) = self.0.interrupt.get() {
             interrupt();
         }
+        woken.into_iter().for_each(Waker::wake);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -319,6 +346,35 @@ struct Seen {
 }
 
 impl State {
+    /// What a receiver is to return now. `None` while it has to wait.
+    fn next(
+        &mut self,
+        connection: ConnectionId,
+        pipe: &PipeEnd,
+    ) -> Option<Result<Received, RecvError>> {
+        let told = pipe.told.get();
+        if told.is_closed() {
+            return Some(Err(RecvError::Closed));
+        }
+        let inbox = self.inboxes.get_mut(&connection);
+        if let Some((command, limits)) = inbox.and_then(|inbox| inbox.commands.pop_front()) {
+            pipe.owed.fetch_add(1, Ordering::Relaxed);
+            return Some(Ok(Received::Command(command, limits)));
+        }
+        if self.is_over {
+            return Some(Err(RecvError::Disconnected));
+        }
+        if pipe.owes() {
+            return Some(Ok(Received::Settle));
+        }
+        told.is_cancelled().then_some(Err(RecvError::Cancelled))
+    }
+
+    /// Whether a drain has found what is not made known yet.
+    fn has_news(&self) -> bool {
+        self.news.is_notice || !self.news.woken.is_empty()
+    }
+
     /// Takes one arrival off the inlet. Whether there may be more.
     fn take_next(&mut self, seen: &mut Seen) -> bool {
         match self.inlet.poll() {
@@ -333,6 +389,7 @@ impl State {
                     && !inbox.pipe.told.get().is_closed()
                 {
                     inbox.commands.push_back((bytes.to_vec(), *limits));
+                    self.news.woken.extend(inbox.task.take());
                 }
             }
             Ok(Some(Arrival::Told { connection, told })) => {
@@ -344,6 +401,7 @@ impl State {
             Err(_) => {
                 (seen.something, seen.notice) = (true, true);
                 self.is_over = true;
+                self.news.woken.extend(self.inboxes.values_mut().filter_map(|it| it.task.take()));
             }
         }
         true
@@ -352,11 +410,15 @@ impl State {
     fn tell(&mut self, connection: Option<ConnectionId>, told: Told) {
         let Some(connection) = connection else {
             self.told = self.told.and(told);
-            self.inboxes.values().for_each(|inbox| inbox.pipe.told.add(told));
+            for inbox in self.inboxes.values_mut() {
+                inbox.pipe.told.add(told);
+                self.news.woken.extend(inbox.task.take());
+            }
             return;
         };
         if let Some(inbox) = self.inboxes.get_mut(&connection) {
             inbox.pipe.told.add(told);
+            self.news.woken.extend(inbox.task.take());
             if told.is_closed() {
                 inbox.commands.clear();
             }

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use homing_core::{Decode, End, Payload, Undecodable};
+use homing_core::{Decode, End, Payload, SendErrorKind, Undecodable};
 
 use crate::alarm::{Alarm, Alarms};
 
@@ -20,6 +20,8 @@ pub enum AskError {
     /// The time is over that [`ask_within`](crate::Remote::ask_within) gave the worker. The pipe is
     /// open, and an answer that comes late is dropped.
     TimedOut,
+    /// The question was not sent, and why. Only [`ask_async`](crate::Remote::ask_async) tells it.
+    NotSent(SendErrorKind),
 }
 
 impl fmt::Display for AskError {
@@ -27,6 +29,7 @@ impl fmt::Display for AskError {
         match self {
             AskError::Ended(end) => write!(f, "the question was not answered: {end}"),
             AskError::TimedOut => f.write_str("the question was not answered in time"),
+            AskError::NotSent(kind) => write!(f, "the question was not answered: {kind}"),
         }
     }
 }

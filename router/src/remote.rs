@@ -1,5 +1,7 @@
 //! The foreground's end of a pipe's way back.
 
+mod tasks;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::rc::Rc;

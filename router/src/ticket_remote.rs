@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
 use homing_core::{
     ConnectionId, Downlink, EncodedRemote, ProtocolError, RemoteEnd, SendError, SendErrorKind,
@@ -44,17 +45,34 @@ struct State {
 
 enum Phase {
     /// No worker has claimed the pipe.
-    Waiting { commands: VecDeque<Vec<u8>>, bytes: usize, is_cancelled: bool },
+    Waiting(Waiting),
     /// A worker has.
     Claimed(Arc<dyn EncodedRemote>),
     /// The pipe has ended before.
     Closed,
 }
 
+/// What waits for a worker.
+#[derive(Default)]
+struct Waiting {
+    commands: VecDeque<Vec<u8>>,
+    bytes: usize,
+    is_cancelled: bool,
+    /// The foreground's tasks that wait for room.
+    wakers: Vec<Waker>,
+}
+
+impl Waiting {
+    /// Whether a command of so many bytes is within the capacity.
+    fn has_room(&self, len: usize, capacity: usize) -> bool {
+        self.commands.is_empty() || self.bytes + len + OVERHEAD <= capacity
+    }
+}
+
 impl TicketRemote {
     /// Keeps at most `capacity` bytes of commands, each within the bounds.
     pub(crate) fn new(connection: ConnectionId, capacity: usize, bounds: Bounds) -> Self {
-        let phase = Phase::Waiting { commands: VecDeque::new(), bytes: 0, is_cancelled: false };
+        let phase = Phase::Waiting(Waiting::default());
         Self { connection, capacity, state: Mutex::new(State { bounds, phase, lost: 0 }) }
     }
 
@@ -66,13 +84,12 @@ impl TicketRemote {
             return Err(SendErrorKind::TooLarge { len: command.len(), max });
         }
         match &mut state.phase {
-            Phase::Waiting { commands, bytes, .. } => {
-                let cost = command.len() + OVERHEAD;
-                if !commands.is_empty() && *bytes + cost > self.capacity {
+            Phase::Waiting(waiting) => {
+                if !waiting.has_room(command.len(), self.capacity) {
                     return Err(SendErrorKind::Full);
                 }
-                *bytes += cost;
-                commands.push_back(command);
+                waiting.bytes += command.len() + OVERHEAD;
+                waiting.commands.push_back(command);
                 Ok(())
             }
             Phase::Claimed(remote) => remote.send(&command),
@@ -84,7 +101,7 @@ impl TicketRemote {
     fn claimed(&self) -> Option<Arc<dyn EncodedRemote>> {
         match &self.lock().phase {
             Phase::Claimed(remote) => Some(Arc::clone(remote)),
-            Phase::Waiting { .. } | Phase::Closed => None,
+            Phase::Waiting(_) | Phase::Closed => None,
         }
     }
 
@@ -100,8 +117,8 @@ impl State {
         self.bounds = bounds;
         remote.note_started();
         let phase = std::mem::replace(&mut self.phase, Phase::Claimed(Arc::clone(&remote)));
-        let Phase::Waiting { commands, is_cancelled, .. } = phase else { return };
-        for command in commands {
+        let Phase::Waiting(waiting) = phase else { return };
+        for command in waiting.commands {
             let fits = command.len() <= bounds.limit;
             if !fits {
                 log::warn!(
@@ -117,9 +134,10 @@ impl State {
                 self.lost += 1;
             }
         }
-        if is_cancelled {
+        if waiting.is_cancelled {
             remote.cancel();
         }
+        waiting.wakers.iter().for_each(|waker| remote.wake_on_room(waker));
     }
 }
 
@@ -127,7 +145,7 @@ impl<D: Serialize> RemoteEnd<D> for TicketRemote {
     fn bind(&self, downlink: Option<&dyn Downlink>) -> Result<(), ProtocolError> {
         let downlink = downlink.ok_or(ProtocolError::NoWayBack)?;
         let mut state = self.lock();
-        if let Phase::Waiting { .. } = state.phase {
+        if let Phase::Waiting(_) = state.phase {
             let remote = downlink.remote(self.connection, self.capacity);
             state.claim(remote, Bounds::of(downlink));
         }
@@ -146,7 +164,7 @@ impl<D: Serialize> RemoteEnd<D> for TicketRemote {
 
     fn cancel(&self) {
         match &mut self.lock().phase {
-            Phase::Waiting { is_cancelled, .. } => *is_cancelled = true,
+            Phase::Waiting(waiting) => waiting.is_cancelled = true,
             Phase::Claimed(remote) => remote.cancel(),
             Phase::Closed => {}
         }
@@ -154,10 +172,14 @@ impl<D: Serialize> RemoteEnd<D> for TicketRemote {
 
     fn close(&self) {
         let mut state = self.lock();
-        match &state.phase {
-            Phase::Waiting { commands, .. } => {
-                state.lost += commands.len() as u64;
+        match &mut state.phase {
+            Phase::Waiting(waiting) => {
+                let waiting = std::mem::take(waiting);
+                state.lost += waiting.commands.len() as u64;
                 state.phase = Phase::Closed;
+                drop(state);
+                // A waker is code of an executor: nothing is locked.
+                waiting.wakers.into_iter().for_each(Waker::wake);
             }
             Phase::Claimed(remote) => remote.close(),
             Phase::Closed => {}
@@ -171,11 +193,32 @@ impl<D: Serialize> RemoteEnd<D> for TicketRemote {
     fn untaken(&self) -> u64 {
         let state = self.lock();
         let untaken = match &state.phase {
-            Phase::Waiting { commands, .. } => commands.len() as u64,
+            Phase::Waiting(waiting) => waiting.commands.len() as u64,
             Phase::Claimed(remote) => remote.untaken(),
             Phase::Closed => 0,
         };
         state.lost + untaken
+    }
+
+    fn has_room(&self) -> bool {
+        match &self.lock().phase {
+            Phase::Waiting(waiting) => waiting.has_room(0, self.capacity),
+            Phase::Claimed(remote) => remote.has_room(),
+            Phase::Closed => true,
+        }
+    }
+
+    fn wake_on_room(&self, waker: &Waker) {
+        match &mut self.lock().phase {
+            Phase::Waiting(waiting) => {
+                if !waiting.wakers.iter().any(|other| other.will_wake(waker)) {
+                    waiting.wakers.push(waker.clone());
+                }
+            }
+            Phase::Claimed(remote) => remote.wake_on_room(waker),
+            // It has room, as a command comes back at once.
+            Phase::Closed => {}
+        }
     }
 }
 

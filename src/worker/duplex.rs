@@ -1,8 +1,9 @@
 //! Duplex pipes: the receiver beside a worker's sender.
 
 use std::fmt;
+use std::task::{Context, Poll};
 
-use homing_core::{Commands, RecvError, Ticket, Told, Wait};
+use homing_core::{AsyncCommands, Commands, RecvError, Ticket, Told, Wait};
 #[cfg(any(feature = "pipe", all(feature = "shm", target_os = "linux")))]
 use homing_mux::MuxCommands;
 use serde::Serialize;
@@ -156,6 +157,16 @@ impl<D: DeserializeOwned> Commands<D> for WorkerCommands<D> {
     #[inline]
     fn told(&self) -> Told {
         forward!(&self.kind, told())
+    }
+}
+
+#[cfg_attr(
+    not(any(feature = "pipe", all(feature = "shm", target_os = "linux"))),
+    allow(unused_variables, reason = "only registered transports are left")
+)]
+impl<D: DeserializeOwned> AsyncCommands<D> for WorkerCommands<D> {
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<D, RecvError>> {
+        forward!(&mut self.kind, poll_recv(cx))
     }
 }
 

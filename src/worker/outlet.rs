@@ -1,10 +1,11 @@
 //! The end of a pipe that a worker process sends by.
 
 use std::fmt;
+use std::task::{Context, Poll};
 
 use homing_core::{
-    AnswerOutlet, Blocking, CloseReason, Disconnected, Outlet, Panic, SendError, SendErrorKind,
-    SenderCounters, Told,
+    AnswerOutlet, AsyncAnswerOutlet, AsyncOutlet, Blocking, CloseReason, Disconnected, Outgoing,
+    Outlet, Panic, SendError, SendErrorKind, SenderCounters, Told,
 };
 use serde::Serialize;
 
@@ -25,6 +26,19 @@ pub(super) enum Kind {
     #[cfg(all(feature = "shm", target_os = "linux"))]
     Shm(homing_transport_shm::ShmOutlet),
     Adopted(AdoptedOutlet),
+}
+
+/// As `forward`, for the methods of an [`AsyncOutlet`].
+macro_rules! forward_async {
+    ($outlet:expr, $method:ident ( $($argument:ident),* )) => {
+        match $outlet {
+            #[cfg(feature = "pipe")]
+            Kind::Pipe(outlet) => AsyncOutlet::<M>::$method(outlet, $($argument),*),
+            #[cfg(all(feature = "shm", target_os = "linux"))]
+            Kind::Shm(outlet) => AsyncOutlet::<M>::$method(outlet, $($argument),*),
+            Kind::Adopted(outlet) => AsyncOutlet::<M>::$method(outlet, $($argument),*),
+        }
+    };
 }
 
 /// Calls a method of the transport's outlet. Its own default methods are not good enough for
@@ -84,6 +98,57 @@ impl<M: Serialize> Outlet<M> for WorkerOutlet {
 
     fn panicking(&self) -> Option<Panic> {
         forward!(&self.kind, panicking())
+    }
+}
+
+/// On a link of a [registered](super::register) transport, which knows no tasks, a thread sends what
+/// has to wait: the message is then sent also when its future is dropped, and `ready` does not wait.
+#[deny(clippy::missing_trait_methods)]
+impl<M: Serialize> AsyncOutlet<M> for WorkerOutlet {
+    #[inline]
+    fn poll_put(
+        &mut self,
+        message: &mut Outgoing<M>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<u64, SendError<M>>> {
+        forward_async!(&mut self.kind, poll_put(message, cx))
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        forward_async!(&mut self.kind, poll_ready(cx))
+    }
+
+    fn withdraw(&mut self) -> bool {
+        forward_async!(&mut self.kind, withdraw())
+    }
+
+    fn poll_close(
+        &mut self,
+        reason: &mut Option<CloseReason>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Disconnected>> {
+        forward_async!(&mut self.kind, poll_close(reason, cx))
+    }
+}
+
+impl<A: Serialize> AsyncAnswerOutlet<A> for WorkerOutlet {
+    fn poll_answer(
+        &mut self,
+        question: u32,
+        answer: &mut Outgoing<A>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError<A>>> {
+        match &mut self.kind {
+            #[cfg(feature = "pipe")]
+            Kind::Pipe(outlet) => outlet.poll_answer(question, answer, cx),
+            #[cfg(all(feature = "shm", target_os = "linux"))]
+            Kind::Shm(outlet) => outlet.poll_answer(question, answer, cx),
+            Kind::Adopted(_) => {
+                // No question has come: there is no way back.
+                let _ = (question, cx);
+                answer.fail(SendErrorKind::Closed)
+            }
+        }
     }
 }
 

@@ -5,14 +5,16 @@
 //! waits for the answer to a message would then wait for ever, as the message holds the other
 //! end of its answer. So senders hold a receiver too, to take back what was pushed too late.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Mutex, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Select, SendTimeoutError, Sender, TrySendError, bounded};
 use homing_core::{ConnectionId, SendErrorKind};
 
 use crate::notice::Notice;
+use crate::waker_list::WakerList;
 
 /// How often a sender that waits looks for room before it goes to sleep.
 const LOOKS: u32 = 8;
@@ -42,7 +44,8 @@ pub(crate) struct Item<M> {
 /// consumer sets `closed`, then reads the tail after a `SeqCst` fence, and drops what waits up to
 /// it. So a message that the consumer does not drop has a producer that finds the queue closed,
 /// and takes it back. Producers that wait for room wake each other: each message that is taken
-/// out makes room for one.
+/// out makes room for one. Tasks that wait are all woken by the next message that is taken out, and
+/// come again if they find no room.
 pub(crate) struct Bounded<M> {
     sender: Sender<Item<M>>,
     /// Producers hold it too, so the channel is never disconnected.
@@ -50,6 +53,8 @@ pub(crate) struct Bounded<M> {
     closed: AtomicBool,
     /// Messages that one producer has taken out of the closed queue for others.
     returned: Mutex<Vec<Item<M>>>,
+    /// Tasks that wait for room.
+    tasks: WakerList,
 }
 
 /// Why a message was not pushed.
@@ -66,7 +71,7 @@ impl<M> Bounded<M> {
     pub(crate) fn new(capacity: usize) -> Self {
         let (sender, receiver) = bounded(capacity.max(1));
         let (closed, returned) = (AtomicBool::new(false), Mutex::default());
-        Self { sender, receiver, closed, returned }
+        Self { sender, receiver, closed, returned, tasks: WakerList::default() }
     }
 
     /// Pushes a message if there is room.
@@ -131,7 +136,20 @@ impl<M> Bounded<M> {
     /// Takes the oldest message. For the consumer.
     #[inline]
     pub(crate) fn pop(&self) -> Option<Item<M>> {
-        self.receiver.try_recv().ok()
+        let item = self.receiver.try_recv().ok()?;
+        // The channel takes a message out by a `SeqCst` exchange of its head.
+        self.tasks.wake_all();
+        Some(item)
+    }
+
+    /// Has a pipe's task woken when there is room, or the queue is closed. It looks afterwards.
+    pub(crate) fn wake_on_room(&self, connection: ConnectionId, task: &Waker) {
+        self.tasks.add(Some(connection), task);
+    }
+
+    /// Whether there is no room for a message.
+    pub(crate) fn is_full(&self) -> bool {
+        self.sender.is_full()
     }
 
     /// How many messages wait.
@@ -147,6 +165,8 @@ impl<M> Bounded<M> {
             // A destructor may push to this queue or others: no lock is held.
             drop(self.pop());
         }
+        fence(Ordering::SeqCst);
+        self.tasks.wake_all();
     }
 
     /// After a push: takes the message back if the queue was closed meanwhile.

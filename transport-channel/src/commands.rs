@@ -3,17 +3,19 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::task::{Context, Poll, Waker};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use homing_core::{
-    Commands, ConnectionId, ProtocolError, RecvError, RemoteEnd, SendError, SendErrorKind, Told,
-    Wait,
+    AsyncCommands, Commands, ConnectionId, ProtocolError, RecvError, RemoteEnd, SendError,
+    SendErrorKind, Told, Wait,
 };
 
 use crate::notice::Notice;
 use crate::notices::{Notices, PipeEnd};
+use crate::waker_list::WakerList;
 
 /// The receiver of a duplex pipe on a [`Channel`](crate::Channel).
 pub type CommandReceiver<D> = homing_core::Receiver<D, ChannelCommands<D>>;
@@ -35,7 +37,11 @@ pub(crate) struct CommandQueue<D> {
     /// The worker has dropped its receiver.
     left: AtomicBool,
     notice: Arc<Notice>,
-    _registration: Registration,
+    /// The foreground's tasks that wait for room.
+    senders: WakerList,
+    /// The worker's task that waits for a command.
+    receiver_task: WakerList,
+    registration: Registration,
 }
 
 /// Removes a pipe from those of its link when it is dropped.
@@ -70,8 +76,14 @@ impl<D: Send + 'static> CommandQueue<D> {
             untaken: AtomicU64::new(0),
             left: AtomicBool::new(false),
             notice,
-            _registration: registration,
+            senders: WakerList::default(),
+            receiver_task: WakerList::default(),
+            registration,
         }
+    }
+
+    fn connection(&self) -> ConnectionId {
+        self.registration.connection
     }
 
     /// Whether commands that wait are to be dropped.
@@ -92,12 +104,16 @@ impl<D: Send + 'static> CommandQueue<D> {
         }
         // Last: another thread that discards may have dropped its own.
         self.look();
+        // The fence above orders the flag before it.
+        self.senders.wake_all();
     }
 
     /// Makes a receiver that waits look at the notice.
     fn look(&self) {
         // The channel is never disconnected.
         let _ = self.sender.send(Entry::Look);
+        fence(Ordering::SeqCst);
+        self.receiver_task.wake_all();
     }
 
     /// Counts a command, unless as many wait as may.
@@ -105,6 +121,13 @@ impl<D: Send + 'static> CommandQueue<D> {
         // It counts, and orders nothing.
         let more = |untaken| (untaken < self.capacity).then_some(untaken + 1);
         self.untaken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    /// A command was taken: there is room.
+    fn note_taken(&self) {
+        // SeqCst: see `WakerList`.
+        self.untaken.fetch_sub(1, Ordering::SeqCst);
+        self.senders.wake_all();
     }
 }
 
@@ -122,6 +145,7 @@ impl<D: Send + 'static> RemoteEnd<D> for CommandQueue<D> {
         // The channel is never disconnected.
         let _ = self.sender.send(Entry::Command(command));
         fence(Ordering::SeqCst);
+        self.receiver_task.wake_all();
         if self.is_over() {
             self.discard();
         }
@@ -143,6 +167,14 @@ impl<D: Send + 'static> RemoteEnd<D> for CommandQueue<D> {
 
     fn untaken(&self) -> u64 {
         self.untaken.load(Ordering::Relaxed)
+    }
+
+    fn has_room(&self) -> bool {
+        self.untaken() < self.capacity || self.notice.told().is_closed() || self.notice.is_gone()
+    }
+
+    fn wake_on_room(&self, waker: &Waker) {
+        self.senders.add(None, waker);
     }
 }
 
@@ -212,7 +244,7 @@ impl<D: Send + 'static> Commands<D> for ChannelCommands<D> {
                 Err(_) => self.wait(deadline).ok_or(RecvError::Empty)?,
             };
             if let Entry::Command(command) = entry {
-                self.queue.untaken.fetch_sub(1, Ordering::Relaxed);
+                self.queue.note_taken();
                 return Ok(command);
             }
         }
@@ -221,6 +253,21 @@ impl<D: Send + 'static> Commands<D> for ChannelCommands<D> {
     #[inline]
     fn told(&self) -> Told {
         self.queue.notice.told()
+    }
+}
+
+impl<D: Send + 'static> AsyncCommands<D> for ChannelCommands<D> {
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<D, RecvError>> {
+        match self.recv(Wait::Never) {
+            Err(RecvError::Empty) => {}
+            received => return Poll::Ready(received),
+        }
+        let connection = self.queue.connection();
+        self.queue.receiver_task.add(Some(connection), cx.waker());
+        match self.recv(Wait::Never) {
+            Err(RecvError::Empty) => Poll::Pending,
+            received => Poll::Ready(received),
+        }
     }
 }
 

@@ -82,6 +82,7 @@ mod outlet;
 mod queue;
 mod reader;
 mod up;
+mod waker_list;
 
 #[cfg(test)]
 mod tests;

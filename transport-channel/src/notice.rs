@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use homing_core::{SendErrorKind, Told, ToldCell};
@@ -17,8 +18,25 @@ pub(crate) struct Notice {
     heard: ToldCell,
     /// The inlet is gone.
     gone: AtomicBool,
-    /// Dropped to wake a sender that waits for room. The lock also serializes changes of `told`.
-    sleeper: Mutex<Option<Sender<Infallible>>>,
+    /// The sender that waits for room. The lock also serializes changes of `told`.
+    sleeper: Mutex<Sleeper>,
+}
+
+/// A sender that waits for room.
+#[derive(Default)]
+struct Sleeper {
+    /// Dropped to wake its thread.
+    thread: Option<Sender<Infallible>>,
+    task: Option<Waker>,
+}
+
+impl Sleeper {
+    fn wake(self) {
+        drop(self.thread);
+        if let Some(task) = self.task {
+            task.wake();
+        }
+    }
 }
 
 impl Notice {
@@ -47,9 +65,10 @@ impl Notice {
         let before = self.told.get();
         let after = before.and(told);
         self.told.add(told);
-        let sleeper_to_wake = sleeper.take();
+        let sleeper_to_wake = std::mem::take(&mut *sleeper);
         drop(sleeper);
-        drop(sleeper_to_wake);
+        // A waker is code of an executor: no lock is held.
+        sleeper_to_wake.wake();
         before != after
     }
 
@@ -57,15 +76,27 @@ impl Notice {
     pub(crate) fn disconnect(&self) {
         // Release: what is told later, as by a router that stops, is seen together with it.
         self.gone.store(true, Ordering::Release);
-        let sleeper = self.lock().take();
-        drop(sleeper);
+        let sleeper = std::mem::take(&mut *self.lock());
+        sleeper.wake();
+    }
+
+    /// Has the sender's task woken by the next change. It looks at the notice after this call.
+    pub(crate) fn wake_on_change(&self, task: &Waker) {
+        let before = self.lock().task.replace(task.clone());
+        // To drop a waker may drop its task: no lock is held.
+        drop(before);
+    }
+
+    /// Whether there is something that the sender does not know.
+    pub(crate) fn has_news(&self) -> bool {
+        self.is_gone() || self.told() != self.heard.get()
     }
 
     /// A channel that is disconnected at the next change. The sender looks at the notice after
     /// this call, and then waits. A pipe has one sender, so one call is current.
     pub(crate) fn listen(&self) -> Receiver<Infallible> {
         let (sleeper, changed) = bounded(0);
-        *self.lock() = Some(sleeper);
+        self.lock().thread = Some(sleeper);
         changed
     }
 
@@ -87,10 +118,10 @@ impl Notice {
     /// Whether a sender waits, and is woken by the next change.
     #[cfg(test)]
     pub(crate) fn is_listened_to(&self) -> bool {
-        self.lock().is_some()
+        self.lock().thread.is_some()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Sender<Infallible>>> {
+    fn lock(&self) -> MutexGuard<'_, Sleeper> {
         // Nothing in here panics half-way through a change.
         self.sleeper.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -102,6 +102,7 @@ impl OnLink {
         &self,
         queue: &Bounded<Up<M>>,
         answer: Answer,
+        blocking: Blocking,
         notice: &Notice,
     ) -> Result<(), SendError<Up<M>>> {
         match queue.try_push(Item { message: Up::Answer(answer), connection: self.connection }) {
@@ -109,7 +110,10 @@ impl OnLink {
                 self.pushed();
                 Ok(())
             }
-            Err(PushError::Full(item)) => self.push_waiting(queue, item, notice),
+            Err(PushError::Full(item)) if blocking == Blocking::Allowed => {
+                self.push_waiting(queue, item, notice)
+            }
+            Err(PushError::Full(item)) => Err(SendError::new(item.message, SendErrorKind::Full)),
             Err(PushError::Closed(Item { message, .. })) => {
                 Err(SendError::new(message, SendErrorKind::Disconnected))
             }

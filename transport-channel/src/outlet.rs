@@ -1,5 +1,7 @@
 //! The worker's end of one pipe.
 
+mod tasks;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -52,6 +54,37 @@ impl<M: Send + 'static> ChannelOutlet<M> {
         let is_gone = self.notice.is_gone();
         let kind = if is_gone { SendErrorKind::Disconnected } else { SendErrorKind::Closed };
         SendError::new(message, kind)
+    }
+
+    fn put_answer<A: Send + 'static>(
+        &mut self,
+        question: u32,
+        answer: A,
+        blocking: Blocking,
+    ) -> Result<(), SendError<A>> {
+        let Self { queue, notice, on_link, .. } = self;
+        if notice.told().is_closed() {
+            return Err(self.refuse(answer));
+        }
+        let boxed = |answer| Answer { question, value: Box::new(Some(answer)) };
+        match queue {
+            QueueWriter::Duplex(queue) => on_link
+                .push_answer(queue, boxed(answer), blocking, notice)
+                .or_else(Up::give_answer_back),
+            QueueWriter::LossyDuplex(queue) => match queue.push_answer(boxed(answer)) {
+                Ok(()) => {
+                    on_link.pushed();
+                    Ok(())
+                }
+                Err(answer) => Up::give_answer_back(SendError::new(
+                    Up::<M>::Answer(answer),
+                    SendErrorKind::Disconnected,
+                )),
+            },
+            QueueWriter::Shared(_) | QueueWriter::Private(_) => {
+                Err(SendError::new(answer, SendErrorKind::Closed))
+            }
+        }
     }
 }
 
@@ -110,29 +143,7 @@ impl<M: Send + 'static> Outlet<M> for ChannelOutlet<M> {
 /// there an answer comes back as [`SendErrorKind::Closed`].
 impl<M: Send + 'static, A: Send + 'static> AnswerOutlet<A> for ChannelOutlet<M> {
     fn answer(&mut self, question: u32, answer: A) -> Result<(), SendError<A>> {
-        let Self { queue, notice, on_link, .. } = self;
-        if notice.told().is_closed() {
-            return Err(self.refuse(answer));
-        }
-        let boxed = |answer| Answer { question, value: Box::new(Some(answer)) };
-        match queue {
-            QueueWriter::Duplex(queue) => {
-                on_link.push_answer(queue, boxed(answer), notice).or_else(Up::give_answer_back)
-            }
-            QueueWriter::LossyDuplex(queue) => match queue.push_answer(boxed(answer)) {
-                Ok(()) => {
-                    on_link.pushed();
-                    Ok(())
-                }
-                Err(answer) => Up::give_answer_back(SendError::new(
-                    Up::<M>::Answer(answer),
-                    SendErrorKind::Disconnected,
-                )),
-            },
-            QueueWriter::Shared(_) | QueueWriter::Private(_) => {
-                Err(SendError::new(answer, SendErrorKind::Closed))
-            }
-        }
+        self.put_answer(question, answer, Blocking::Allowed)
     }
 }
 

@@ -2,8 +2,11 @@
 
 use alloc::boxed::Box;
 use core::fmt;
+use core::task::{Context, Poll};
 
 use super::{Blocking, Outlet, Sender};
+use crate::async_receiver::AsyncCommands;
+use crate::async_sender::{AsyncOutlet, Outgoing};
 use crate::close::CloseReason;
 use crate::counters::SenderCounters;
 use crate::event::Panic;
@@ -18,10 +21,14 @@ use crate::way_back::{Commands, Receiver, RecvError, Told, Wait};
 /// type, which a transport has to know how to carry.
 pub type AnySender<M> = Sender<M, Box<dyn Outlet<M> + Send>>;
 
-/// The receiver of a duplex pipe of any transport. [`Receiver::erase`] makes it.
-pub type AnyReceiver<D> = Receiver<D, Box<dyn Commands<D> + Send>>;
+/// As [`AnySender`], of a transport whose senders tasks can wait for: all but serial lines and static
+/// links. [`Sender::erase_async`] makes it.
+pub type AnyAsyncSender<M> = Sender<M, Box<dyn AsyncOutlet<M> + Send>>;
 
-impl<M, O: Outlet<M> + Send + 'static> Sender<M, O> {
+/// The receiver of a duplex pipe of any transport. [`Receiver::erase`] makes it.
+pub type AnyReceiver<D> = Receiver<D, Box<dyn AsyncCommands<D> + Send>>;
+
+impl<M: 'static, O: Outlet<M> + Send + 'static> Sender<M, O> {
     /// The same sender, in the same state, whose type does not name its transport. Its calls take
     /// an indirection more.
     ///
@@ -38,21 +45,29 @@ impl<M, O: Outlet<M> + Send + 'static> Sender<M, O> {
     /// }
     /// # Ok(()) }
     /// ```
-    pub fn erase(mut self) -> AnySender<M>
+    pub fn erase(self) -> AnySender<M> {
+        self.wrap(|outlet| Box::new(outlet) as Box<dyn Outlet<M> + Send>)
+    }
+
+    /// As [`erase`](Sender::erase), with the methods for tasks.
+    pub fn erase_async(self) -> AnyAsyncSender<M>
     where
-        M: 'static,
+        O: AsyncOutlet<M>,
     {
+        self.wrap(|outlet| Box::new(outlet) as Box<dyn AsyncOutlet<M> + Send>)
+    }
+
+    fn wrap<P: Outlet<M>>(mut self, make: impl FnOnce(OutletOf<M, O>) -> P) -> Sender<M, P> {
         let (connection, state, counters) = (self.connection, self.state, self.counters);
         // It is not to end the pipe when it is dropped: only its outlet is used from now on.
         self.state = SenderState::Closed;
-        let outlet = Box::new(OutletOf(self)) as Box<dyn Outlet<M> + Send>;
-        let mut erased = Sender::new(connection, outlet);
-        (erased.state, erased.counters) = (state, counters);
-        erased
+        let mut wrapped = Sender::new(connection, make(OutletOf(self)));
+        (wrapped.state, wrapped.counters) = (state, counters);
+        wrapped
     }
 }
 
-impl<D, I: Commands<D> + Send + 'static> Receiver<D, I> {
+impl<D, I: AsyncCommands<D> + Send + 'static> Receiver<D, I> {
     /// The same receiver, whose type does not name its transport.
     pub fn erase(self) -> AnyReceiver<D> {
         let connection = self.connection();
@@ -64,8 +79,7 @@ impl<D, I: Commands<D> + Send + 'static> Receiver<D, I> {
 /// taken apart.
 struct OutletOf<M, O: Outlet<M>>(Sender<M, O>);
 
-/// Its own default methods are not good enough for a transport that overrides them, so each is
-/// passed on.
+/// A default method is not good enough for an outlet that overrides it, so each is passed on.
 macro_rules! forward_outlet {
     ($self:ident => $outlet:expr) => {
         fn open(&mut $self) -> Result<(), Disconnected> {
@@ -108,14 +122,52 @@ macro_rules! forward_outlet {
     };
 }
 
+macro_rules! forward_async_outlet {
+    ($self:ident => $outlet:expr) => {
+        fn poll_put(
+            &mut $self,
+            message: &mut Outgoing<M>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Result<u64, SendError<M>>> {
+            $outlet.poll_put(message, cx)
+        }
+
+        fn poll_ready(&mut $self, cx: &mut Context<'_>) -> Poll<()> {
+            $outlet.poll_ready(cx)
+        }
+
+        fn withdraw(&mut $self) -> bool {
+            $outlet.withdraw()
+        }
+
+        fn poll_close(
+            &mut $self,
+            reason: &mut Option<CloseReason>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Result<(), Disconnected>> {
+            $outlet.poll_close(reason, cx)
+        }
+    };
+}
+
 #[deny(clippy::missing_trait_methods)]
 impl<M, O: Outlet<M>> Outlet<M> for OutletOf<M, O> {
     forward_outlet!(self => self.0.outlet);
 }
 
 #[deny(clippy::missing_trait_methods)]
+impl<M, O: AsyncOutlet<M>> AsyncOutlet<M> for OutletOf<M, O> {
+    forward_async_outlet!(self => self.0.outlet);
+}
+
+#[deny(clippy::missing_trait_methods)]
 impl<M, O: Outlet<M> + ?Sized> Outlet<M> for Box<O> {
     forward_outlet!(self => (**self));
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<M, O: AsyncOutlet<M> + ?Sized> AsyncOutlet<M> for Box<O> {
+    forward_async_outlet!(self => (**self));
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -126,5 +178,12 @@ impl<D, I: Commands<D> + ?Sized> Commands<D> for Box<I> {
 
     fn told(&self) -> Told {
         (**self).told()
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<D, I: AsyncCommands<D> + ?Sized> AsyncCommands<D> for Box<I> {
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<D, RecvError>> {
+        (**self).poll_recv(cx)
     }
 }

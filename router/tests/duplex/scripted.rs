@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Waker;
 
 use homing_core::*;
 use homing_process::LinkWaker;
@@ -135,6 +136,12 @@ impl EncodedRemote for ScriptedRemote {
     fn untaken(&self) -> u64 {
         self.untaken.lock().unwrap().0
     }
+
+    fn has_room(&self) -> bool {
+        true
+    }
+
+    fn wake_on_room(&self, _: &Waker) {}
 }
 
 pub(crate) struct ScriptedInlet {
