@@ -47,6 +47,7 @@ macro_rules! __transport_checks {
                 b04_send_all_keeps_the_order
                 b04_types_share_a_link
                 b05_a_full_link_gives_back
+                b05_a_full_link_makes_no_try_stop_wait
                 b05_a_full_link_makes_send_wait
                 b05_the_foreground_never_waits_for_itself
                 b05_the_foreground_may_send

@@ -2,6 +2,7 @@
 //!
 //! * A sender on a line waits as its writer does, also on the foreground's thread, where a chip
 //!   never is, and has no policies: so no `b05_a_full_link_gives_back`, no
+//!   `b05_a_full_link_makes_no_try_stop_wait`, no
 //!   `b05_the_foreground_never_waits_for_itself`, no `fairness_a_flood_starves_nobody` (it
 //!   starts a sender there, on a link that is full), and none of `overflow`.
 //! * A chip has no memory for messages of any size: so not the sizes of `b06`. The crate has
@@ -19,6 +20,7 @@ homing_conformance::transport_suite!(
     rigs::serial::SerialLines,
     except: [
         b05_a_full_link_gives_back,
+        b05_a_full_link_makes_no_try_stop_wait,
         b05_the_foreground_never_waits_for_itself,
         b06_any_size_under_the_limit_arrives,
         b06_a_large_message_comes_back_whole_or_arrives_whole,

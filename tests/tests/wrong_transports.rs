@@ -86,6 +86,8 @@ caught! {
         by inlet::b18_one_poll_does_bounded_work[], "bytes came in";
     claims_after_the_first_message: CLAIMS_LATE of Pipes,
         by inlet::b19_a_claim_comes_first[], "left == right";
+    waits_in_try_stop: WAITS_IN_TRY_STOP of Pipes,
+        by sender::b05_a_full_link_makes_no_try_stop_wait[Watched], "a worker hangs";
 }
 
 /// A worker process that is killed loses the last message.

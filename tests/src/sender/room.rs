@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use homing_core::{End, Event, Overflow, SendErrorKind};
+use homing_core::{End, Event, Overflow, SendErrorKind, SenderError, SenderState};
 
 use crate::background::background;
 use crate::event_loops::EventLoopRig;
@@ -76,6 +76,45 @@ pub fn b05_a_full_link_makes_send_wait<T: TransportRig, H: EventLoopRig>() {
     foreground.join(worker);
     assert_eq!(foreground.end_of(0), End::Finished);
     assert!(foreground.app.messages(0).iter().copied().eq(0..count));
+}
+
+/// B5: on a full link `try_stop` does not wait. It closes the sender, or says that the link is full
+/// and leaves the sender open, and can be called again.
+///
+/// An implementation that fails it waits for room to end a pipe, or loses the end.
+pub fn b05_a_full_link_makes_no_try_stop_wait<T: TransportRig, H: EventLoopRig>() {
+    let mut foreground = Foreground::<H>::started();
+    let link = foreground.small_link::<T>();
+    let mut sender = open::<T>(&link, 0);
+    let (mut texts, _) = link.pipe(|_: &mut App, _: Event<String>| {}).unwrap();
+    texts.start().unwrap();
+    let worker = foreground.spawn(move || {
+        let took = fill::<T>(&mut sender);
+        // Where a message does not fit, an end may: this is no longer than one.
+        while texts.try_send(String::new()).is_ok() {}
+        let stopped = sender.try_stop();
+        (took, sender, texts, stopped)
+    });
+    // The loop is not driven, so nothing is taken.
+    let (took, mut sender, texts, stopped) = worker.join();
+    let expected = match stopped {
+        Ok(()) => SenderState::Closed,
+        Err(error) => {
+            assert_eq!(error, SenderError::Full);
+            SenderState::Open
+        }
+    };
+    assert_eq!(sender.state(), expected);
+    let worker = foreground.spawn(move || {
+        while sender.try_stop() == Err(SenderError::Full) {
+            std::thread::yield_now();
+        }
+        sender.state()
+    });
+    assert_eq!(foreground.join(worker), SenderState::Closed);
+    assert_eq!(foreground.end_of(0), End::Finished);
+    assert_eq!(foreground.app.messages(0), (0..took).collect::<Vec<_>>());
+    drop(texts);
 }
 
 /// B5: on the foreground's own thread `send` never waits for itself: it gives back. So does

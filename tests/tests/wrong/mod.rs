@@ -54,6 +54,8 @@ pub trait Fault: Send + Sync + 'static {
     const TAKES_WHOLE_MESSAGES: bool = false;
     /// The claim of a pipe arrives after its first message.
     const CLAIMS_LATE: bool = false;
+    /// A stop that never waits waits as any other.
+    const WAITS_IN_TRY_STOP: bool = false;
 }
 
 /// The one that the others differ from.

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use homing_conformance::Sends;
 use homing_conformance::homing_core::{
     Authorization, Blocking, CloseReason, Disconnected, MakeSender, Outlet, Overflow, Panic,
-    SendError, SendErrorKind, Sender, Ticket,
+    SendError, SendErrorKind, Sender, SenderError, Ticket,
 };
 
 use super::Fault;
@@ -128,6 +128,14 @@ impl<M, O: Outlet<M>, F: Fault> Outlet<M> for WrongOutlet<M, O, F> {
                 Ok(())
             }
         }
+    }
+
+    fn try_close(&mut self, reason: CloseReason) -> Result<bool, Disconnected> {
+        if F::WAITS_IN_TRY_STOP {
+            return self.close(reason).map(|()| true);
+        }
+        let sender = self.sender.as_mut().ok_or(Disconnected)?;
+        Ok(sender.try_stop() != Err(SenderError::Full))
     }
 
     fn panicking(&self) -> Option<Panic> {
