@@ -61,10 +61,10 @@ pub use homing_core::{
 };
 pub use homing_process::{ProcessTransport, SpawnOptions, StartError};
 pub use homing_router::{
-    AskError, Budget, Capacity, Dispatched, DoorbellSet, Link, LinkError, LinkWaker, LoopBinding,
-    Mailbox, PipeId, PipeOptions, Process, Remote, RemoteHandle, RouteError, RouteInterrupt,
-    Router, RouterHandle, SpawnBuilder, SpawnError, StopError, TryRouteError, Unreaped, WeakRouter,
-    Worker,
+    Alarm, AskError, Budget, Capacity, Dispatched, DoorbellSet, Link, LinkError, LinkWaker,
+    LoopBinding, Mailbox, PipeId, PipeOptions, Process, Remote, RemoteHandle, RouteError,
+    RouteInterrupt, Router, RouterHandle, SpawnBuilder, SpawnError, StopError, TryRouteError,
+    Unreaped, WeakRouter, Worker,
 };
 
 /// The guide to commands, compiled and run.

@@ -2,7 +2,8 @@
 //!
 //! A process that [`Router::spawn`](crate::Router::spawn) has started inherits its link.
 //! [`run`] is a whole worker: it starts the sender of the first pipe, ends it as the work ends,
-//! and sets the exit code. [`sender`] is that sender by itself, [`link`] makes more of tickets.
+//! and sets the exit code. [`sender`] is that sender by itself, [`link`] makes more of tickets, also
+//! for a worker that was [started without a first pipe](crate::SpawnBuilder::link).
 //! Where the foreground has commands for the worker, [`run_duplex`] and [`duplex`] give a receiver
 //! beside the sender. A program whose foreground has a transport of its own [registers](register)
 //! that transport first.
@@ -79,7 +80,8 @@ enum Backend {
 /// What a process has inherited, once its link was adopted.
 struct WorkerState {
     link: WorkerLink,
-    ticket: String,
+    /// `None` where the worker was started without a first pipe.
+    ticket: Option<String>,
     /// The first ticket was taken.
     taken: AtomicBool,
 }
@@ -180,7 +182,9 @@ pub fn link() -> Result<WorkerLink, InheritError> {
 ///
 /// # Errors
 ///
-/// As [`link`]; and [`InheritError::Taken`] when it was taken before.
+/// As [`link`]; [`InheritError::NoFirstPipe`] when the worker was
+/// [started without one](crate::SpawnBuilder::link); and [`InheritError::Taken`] when it was taken
+/// before.
 pub fn sender<M: Serialize>() -> Result<Sender<M>, InheritError> {
     let worker = worker()?;
     Ok(worker.first_sender(worker.take_ticket()?))
@@ -212,7 +216,8 @@ impl WorkerState {
     }
 
     fn take_ticket<U, D>(&self) -> Result<Ticket<U, D>, InheritError> {
-        let ticket = self.ticket.parse().map_err(|_| InheritError::Malformed)?;
+        let ticket = self.ticket.as_deref().ok_or(InheritError::NoFirstPipe)?;
+        let ticket = ticket.parse().map_err(|_| InheritError::Malformed)?;
         // Relaxed: the second caller gets nothing that would have to be visible.
         if self.taken.swap(true, Ordering::Relaxed) {
             return Err(InheritError::Taken);

@@ -145,7 +145,7 @@ const LARGE: usize = 4;
 pub(crate) fn hoard() -> anyhow::Result<()> {
     let Inherited { handles, ticket, .. } = Inherited::take()?;
     let mut link = Hostile(handles.into_iter().next().context("a handle")?.into());
-    let first: Ticket<Discarded> = ticket.parse()?;
+    let first: Ticket<Discarded> = ticket.context("a ticket")?.parse()?;
     let mut lines = io::stdin().lock().lines();
     let mut tickets = Vec::new();
     for line in lines.by_ref().take(PIPES) {

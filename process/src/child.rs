@@ -64,7 +64,7 @@ impl ChildProcess {
 
     /// Starts `command` as a worker that inherits the `handles` of a link, and is told the
     /// `transport`, the `limit` and the `depth` of it (see [`Prepared`](crate::Prepared)), and the `ticket`
-    /// of its first pipe.
+    /// of its first pipe, where it has one.
     ///
     /// The command is consumed: it holds the worker's end of the link, which no other process
     /// may hold when the worker ends. All that can be said of a `Command` works: streams, ids,
@@ -77,14 +77,14 @@ impl ChildProcess {
     /// # Errors
     ///
     /// When the process cannot be started. Nothing is left of it then.
-    pub fn spawn_with<M>(
+    pub fn spawn_with<'t, M: 't>(
         command: Command,
         options: &SpawnOptions,
         transport: &str,
         handles: Vec<OwnedHandle>,
         limit: usize,
         depth: u32,
-        ticket: &Ticket<M>,
+        ticket: impl Into<Option<&'t Ticket<M>>>,
     ) -> Result<Self, StartError> {
         crate::fork::install();
         let descriptor = LinkDescriptor {
@@ -93,7 +93,7 @@ impl ChildProcess {
             transport: transport.to_owned(),
             limit,
             depth,
-            ticket: ticket.to_string(),
+            ticket: ticket.into().map(Ticket::to_string).unwrap_or_default(),
             ..LinkDescriptor::default()
         };
         let start_deadline = options.start_deadline.map(StartDeadline::new).map(Arc::new);

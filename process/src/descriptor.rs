@@ -30,6 +30,7 @@ pub(crate) struct LinkDescriptor {
     pub(crate) transport: String,
     pub(crate) limit: usize,
     pub(crate) depth: u32,
+    /// Empty for a worker without a first pipe.
     pub(crate) ticket: String,
 }
 

@@ -17,8 +17,8 @@ pub struct Inherited {
     pub limit: usize,
     /// How many levels deep a message may nest.
     pub depth: u32,
-    /// The ticket of the worker's first pipe, as text.
-    pub ticket: String,
+    /// The ticket of the worker's first pipe, as text. `None` where it was started without one.
+    pub ticket: Option<String>,
 }
 
 /// The handles can be owned once only.
@@ -69,6 +69,7 @@ impl Inherited {
         #[cfg(not(unix))]
         drop(watched);
         let LinkDescriptor { transport, limit, depth, ticket, .. } = descriptor;
+        let ticket = Some(ticket).filter(|ticket| !ticket.is_empty());
         Ok(Self { transport, handles, limit, depth, ticket })
     }
 }
@@ -107,6 +108,9 @@ pub enum InheritError {
     Taken,
     /// The ticket of the first pipe is none.
     Malformed,
+    /// This worker was started without a first pipe. Its pipes are made of tickets that it is given,
+    /// on the link that `homing::worker::link` returns.
+    NoFirstPipe,
     /// The handles are not there: a program on the way has closed them.
     NoSuchHandle,
     /// This program was built without the transport that the foreground chose, or has not
@@ -122,6 +126,10 @@ impl fmt::Display for InheritError {
             InheritError::NotAWorker => "this process was not started as a worker",
             InheritError::Taken => "the worker's link was taken before",
             InheritError::Malformed => "the description of the worker's link is malformed",
+            InheritError::NoFirstPipe => {
+                "this worker was started without a first pipe: its senders are made of tickets, on \
+                 the link that `homing::worker::link` returns"
+            }
             InheritError::NoSuchHandle => "the worker's link is not open in this process",
             InheritError::NoSuchTransport => {
                 "this program lacks the transport of the worker's link: a feature of `homing`, \

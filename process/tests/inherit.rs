@@ -24,7 +24,7 @@ fn worker() {
         "writer" => {
             let link = Inherited::take().unwrap();
             assert_eq!((link.transport.as_str(), link.limit, link.depth), ("test", 77, 9));
-            assert_eq!(link.ticket, common::ticket().to_string());
+            assert_eq!(link.ticket, Some(common::ticket().to_string()));
             assert_eq!(Inherited::take().unwrap_err(), InheritError::Taken);
             let [first, second] = <[OwnedHandle; 2]>::try_from(link.handles).unwrap();
             // They are not inherited further.

@@ -1,21 +1,21 @@
-//! What a monitor is doing, for the foreground to wait for it.
+//! What a thread that pings is doing, for the foreground to wait for it.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long the foreground waits for a monitor that is calling a pinger, which usually
+/// How long the foreground waits for a thread that is calling a pinger, which usually
 /// returns at once. One that does not most likely waits for a lock that the foreground holds.
 const PING_GRACE: Duration = Duration::from_millis(20);
 
 thread_local! {
-    /// The activity of this thread, where it is a monitor.
+    /// The activity of this thread, where it is one of a router.
     static OWN: RefCell<Option<Arc<Activity>>> = const { RefCell::new(None) };
 }
 
-/// What one monitor is doing.
+/// What one thread of a router, its monitor or that of its alarms, is doing.
 ///
-/// The foreground never waits for long while the monitor is calling the application's
+/// The foreground never waits for long while the thread is calling the application's
 /// pinger: that may need a lock which the foreground holds.
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
@@ -32,13 +32,13 @@ pub(crate) struct State {
 }
 
 impl Activity {
-    /// Makes this thread the monitor that this tells of, until what is returned is dropped.
+    /// Makes this thread the one that this tells of, until what is returned is dropped.
     pub(crate) fn enter(self: &Arc<Self>) -> impl Drop + use<> {
         OWN.set(Some(Arc::clone(self)));
         NoteEnd(Arc::clone(self))
     }
 
-    /// Runs `ping`. While it runs on a monitor, the foreground does not wait for that one.
+    /// Runs `ping`. While it runs on a thread of a router, the foreground does not wait for that one.
     pub(crate) fn note_ping(ping: impl FnOnce()) {
         let own = OWN.with_borrow(Clone::clone);
         let _pinging = own.map(|own| {
@@ -48,13 +48,13 @@ impl Activity {
         ping();
     }
 
-    /// Changes what is known of the monitor.
+    /// Changes what is known of the thread.
     pub(crate) fn change(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.lock());
         self.changed.notify_all();
     }
 
-    /// Waits until `holds`, and returns true; or false when the monitor does not return from
+    /// Waits until `holds`, and returns true; or false when the thread does not return from
     /// a ping.
     pub(crate) fn wait(&self, holds: impl Fn(&State) -> bool) -> bool {
         let mut state = self.lock();
@@ -81,7 +81,7 @@ impl Activity {
     }
 }
 
-/// Says by its drop that the monitor pings no more, also when the pinger panics.
+/// Says by its drop that the thread pings no more, also when the pinger panics.
 struct Pinging(Arc<Activity>);
 
 impl Drop for Pinging {
@@ -90,7 +90,7 @@ impl Drop for Pinging {
     }
 }
 
-/// Says by its drop that the monitor has ended, also by a panic.
+/// Says by its drop that the thread has ended, also by a panic.
 struct NoteEnd(Arc<Activity>);
 
 impl Drop for NoteEnd {

@@ -73,7 +73,7 @@ impl<C: 'static> Router<C> {
         F: FnMut(&mut C, Event<U>) + 'static,
     {
         let (overflow, _) = options.parts();
-        let questions = Rc::new(Questions::new());
+        let questions = Rc::new(Questions::new(&self.inner.alarms));
         let mut receiver = None;
         let (ticket, pipe) = self.add_pipe::<U, D, R>(link, options, |claim| {
             let questions = Rc::clone(&questions);

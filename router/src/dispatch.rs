@@ -28,10 +28,10 @@ pub enum Dispatched {
 }
 
 impl<C: 'static> Router<C> {
-    /// Hands messages that have arrived to their receivers, and calls what other threads have
-    /// [posted](crate::RouterHandle::post), until nothing is left or the
-    /// [`budget`](Router::budget) is spent. Event loops call it when they are woken for the
-    /// router.
+    /// Hands messages that have arrived to their receivers, calls what other threads have
+    /// [posted](crate::RouterHandle::post) and what was to be called [after](Router::after) some
+    /// time, until nothing is left or the [`budget`](Router::budget) is spent. Event loops call it
+    /// when they are woken for the router.
     ///
     /// Links are served in turn. Nothing is routed while the router does not run, or is driven
     /// by hand ([`route_until`](Router::route_until)).
@@ -105,15 +105,16 @@ impl<'a, C: 'static> Dispatching<'a, C> {
             return Dispatched::Again;
         }
         let mut looked = None;
+        self.inner.alarms.retry();
         loop {
             if let Dispatched::Again = self.call(context, meter) {
                 return Dispatched::Again;
             }
             let Some(token) = self.next() else {
-                if self.inner.calls.is_empty() {
+                if self.inner.calls.is_empty() && !self.inner.alarms.is_due() {
                     break;
                 }
-                // One was posted before the flag was cleared.
+                // One was posted, or became due, before the flag was cleared.
                 self.inner.wake.stay_awake();
                 continue;
             };
@@ -129,16 +130,22 @@ impl<'a, C: 'static> Dispatching<'a, C> {
         Dispatched::Idle
     }
 
-    /// Calls what other threads have posted: as much as one link may bring, so that links have
-    /// their turns. They have the first one after calls have spent a budget.
+    /// Makes the calls whose time has come, and those that other threads have posted: as many as one
+    /// link may bring messages, so that links have their turns. They have the first one after calls
+    /// have spent a budget.
     #[inline]
     fn call(&self, context: &mut C, meter: &mut Meter) -> Dispatched {
         if self.inner.calls_spent.take() {
             return Dispatched::Idle;
         }
         for _ in 0..LINK_QUANTUM {
-            let Some(call) = self.inner.calls.take() else { break };
-            call(context);
+            if let Some(call) = self.inner.alarms.take() {
+                call(context);
+            } else if let Some(call) = self.inner.calls.take() {
+                call(context);
+            } else {
+                break;
+            }
             if meter.spend() {
                 self.inner.calls_spent.set(true);
                 return Dispatched::Again;

@@ -11,7 +11,7 @@ use homing_core::{
 
 use crate::backpressure::Backpressure;
 use crate::events::Events;
-use crate::questions::{AskError, Question, Questions};
+use crate::questions::{AskError, Open, Question, Questions};
 use crate::receiver::{Claim, Receiver};
 
 /// What comes on a duplex pipe before its end, in order.
@@ -60,7 +60,7 @@ pub(crate) fn new<C, D, K, M>(
     Duplex { claim, events, questions, remote: OnceCell::new(), _codec: PhantomData }
 }
 
-impl<C, D, K, M, F> Duplex<C, D, K, M, F> {
+impl<C: 'static, D, K, M, F> Duplex<C, D, K, M, F> {
     /// Gives the pipe its way back.
     pub(crate) fn set_remote(&self, remote: Arc<dyn RemoteEnd<D>>) {
         // It is set once.
@@ -84,6 +84,7 @@ impl<C, D, K, M, F> Duplex<C, D, K, M, F> {
 
 impl<C, D, K, M, F> Receiver<C> for Duplex<C, D, K, M, F>
 where
+    C: 'static,
     K: Decode<M>,
     F: FnMut(&mut C, Event<Incoming<C, M>>),
 {
@@ -99,7 +100,9 @@ where
     }
 
     fn on_answer(&self, number: u32, payload: &mut Payload<'_>) -> Result<Delivery, ProtocolError> {
-        let mut question = self.questions.take(number).ok_or(ProtocolError::OutOfTurn)?;
+        let open = self.questions.take(number).ok_or(ProtocolError::OutOfTurn)?;
+        // An answer that comes late is dropped.
+        let Open::Asked { mut question, .. } = open else { return Ok(Delivery::Immediate) };
         let bytes = payload.len();
         // Code of the application runs: nothing is borrowed.
         match question.accept(payload) {

@@ -131,8 +131,8 @@ pub enum RouteError {
     TimedOut,
     /// A [`RouteInterrupt`](crate::RouteInterrupt) was used. It can be called again.
     Interrupted,
-    /// There is no open pipe whose worker could still send, and no worker process that could
-    /// still exit, so waiting without a timeout would not end.
+    /// There is no open pipe whose worker could still send, no worker process that could still
+    /// exit, and no alarm, so waiting without a timeout would not end.
     NoLiveSenders,
     /// What waits is for mailboxes that are full, and the condition does not read them, so
     /// waiting without a timeout would not end.

@@ -32,6 +32,8 @@
 
 mod activity;
 mod add_pipe;
+mod alarm;
+mod alarm_thread;
 mod backpressure;
 mod budget;
 mod dispatch;
@@ -65,6 +67,7 @@ mod wake;
 mod weak;
 mod worker;
 
+pub use alarm::Alarm;
 pub use budget::Budget;
 pub use dispatch::Dispatched;
 pub use error::{LinkError, RouteError, SpawnError, StopError, TryRouteError};

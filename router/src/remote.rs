@@ -6,6 +6,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use homing_core::{Decode, Postcard, RemoteEnd, Reply, SendError, SendErrorKind};
 
@@ -68,7 +69,8 @@ impl<C: 'static, D, K> Remote<C, D, K> {
     /// having been stopped calls no handler.
     ///
     /// An answer that is not of type `A` cuts the worker's link off, as a message of another
-    /// type does.
+    /// type does. A worker that goes on without answering keeps the question open: see
+    /// [`ask_within`](Remote::ask_within).
     ///
     /// # Errors
     ///
@@ -82,10 +84,47 @@ impl<C: 'static, D, K> Remote<C, D, K> {
         A: 'static,
         K: Decode<A> + 'static,
     {
+        self.ask_until(None, make, handler)
+    }
+
+    /// As [`ask`](Remote::ask), with a deadline: when the worker has not answered `timeout` after
+    /// this call, `handler` is called with [`AskError::TimedOut`]. The pipe stays open, and an
+    /// answer that comes late is dropped. The worker is not told: it may be in the middle of the
+    /// answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Remote::send). The handler is dropped then, and not called.
+    pub fn ask_within<A>(
+        &self,
+        timeout: Duration,
+        make: impl FnOnce(Reply<A>) -> D,
+        handler: impl FnOnce(&mut C, Result<A, AskError>) + 'static,
+    ) -> Result<(), SendError<D>>
+    where
+        A: 'static,
+        K: Decode<A> + 'static,
+    {
+        self.ask_until(Some(timeout), make, handler)
+    }
+
+    fn ask_until<A>(
+        &self,
+        timeout: Option<Duration>,
+        make: impl FnOnce(Reply<A>) -> D,
+        handler: impl FnOnce(&mut C, Result<A, AskError>) + 'static,
+    ) -> Result<(), SendError<D>>
+    where
+        A: 'static,
+        K: Decode<A> + 'static,
+    {
         // The question is open before it is sent: the code that encodes the command may dispatch.
         let Some(number) = self.questions.open::<A, K, _>(handler) else {
             return Err(SendError::new(make(Reply::new(0)), SendErrorKind::Closed));
         };
+        if let Some(timeout) = timeout {
+            self.questions.set_deadline(number, timeout);
+        }
         let sent = self.end.send(make(Reply::new(number)));
         if sent.is_err() {
             drop(self.questions.take(number));

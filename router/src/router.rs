@@ -13,6 +13,7 @@ use homing_core::{
 };
 use homing_process::{Doorbell, ForkGuard, LinkWaker};
 
+use crate::alarm::Alarms;
 use crate::backpressure::Backpressure;
 use crate::budget::Budget;
 use crate::error::LinkError;
@@ -66,6 +67,8 @@ pub(crate) struct Inner<C: 'static> {
     pub(crate) wake: Arc<Wake>,
     /// What other threads have posted.
     pub(crate) calls: Arc<Calls<C>>,
+    /// Calls that wait for their time.
+    pub(crate) alarms: Rc<Alarms<C>>,
     /// Calls have spent the budget of the last dispatch.
     pub(crate) calls_spent: Cell<bool>,
     pub(crate) interrupt: RouteInterrupt,
@@ -94,6 +97,7 @@ impl<C: 'static> Router<C> {
                 interrupt: RouteInterrupt::new(waiting.waker()),
                 state: RefCell::new(State::new(waiting, budget)),
                 unsettled: RefCell::default(),
+                alarms: Rc::new(Alarms::new(Arc::clone(&wake))),
                 wake,
                 calls: Arc::new(Calls::new()),
                 calls_spent: Cell::new(false),

@@ -25,18 +25,20 @@ use crate::worker::{Process, Worker, make_ticket};
 
 impl<C: 'static> Router<C> {
     /// Prepares `command` as a worker process whose messages come by `transport`. The
-    /// process is started with its first pipe, see [`SpawnBuilder`].
+    /// process is started with its first pipe or, by [`link`](SpawnBuilder::link), without one, see
+    /// [`SpawnBuilder`].
     ///
     /// The worker finds its link, and the ticket of the first pipe, in what it inherits;
     /// nothing is named in the file system. It is reaped by this router.
-    #[must_use = "a worker is started with its first pipe"]
+    #[must_use = "a worker is started by `link`, or with its first pipe"]
     pub fn spawn<T: ProcessTransport>(&self, transport: T, command: Command) -> SpawnBuilder<C, T> {
         let (router, options) = (self.clone(), SpawnOptions::new());
         SpawnBuilder { router, transport, command, options, on_exit: None }
     }
 }
 
-/// A worker process that is about to be started: the first pipe starts it.
+/// A worker process that is about to be started: the first pipe starts it, or
+/// [`link`](SpawnBuilder::link) does.
 ///
 /// ```no_run
 /// # use std::process::Command;
@@ -48,7 +50,7 @@ impl<C: 'static> Router<C> {
 ///     .pipe(|app: &mut Vec<u32>, event: Event<u32>| app.extend(event.message()))?;
 /// # Ok(()) }
 /// ```
-#[must_use = "a worker is started with its first pipe"]
+#[must_use = "a worker is started by `link`, or with its first pipe"]
 pub struct SpawnBuilder<C: 'static, T> {
     router: Router<C>,
     transport: T,
@@ -117,6 +119,20 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
         Self { on_exit: Some(Box::new(on_exit)), ..self }
     }
 
+    /// Starts the process without a first pipe. It is given [tickets](crate::Link::pipe), for which
+    /// the link that `homing::worker::link` returns makes the senders.
+    ///
+    /// How the process ends, also when it never opens its link, is told by
+    /// [`on_exit`](SpawnBuilder::on_exit) and to the pipes that the worker has by then.
+    ///
+    /// # Errors
+    ///
+    /// As [`pipe`](SpawnBuilder::pipe).
+    pub fn link(self) -> Result<Worker<C>, SpawnError> {
+        let (worker, ()) = self.start(|_, _, _| Ok((None::<Ticket<(), ()>>, ())))?;
+        Ok(worker)
+    }
+
     /// Starts the process with a first pipe whose events are handed to `handler`. When there
     /// is no room, the worker waits.
     ///
@@ -149,7 +165,10 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
         F: FnMut(&mut C, Event<M>) + 'static,
     {
         let options = options.into();
-        self.start(|router, link, _| router.add_handler::<M, Process, F>(link, options, handler))
+        self.start(|router, link, _| {
+            let pipe = router.add_handler::<M, Process, F>(link, options, handler);
+            pipe.map(|(ticket, pipe)| (Some(ticket), pipe))
+        })
     }
 
     /// Starts the process with a first pipe that is duplex: the worker's messages, of type `U`, and
@@ -191,7 +210,8 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
         let (worker, remote) = self.start(|router, link, downlink| {
             let downlink = downlink.ok_or(PipeErrorKind::NoWayBack)?;
             let make = |ticket, capacity| Some(make_ticket(downlink, ticket, capacity));
-            router.add_duplex::<D, U, Process, _, _>(link, options, handler, make)
+            let pipe = router.add_duplex::<D, U, Process, _, _>(link, options, handler, make);
+            pipe.map(|(ticket, remote)| (Some(ticket), remote))
         })?;
         let pipe = remote.pipe();
         Ok((worker, remote, pipe))
@@ -226,17 +246,20 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
         M: Serialize + DeserializeOwned + 'static,
     {
         let (options, capacity) = (options.into(), capacity.into());
-        self.start(|router, link, _| router.add_mailbox::<M, Process>(link, options, capacity))
+        self.start(|router, link, _| {
+            let pipe = router.add_mailbox::<M, Process>(link, options, capacity);
+            pipe.map(|(ticket, mailbox)| (Some(ticket), mailbox))
+        })
     }
 
-    /// Starts the process with the pipe that `first` makes on its link.
+    /// Starts the process with the pipe that `first` makes on its link, if any.
     fn start<U, D, P>(
         mut self,
         first: impl FnOnce(
             &Router<C>,
             LinkId,
             Option<&dyn Downlink>,
-        ) -> Result<(Ticket<U, D>, P), PipeErrorKind>,
+        ) -> Result<(Option<Ticket<U, D>>, P), PipeErrorKind>,
     ) -> Result<(Worker<C>, P), SpawnError> {
         let inner = &self.router.inner;
         let signal = inner.new_signal()?;
@@ -250,6 +273,8 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
         let program = self.command.get_program().to_owned();
         let first = first(&self.router, id, downlink.as_deref());
         let started = first.map_err(SpawnError::Pipe).and_then(|(ticket, p)| {
+            // The worker says what its types are.
+            let ticket = ticket.map(Ticket::cast::<U, ()>);
             let worker = ChildProcess::spawn_with(
                 self.command,
                 &self.options,
@@ -257,8 +282,7 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
                 handles,
                 limit,
                 depth,
-                // The worker says what its types are.
-                &ticket.cast::<U, ()>(),
+                ticket.as_ref(),
             )
             .map_err(SpawnError::Process)?;
             let _ = child.set(worker.clone());

@@ -23,13 +23,13 @@ impl<C: 'static> Router<C> {
     /// Stops routing. Every receiver whose pipe is open is told
     /// [`Closed`](homing_core::End::Closed); the number of such pipes is logged as a warning.
     ///
-    /// When it returns the monitor thread has been joined, the worker processes that this
-    /// router started have been killed and reaped, what was queued on the links has been
-    /// dropped, and every sender finds that the foreground is gone. All processes are killed
-    /// before the first is waited for. To let workers end in their own way, see
-    /// [`shutdown`](Router::shutdown).
+    /// When it returns the monitor thread and that of [alarms](Router::after) have been joined,
+    /// the worker processes that this router started have been killed and reaped, what was queued
+    /// on the links has been dropped, and every sender finds that the foreground is gone. All
+    /// processes are killed before the first is waited for. To let workers end in their own way,
+    /// see [`shutdown`](Router::shutdown).
     ///
-    /// A monitor whose pinger does not return, because it waits for a lock that this thread
+    /// A thread whose pinger does not return, because it waits for a lock that this thread
     /// holds, is not waited for: it ends when its pinger has returned.
     ///
     /// # Errors
@@ -162,6 +162,7 @@ impl<C: 'static> Inner<C> {
         drop(way_backs);
         // Nothing is borrowed: what waits in an inlet may be anything of the application's.
         drop(inlets);
+        self.alarms.stop(self.fork_guard.is_forked_copy());
         for receiver in &receivers {
             receiver.on_end(End::Closed);
         }

@@ -31,7 +31,7 @@ impl<C: 'static> Router<C> {
     ///
     /// [`RouteError::TimedOut`] and [`RouteError::Interrupted`], after which it can be called
     /// again. Without a timeout, [`RouteError::NoLiveSenders`] or [`RouteError::MailboxFull`]
-    /// rather than wait without end.
+    /// rather than wait without end; an [alarm](Router::after) is waited for.
     ///
     /// # Panics
     ///
@@ -136,6 +136,10 @@ impl<C: 'static> Inner<C> {
         }
         let state = self.state.borrow();
         let Some(end) = end else {
+            if !self.alarms.is_empty() {
+                // The call may change anything.
+                return state.waiting.wait(None).map_err(RouteError::Wait);
+            }
             let has_worker = || state.links.values().any(|link| link.worker.is_some());
             if !has_live_pipe && !has_worker() {
                 return Err(RouteError::NoLiveSenders);

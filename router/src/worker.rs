@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::{ChildStderr, ChildStdin, ChildStdout};
 use std::sync::Arc;
+use std::time::Duration;
 
 use homing_core::{
     Authorization, Downlink, Duplex, EncodingRemote, Exit, MakeDuplex, MakeSender, Postcard, Ticket,
@@ -83,6 +84,13 @@ impl<C: 'static> Link<C, Process> {
     /// When the system refuses.
     pub fn kill(&self) -> std::io::Result<()> {
         self.factory().child.kill()
+    }
+
+    /// The time that the process had to open its link
+    /// ([`start_deadline`](crate::SpawnBuilder::start_deadline)), if it was killed for not having
+    /// done so by then. Its pipes are told with their end.
+    pub fn missed_start_deadline(&self) -> Option<Duration> {
+        self.factory().child.missed_start_deadline()
     }
 
     /// How the process ended: `None` while it runs, or while that is not known yet.

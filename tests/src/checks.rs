@@ -218,6 +218,7 @@ macro_rules! __duplex_checks {
                 b25_cancel_wakes_a_sender
                 b26_a_question_ends_with_its_pipe
                 b26_a_question_gets_its_answer
+                b26_a_question_has_a_deadline
                 b27_a_worker_that_does_not_read_costs_its_bound
             }
         }

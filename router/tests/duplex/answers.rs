@@ -1,9 +1,10 @@
 //! Commands and answers over a channel.
 
 use std::thread;
+use std::time::Duration;
 
 use homing_core::{RecvError, SendErrorKind};
-use homing_router::PipeOptions;
+use homing_router::{PipeOptions, RouteError};
 
 use super::*;
 
@@ -94,6 +95,54 @@ fn a_question_is_answered_once() {
     assert_eq!(app, [Told::Answer(1), Told::Ended(refused())]);
     assert_eq!(orders.try_recv().err(), Some(RecvError::Disconnected));
     assert_eq!(remote.send(Order::Report(1)).unwrap_err().kind(), SendErrorKind::Closed);
+}
+
+/// Far beyond what anything here takes.
+const LONG: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_question_that_times_out_is_told_once_and_its_late_answer_is_dropped() {
+    let router = router();
+    let mut app = App::new();
+    let (mut orders, mut sender, remote) = one_pipe(&router);
+    remote.ask_within(Duration::ZERO, Order::Ask, on_answer).unwrap();
+    remote.ask_within(LONG, Order::Ask, on_answer).unwrap();
+    router.route_until(&mut app, |app| !app.is_empty(), None).unwrap();
+    assert_eq!(app, [Told::TimedOut]);
+    let mut next = || {
+        let Ok(Order::Ask(reply)) = orders.try_recv() else { panic!("no question has come") };
+        reply
+    };
+    let (late, timely) = (next(), next());
+    let again = Reply::<u32>::new(late.question());
+    sender.answer(late, 1).unwrap();
+    sender.answer(timely, 2).unwrap();
+    router.route_until(&mut app, |app| app.len() == 2, None).unwrap();
+    assert_eq!(app[1], Told::Answer(2));
+    // An answer cancels its question's alarm, so only the pipe is waited for.
+    sender.answer(again, 3).unwrap();
+    router.route_until(&mut app, |app| app.len() == 3, None).unwrap();
+    assert_eq!(app[2], Told::Ended(End::Refused(homing_core::ProtocolError::OutOfTurn)));
+    let none = router.route_until(&mut app, |_| false, None);
+    assert!(matches!(none, Err(RouteError::NoLiveSenders)), "{none:?}");
+}
+
+#[test]
+fn a_question_with_a_deadline_ends_with_its_pipe() {
+    let router = router();
+    let mut app = App::new();
+    let (_orders, sender, remote) = one_pipe(&router);
+    remote.ask_within(Duration::ZERO, Order::Ask, on_answer).unwrap();
+    router.route_until(&mut app, |app| !app.is_empty(), None).unwrap();
+    remote.ask_within(LONG, Order::Ask, on_answer).unwrap();
+    drop(sender);
+    router.route_until(&mut app, |app| app.len() == 3, None).unwrap();
+    let dropped = [Told::TimedOut, Told::Unanswered(End::Dropped), Told::Ended(End::Dropped)];
+    assert_eq!(app, dropped);
+    let closed = remote.ask_within(Duration::ZERO, Order::Ask, on_answer).unwrap_err();
+    assert_eq!(closed.kind(), SendErrorKind::Closed);
+    let none = router.route_until(&mut app, |_| false, None);
+    assert!(matches!(none, Err(RouteError::NoLiveSenders)), "{none:?}");
 }
 
 #[test]

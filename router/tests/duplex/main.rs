@@ -18,6 +18,7 @@ enum Told {
     Message(u32),
     Answer(u32),
     Unanswered(End),
+    TimedOut,
     Ended(End),
 }
 
@@ -46,6 +47,7 @@ fn on_answer(app: &mut App, answer: Result<u32, AskError>) {
     app.push(match answer {
         Ok(answer) => Told::Answer(answer),
         Err(AskError::Ended(end)) => Told::Unanswered(end),
+        Err(AskError::TimedOut) => Told::TimedOut,
         Err(error) => panic!("{error}"),
     });
 }

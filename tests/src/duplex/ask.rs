@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use homing_core::End;
 use homing_router::AskError;
@@ -80,4 +81,31 @@ pub fn b26_a_question_ends_with_its_pipe<W: DuplexRig, H: EventLoopRig>(program:
     // And afterwards at once.
     assert!(closed.remote.ask(Order::Never, tell(&told, 5)).unwrap_err().is_closed());
     assert_eq!(told.take(), []);
+}
+
+/// B26: a question with a deadline gets its answer or an error, once, when the time is over: the
+/// event loop wakes for it. A late answer harms nothing.
+///
+/// An implementation that fails it takes a late answer for one that was not asked for, or has an
+/// event loop that is not woken from another thread.
+pub fn b26_a_question_has_a_deadline<W: DuplexRig, H: EventLoopRig>(program: W::Program) {
+    let mut foreground = Foreground::<H>::started();
+    let Started { remote, .. } = W::start(&foreground, program, Role::Obeys, 0, PLENTY);
+    let told: Told<u64> = Told::default();
+    remote.ask_within(Duration::from_millis(1), Order::Never, tell(&told, 0)).unwrap();
+    foreground.until("a deadline", |_| !told.borrow().is_empty());
+    assert_eq!(told.take(), [(0, Err(AskError::TimedOut))]);
+    for number in 1..50 {
+        // A race, which either may win.
+        let ask = |reply| Order::Double(number, reply);
+        remote.ask_within(Duration::ZERO, ask, tell(&told, number)).unwrap();
+    }
+    remote.send(Order::Finish).unwrap();
+    finished(&mut foreground, 0);
+    let mut told = told.take();
+    told.sort_by_key(|(number, _)| *number);
+    assert!(told.iter().map(|(number, _)| *number).eq(1..50));
+    for (number, answer) in told {
+        assert!(answer == Ok(2 * number) || answer == Err(AskError::TimedOut), "{answer:?}");
+    }
 }

@@ -1,5 +1,7 @@
 //! B10: nothing is left.
 
+use std::time::Duration;
+
 use homing_core::Overflow;
 
 use crate::event_loops::EventLoopRig;
@@ -43,11 +45,13 @@ fn use_it<T: TransportRig, H: EventLoopRig>(stops: bool) {
         }));
     }
     foreground.until("messages of all", |app| (0..8).all(|pipe| app.count(pipe) > 0));
+    let alarm = foreground.router.after(Duration::from_secs(3600), |_| {}).unwrap();
     drop(links);
     if stops {
         foreground.router.stop(&mut foreground.app).unwrap();
     }
     drop(foreground);
+    drop(alarm);
     for worker in workers {
         worker.join();
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use homing_core::{End, Event, Overflow, RouterState};
@@ -199,6 +200,10 @@ pub fn b12_wakes_for_each_message<T: TransportRig, H: EventLoopRig>() {
     let (go, may_go) = std::sync::mpsc::channel();
     let worker = foreground.spawn(move || {
         while let Ok(message) = may_go.recv() {
+            // Some find a loop that looks once more before it sleeps, the others one that sleeps.
+            if message % 2 == 1 {
+                thread::sleep(Duration::from_micros(100));
+            }
             sender.send(message).unwrap();
         }
         stop.store(true, Ordering::Relaxed);

@@ -12,14 +12,14 @@ pub fn all_arrive_in_order_among_those_of_others<R: SinkRig>() {
     let (factory, mut foreground) = R::link(DEFAULT_LIMIT);
     let workers: Vec<_> = (0..3u32)
         .map(|pipe| {
-            let mut sender = sender::<(u32, Vec<u8>), R::Sink>(&factory, pipe, Overflow::Wait);
+            let mut sender = sender::<(u32, ByteBuf), R::Sink>(&factory, pipe, Overflow::Wait);
             let lens = |n: u32| match n % 1000 {
                 0 => 100_000,
                 1..5 => 5000,
                 _ => n as usize % 200,
             };
             thread::spawn(move || {
-                sender.send_all((0..20_000u32).map(|n| (n, vec![7; lens(n)]))).unwrap();
+                sender.send_all((0..20_000u32).map(|n| (n, filled(7, lens(n))))).unwrap();
                 assert_eq!(sender.counters().sent, 20_000);
             })
         })
@@ -36,7 +36,7 @@ pub fn all_arrive_in_order_among_those_of_others<R: SinkRig>() {
                 1..5 => 5000,
                 _ => *n as usize % 200,
             };
-            assert!(Got::Message(pipe, bytes) == Got::message(pipe, &(*n, vec![7u8; lens])));
+            assert!(Got::Message(pipe, bytes) == Got::message(pipe, &(*n, filled(7, lens))));
             *n += 1;
         }
     }
@@ -60,7 +60,7 @@ impl Serialize for Unlucky {
 pub fn what_cannot_be_sent_comes_back_after_all_before_it<R: SinkRig>() {
     let (factory, mut foreground) = R::link(4);
     let mut unlucky = sender::<Unlucky, R::Sink>(&factory, 0, Overflow::Wait);
-    let mut long = sender::<Vec<u8>, R::Sink>(&factory, 1, Overflow::Wait);
+    let mut long = sender::<ByteBuf, R::Sink>(&factory, 1, Overflow::Wait);
     thread::spawn(move || {
         let mut all = (0..20).map(Unlucky);
         let error = unlucky.send_all(&mut all).unwrap_err();
@@ -69,9 +69,9 @@ pub fn what_cannot_be_sent_comes_back_after_all_before_it<R: SinkRig>() {
         assert_eq!(unlucky.counters().sent, 13);
         unlucky.send_all(&mut all).unwrap();
         assert_eq!(unlucky.counters().sent, 19);
-        let error = long.send_all([vec![1], vec![2; 4], vec![3]]).unwrap_err();
+        let error = long.send_all([filled(1, 1), filled(2, 4), filled(3, 1)]).unwrap_err();
         assert_eq!(error.kind(), SendErrorKind::TooLarge { len: 5, max: 4 });
-        assert_eq!(error.into_message(), vec![2; 4]);
+        assert_eq!(error.into_message(), filled(2, 4));
         assert_eq!(long.counters().sent, 1);
     })
     .join()

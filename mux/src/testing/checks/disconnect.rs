@@ -18,13 +18,13 @@ pub fn every_policy_gives_the_message_back<R: SinkRig>() {
     for overflow in ALL {
         for len in [1, 10_000, 200_000] {
             let (factory, foreground) = R::link(DEFAULT_LIMIT);
-            let mut open = sender::<Vec<u8>, R::Sink>(&factory, 0, overflow);
+            let mut open = sender::<ByteBuf, R::Sink>(&factory, 0, overflow);
             let mut initial = initial::<u8, R::Sink>(&factory, 1, overflow);
             foreground.hang_up();
-            let error = open.send(vec![2; len]).unwrap_err();
+            let error = open.send(filled(2, len)).unwrap_err();
             assert_eq!(error.kind(), SendErrorKind::Disconnected, "{overflow:?}");
-            assert_eq!(error.into_message(), vec![2; len], "{overflow:?}");
-            let error = open.try_send(vec![2; len]).unwrap_err();
+            assert_eq!(error.into_message(), filled(2, len), "{overflow:?}");
+            let error = open.try_send(filled(2, len)).unwrap_err();
             assert_eq!(error.kind(), SendErrorKind::Disconnected, "{overflow:?}");
             assert_eq!(open.stop(), Ok(()), "{overflow:?}");
             assert_eq!(initial.start(), Err(SenderError::Disconnected), "{overflow:?}");
@@ -51,10 +51,10 @@ pub fn a_sender_that_waits_gets_the_message_back<R: SinkRig>() {
         let _full = fill(&factory);
         let workers: Vec<_> = (0..3)
             .map(|pipe| {
-                let mut sender = initial::<Vec<u8>, R::Sink>(&factory, pipe, Overflow::Wait);
+                let mut sender = initial::<ByteBuf, R::Sink>(&factory, pipe, Overflow::Wait);
                 thread::spawn(move || match sender.start() {
                     Ok(()) => loop {
-                        if let Err(error) = sender.send(vec![2; len]) {
+                        if let Err(error) = sender.send(filled(2, len)) {
                             return Some(error);
                         }
                     },
@@ -69,7 +69,7 @@ pub fn a_sender_that_waits_gets_the_message_back<R: SinkRig>() {
         for worker in workers {
             if let Some(error) = worker.join().unwrap() {
                 assert_eq!(error.kind(), SendErrorKind::Disconnected);
-                assert_eq!(error.into_message(), vec![2; len]);
+                assert_eq!(error.into_message(), filled(2, len));
             }
         }
     }
@@ -91,13 +91,13 @@ pub fn a_foreground_that_goes_at_any_moment_blocks_no_sender<R: SinkRig>() {
         let workers: Vec<_> = (0..10)
             .map(|pipe| {
                 let overflow = ALL[pipe % ALL.len()];
-                let mut sender = initial::<Vec<u8>, R::Sink>(&factory, pipe as u32, overflow);
+                let mut sender = initial::<ByteBuf, R::Sink>(&factory, pipe as u32, overflow);
                 thread::spawn(move || {
                     if sender.start().is_err() {
                         return;
                     }
                     for n in pipe.. {
-                        let message = vec![0; [1, 200, 9000, 80_000, 200_000][n % 5]];
+                        let message = filled(0, [1, 200, 9000, 80_000, 200_000][n % 5]);
                         let sent = match n % 7 {
                             0 => sender.send_all([message.clone(), message]),
                             1 => sender.try_send(message),

@@ -50,9 +50,9 @@ pub fn a_link_without_any_sender_just_ends<R: SinkRig>() {
 pub fn a_link_without_a_reader_takes_no_more_than_it_holds<R: SinkRig>() {
     let (factory, mut foreground) = R::link(DEFAULT_LIMIT);
     for len in [1000, 1] {
-        let mut sender = sender::<Vec<u8>, R::Sink>(&factory, len as u32, Overflow::GiveBack);
+        let mut sender = sender::<ByteBuf, R::Sink>(&factory, len as u32, Overflow::GiveBack);
         let mut sent = 0;
-        while sender.send(vec![0; len]).is_ok() {
+        while sender.send(filled(0, len)).is_ok() {
             sent += 1;
         }
         assert!((1..=1 << 20).contains(&(sent * len)));

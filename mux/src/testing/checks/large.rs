@@ -7,20 +7,20 @@ use homing_core::SendErrorKind;
 use super::*;
 
 /// A message of `len` bytes when encoded.
-fn message(len: usize) -> Vec<u8> {
+fn message(len: usize) -> ByteBuf {
     let prefix = match len {
         ..=128 => 1,
         129..=16_385 => 2,
         16_386..=2_097_154 => 3,
         _ => 4,
     };
-    (0..len - prefix).map(|n| (n * n) as u8).collect()
+    ByteBuf::from((0..len - prefix).map(|n| (n * n) as u8).collect::<Vec<u8>>())
 }
 
 pub fn any_size_up_to_the_limit_arrives<R: SinkRig>() {
     let limit = 4 << 20;
     let (factory, mut foreground) = R::link(limit);
-    let mut sender = sender::<Vec<u8>, R::Sink>(&factory, 0, Overflow::Wait);
+    let mut sender = sender::<ByteBuf, R::Sink>(&factory, 0, Overflow::Wait);
     let sizes = move || {
         let around = [128, 4072, 4096, 65_536, 65_536 * 2, 1 << 20, limit];
         around.into_iter().flat_map(|len| [len - 1, len, len + 1].into_iter())
@@ -48,7 +48,7 @@ pub fn any_size_up_to_the_limit_arrives<R: SinkRig>() {
 
 pub fn a_chosen_limit_is_kept<R: SinkRig>() {
     let (factory, mut foreground) = R::link(100);
-    let mut sender = sender::<Vec<u8>, R::Sink>(&factory, 0, Overflow::Wait);
+    let mut sender = sender::<ByteBuf, R::Sink>(&factory, 0, Overflow::Wait);
     sender.send(message(100)).unwrap();
     let error = sender.send(message(101)).unwrap_err();
     assert_eq!(error.kind(), SendErrorKind::TooLarge { len: 101, max: 100 });
@@ -58,9 +58,9 @@ pub fn a_chosen_limit_is_kept<R: SinkRig>() {
 
 pub fn small_messages_pass_a_large_one<R: SinkRig>() {
     let (factory, mut foreground) = R::link(DEFAULT_LIMIT);
-    let mut large = sender::<Vec<u8>, R::Sink>(&factory, 0, Overflow::Wait);
+    let mut large = sender::<ByteBuf, R::Sink>(&factory, 0, Overflow::Wait);
     let mut small = sender::<u8, R::Sink>(&factory, 1, Overflow::Wait);
-    let worker = thread::spawn(move || large.send(vec![1; 8 << 20]).unwrap());
+    let worker = thread::spawn(move || large.send(filled(1, 8 << 20)).unwrap());
     // Only this loop reads, so the large message cannot come to its end before one of
     // the attempts to send a small one in between has had room.
     let mut passed = false;
@@ -81,10 +81,10 @@ pub fn more_large_messages_than_may_be_on_their_way_take_turns<R: SinkRig>() {
     let (factory, mut foreground) = R::link(300_000);
     let workers: Vec<_> = (0..5)
         .map(|pipe| {
-            let mut sender = sender::<Vec<u8>, R::Sink>(&factory, pipe, Overflow::Wait);
+            let mut sender = sender::<ByteBuf, R::Sink>(&factory, pipe, Overflow::Wait);
             thread::spawn(move || {
                 for _ in 0..20 {
-                    sender.send(vec![pipe as u8; 200_000 + pipe as usize * 20_000]).unwrap();
+                    sender.send(filled(pipe as u8, 200_000 + pipe as usize * 20_000)).unwrap();
                 }
             })
         })
@@ -98,9 +98,9 @@ pub fn more_large_messages_than_may_be_on_their_way_take_turns<R: SinkRig>() {
 
 pub fn a_large_message_that_finds_no_space_in_the_middle_is_taken_back<R: SinkRig>() {
     let (factory, mut foreground) = R::link(300_000);
-    let mut sender = sender::<Vec<u8>, R::Sink>(&factory, 0, Overflow::GiveBack);
+    let mut sender = sender::<ByteBuf, R::Sink>(&factory, 0, Overflow::GiveBack);
     for _ in 0..100 {
-        let error = sender.send(vec![3; 200_000]).unwrap_err();
+        let error = sender.send(filled(3, 200_000)).unwrap_err();
         assert!(error.is_full());
         assert_eq!(error.into_message().len(), 200_000);
         foreground.pump();
@@ -109,7 +109,7 @@ pub fn a_large_message_that_finds_no_space_in_the_middle_is_taken_back<R: SinkRi
         }
     }
     // The budget of messages in fragments was released each time, at both ends.
-    while let Err(error) = sender.send(vec![4; 10_000]) {
+    while let Err(error) = sender.send(filled(4, 10_000)) {
         // What was taken back is still on its way.
         assert!(error.is_full());
         foreground.pump();
@@ -119,5 +119,5 @@ pub fn a_large_message_that_finds_no_space_in_the_middle_is_taken_back<R: SinkRi
     }
     sender.stop().unwrap();
     let got = foreground.until_stopped(0);
-    assert_eq!(got, [Got::message(0, &vec![4u8; 10_000]), Got::Stopped(0, End::Finished)]);
+    assert_eq!(got, [Got::message(0, &filled(4, 10_000)), Got::Stopped(0, End::Finished)]);
 }

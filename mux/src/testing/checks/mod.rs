@@ -21,5 +21,7 @@ use std::time::Duration;
 
 use homing_core::{ConnectionId, End, LinkEnd, Overflow};
 
-use super::{Got, SinkRig, fill, frame, initial, sender, ticket};
+use serde_bytes::ByteBuf;
+
+use super::{Got, SinkRig, fill, filled, frame, initial, sender, ticket};
 use crate::frame::DEFAULT_LIMIT;

@@ -27,12 +27,12 @@ pub fn threads_that_share_a_link_tear_nothing<R: SinkRig>() {
     let (factory, mut foreground) = R::link(DEFAULT_LIMIT);
     let workers: Vec<_> = (0..4u32)
         .map(|pipe| {
-            let mut sender = sender::<(u32, Vec<u8>), R::Sink>(&factory, pipe, Overflow::Wait);
+            let mut sender = sender::<(u32, ByteBuf), R::Sink>(&factory, pipe, Overflow::Wait);
             thread::spawn(move || {
                 for n in 0..500u32 {
                     // Short ones, longer ones than an atomic write, ones in parts.
                     let len = [3, 3, 3, 9000, 150_000][n as usize % 5];
-                    sender.send((n, vec![pipe as u8; len])).unwrap();
+                    sender.send((n, filled(pipe as u8, len))).unwrap();
                 }
             })
         })
@@ -48,7 +48,7 @@ pub fn threads_that_share_a_link_tear_nothing<R: SinkRig>() {
         assert_eq!(of_pipe.next(), Some(&Got::started(pipe)));
         for n in 0..500u32 {
             let len = [3, 3, 3, 9000, 150_000][n as usize % 5];
-            let expected = Got::message(pipe, &(n, vec![pipe as u8; len]));
+            let expected = Got::message(pipe, &(n, filled(pipe as u8, len)));
             assert!(of_pipe.next() == Some(&expected), "{pipe} {n}");
         }
         assert_eq!(of_pipe.next(), Some(&Got::Stopped(pipe, End::Dropped)));

@@ -83,17 +83,17 @@ pub fn what_was_dropped_last_is_reported_before_the_end<R: SinkRig>() {
 
 pub fn drop_newest_finishes_a_large_message_that_it_began<R: SinkRig>() {
     let (factory, mut foreground) = R::link(DEFAULT_LIMIT);
-    let mut sender = sender::<Vec<u8>, R::Sink>(&factory, 0, Overflow::DropNewest);
-    sender.send(vec![1; 1 << 20]).unwrap();
-    sender.send(vec![2; 10]).unwrap();
-    sender.send(vec![2; 1 << 20]).unwrap();
+    let mut sender = sender::<ByteBuf, R::Sink>(&factory, 0, Overflow::DropNewest);
+    sender.send(filled(1, 1 << 20)).unwrap();
+    sender.send(filled(2, 10)).unwrap();
+    sender.send(filled(2, 1 << 20)).unwrap();
     assert_eq!((sender.counters().sent, sender.counters().dropped), (3, 2));
     sender.stop().unwrap();
     let got = of(0, foreground.until_stopped(0));
     let missed: u64 =
         got.iter().map(|got| if let Got::Missed(_, count) = got { *count } else { 0 }).sum();
     assert_eq!(missed, 2);
-    assert!(got.contains(&Got::message(0, &vec![1u8; 1 << 20])));
+    assert!(got.contains(&Got::message(0, &filled(1, 1 << 20))));
     assert!(!got.iter().any(|got| matches!(got, Got::Message(_, bytes) if bytes.contains(&2))));
 }
 
@@ -123,16 +123,16 @@ pub fn drop_oldest_keeps_the_newest_messages<R: SinkRig>() {
 pub fn latest_wins_delivers_the_newest_without_any_further_call<R: SinkRig>() {
     for len in [8, 5000, 100_000, 300_000] {
         let (factory, mut foreground) = R::link(DEFAULT_LIMIT);
-        let mut sender = sender::<Vec<u8>, R::Sink>(&factory, 0, Overflow::LatestWins);
+        let mut sender = sender::<ByteBuf, R::Sink>(&factory, 0, Overflow::LatestWins);
         let _full = fill(&factory);
         for n in 0..100 {
-            sender.send(vec![n; len]).unwrap();
+            sender.send(filled(n, len)).unwrap();
         }
         let dropped = sender.counters().dropped;
         // One of several frames may have begun before there was no space at all.
         assert!(dropped == 99 || dropped == 98 && len > 8, "{len}: {dropped}");
         let mut got = Vec::new();
-        while got.last() != Some(&Got::message(0, &vec![99u8; len])) {
+        while got.last() != Some(&Got::message(0, &filled(99, len))) {
             got.push(foreground.recv().unwrap());
         }
         let got = of(0, got);
@@ -141,10 +141,10 @@ pub fn latest_wins_delivers_the_newest_without_any_further_call<R: SinkRig>() {
         assert_eq!(missed, dropped, "{len}");
         let messages = got.iter().filter(|got| matches!(got, Got::Message(..))).count();
         assert_eq!(messages as u64, 100 - dropped, "{len}");
-        sender.send(vec![1; len]).unwrap();
+        sender.send(filled(1, len)).unwrap();
         drop(sender);
         let rest = of(0, foreground.until_stopped(0));
-        let end = [Got::message(0, &vec![1u8; len]), Got::Stopped(0, End::Dropped)];
+        let end = [Got::message(0, &filled(1, len)), Got::Stopped(0, End::Dropped)];
         assert!(rest == end, "{len}");
     }
 }
@@ -182,11 +182,11 @@ pub fn queues_of_many_pipes_and_waiting_senders_get_on_together<R: SinkRig>() {
     let workers: Vec<_> = (0..9u32)
         .map(|pipe| {
             let overflow = policies[pipe as usize % 3];
-            let mut sender = sender::<(u32, Vec<u8>), R::Sink>(&factory, pipe, overflow);
+            let mut sender = sender::<(u32, ByteBuf), R::Sink>(&factory, pipe, overflow);
             thread::spawn(move || {
                 for n in 0..100 {
                     let len = [10, 5000, 70_000, 300_000][(n + pipe) as usize % 4];
-                    sender.send((n, vec![0; len])).unwrap();
+                    sender.send((n, filled(0, len))).unwrap();
                 }
                 sender.stop().unwrap();
                 sender.counters()
@@ -206,7 +206,7 @@ pub fn queues_of_many_pipes_and_waiting_senders_get_on_together<R: SinkRig>() {
         assert_eq!(messages as u64 + missed, 100, "{pipe}");
         let newest = Got::message(
             pipe as u32,
-            &(99u32, { vec![0u8; [10, 5000, 70_000, 300_000][(99 + pipe) % 4]] }),
+            &(99u32, { filled(0, [10, 5000, 70_000, 300_000][(99 + pipe) % 4]) }),
         );
         assert!(got[got.len() - 2] == newest, "{pipe}");
     }

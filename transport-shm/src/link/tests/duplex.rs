@@ -287,6 +287,8 @@ fn nothing_is_missed_whichever_thread_takes_it() {
 fn the_end_of_the_inlet_ends_both_directions() {
     let (handle, foreground) = small(4096);
     let (mut orders, _sender) = ends::<u8, u8>(&handle, 0);
+    // Claims the pipe, which needs the foreground.
+    assert!(matches!(orders.try_recv(), Err(RecvError::Empty)));
     let receiving = run(move || (orders.recv(), orders.recv()));
     let (is_full, sending) = blocked_sender(ends::<u8, _>(&handle, 1).1);
     get(&is_full);
