@@ -150,10 +150,9 @@ pub(crate) fn encode<'a, M: Serialize + ?Sized>(
         let mut encoder =
             Encoder { cobs: CobsEncoder::new(rest), digest: SMALL.digest(), len: 0, fits: true };
         // A head has no way to fail: all that it is made of is plain.
-        let plain = postcard::serialize_with_flavor(head, &mut encoder);
+        let plain = codec::encode(head, &mut encoder, DecodeLimits::DEFAULT_DEPTH);
         encoder.len = 0;
         let encoded = plain
-            .map_err(|_| EncodeError::Refused)
             .and_then(|()| codec::encode(message, &mut encoder, DecodeLimits::DEFAULT_DEPTH));
         if encoder.len > max || !encoder.fits {
             return Err(SendErrorKind::TooLarge { len: encoder.len, max });
