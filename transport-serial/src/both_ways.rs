@@ -21,15 +21,21 @@ const PORT: u32 = 2;
 /// What is done at either end.
 #[derive(Clone, Debug)]
 enum Deed {
-    Send { len: u8 },
+    Send {
+        len: u8,
+    },
     Cancel,
     /// The chip takes so many commands, if there are so many, and tells the desktop.
-    Take { most: u8 },
+    Take {
+        most: u8,
+    },
     /// The chip sends a message.
     Report,
     ChipReset,
     DesktopRestart,
-    Wait { milliseconds: u16 },
+    Wait {
+        milliseconds: u16,
+    },
 }
 
 /// What the line does to one frame.
@@ -40,8 +46,14 @@ enum Fate {
     Twice,
     /// It comes after the next one.
     Late,
-    Flip { at: u16, bits: u8 },
-    Cut { at: u16, len: u8 },
+    Flip {
+        at: u16,
+        bits: u8,
+    },
+    Cut {
+        at: u16,
+        len: u8,
+    },
     Noise(Vec<u8>),
 }
 

@@ -76,7 +76,11 @@ impl<W, const N: usize, const RING: usize, const PIPES: usize, const BYTES: usiz
 {
     /// Takes a writer over, and what the other direction is received by. One line at a time uses a
     /// receive buffer. `run` is as for [`Line::new`].
-    pub const fn with_way_back(writer: W, run: u32, received: &'static ReceiveBuffer<RING>) -> Self {
+    pub const fn with_way_back(
+        writer: W,
+        run: u32,
+        received: &'static ReceiveBuffer<RING>,
+    ) -> Self {
         Self::assemble(writer, run, Inboxes::new(received))
     }
 

@@ -152,8 +152,8 @@ pub(crate) fn encode<'a, M: Serialize + ?Sized>(
         // A head has no way to fail: all that it is made of is plain.
         let plain = codec::encode(head, &mut encoder, DecodeLimits::DEFAULT_DEPTH);
         encoder.len = 0;
-        let encoded = plain
-            .and_then(|()| codec::encode(message, &mut encoder, DecodeLimits::DEFAULT_DEPTH));
+        let encoded =
+            plain.and_then(|()| codec::encode(message, &mut encoder, DecodeLimits::DEFAULT_DEPTH));
         if encoder.len > max || !encoder.fits {
             return Err(SendErrorKind::TooLarge { len: encoder.len, max });
         }

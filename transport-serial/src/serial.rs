@@ -165,8 +165,7 @@ impl<P: Pinger + Send + Sync + 'static> Transport<P> for Serial {
         let downlink = writer.as_ref().map(|writer| writer.downlink().clone());
         let factory = SerialFactory { ports: Rc::clone(&ports), downlink };
         let stats = self.stats.clone();
-        let inlet =
-            SerialInlet::new(bytes, self.limit, self.decode_limits, ports, writer, stats);
+        let inlet = SerialInlet::new(bytes, self.limit, self.decode_limits, ports, writer, stats);
         Ok(NewLink { factory, inlet, doorbell })
     }
 }

@@ -45,8 +45,10 @@ fn run() -> Option<bool> {
     let link = router.attach(inlet).ok()?;
     let first = router.trusted_pipe(link, To).ok()?;
     let second = router.trusted_pipe(link, To).ok()?;
-    let mut kept: StaticSender<Message, Bytes<32>> = factory.sender(first, Overflow::GiveBack).ok()?;
-    let mut late: StaticSender<Message, Bytes<32>> = factory.sender(second, Overflow::GiveBack).ok()?;
+    let mut kept: StaticSender<Message, Bytes<32>> =
+        factory.sender(first, Overflow::GiveBack).ok()?;
+    let mut late: StaticSender<Message, Bytes<32>> =
+        factory.sender(second, Overflow::GiveBack).ok()?;
     kept.start().ok()?;
     late.start().ok()?;
     router.close_pipe(second).ok()?;
