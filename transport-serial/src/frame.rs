@@ -60,7 +60,7 @@ pub(crate) enum Header {
 impl Header {
     /// The port and the chip's run. `None` for what chips do not send.
     #[cfg(feature = "std")]
-    pub(crate) fn from_chip(&self) -> Option<(u32, u32)> {
+    pub(crate) fn port_and_run(&self) -> Option<(u32, u32)> {
         match *self {
             Header::Start { port, run }
             | Header::Message { port, run, .. }

@@ -113,7 +113,7 @@ impl SerialInlet {
 
     /// Finds out what a frame tells, and whom.
     fn accept_frame(&mut self, head: Header, message: Range<usize>) -> Option<PendingEvent> {
-        let Some((port, run)) = head.from_chip() else {
+        let Some((port, run)) = head.port_and_run() else {
             // An echo of the foreground's own.
             self.stats.add(|counters| counters.unknown += 1);
             return None;
