@@ -61,7 +61,7 @@ impl DuplexChips {
         thread::spawn(move || {
             let mut bytes = [0; 1024];
             while let Ok(len @ 1..) = wire.read(&mut bytes) {
-                received.receive(&bytes[..len]);
+                received.receive(bytes.get(..len).unwrap_or(&[]));
             }
             hung_up.store(true, Ordering::Release);
         });
