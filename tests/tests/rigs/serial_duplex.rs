@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,9 +14,10 @@ use homing::serial::{Received, Serial, SerialFactory, SerialInlet};
 use homing::{Pinger, Ticket};
 use homing_conformance::TransportRig;
 use homing_conformance::homing_core::{
-    AnswerOutlet, Authorization, Blocking, CloseReason, Commands, Decode, Disconnected, Duplex,
-    MakeDuplex, MakeSender, NewLink, Nonce, Outlet, Panic, Payload, Postcard, Receiver, RecvError,
-    Reply, SendError, Sender, Told, Transport, Undecodable, Wait,
+    AnswerOutlet, AsyncAnswerOutlet, AsyncCommands, AsyncOutlet, Authorization, Blocking,
+    CloseReason, Commands, Decode, Disconnected, Duplex, MakeDuplex, MakeSender, NewLink, Nonce,
+    Outgoing, Outlet, Panic, Payload, Postcard, Receiver, RecvError, Reply, SendError, Sender,
+    Told, Transport, Undecodable, Wait,
 };
 use homing_conformance::homing_process::Doorbell;
 use homing_transport_serial::{DuplexLine, ReceiveBuffer, SerialOutlet, SerialReceiver};
@@ -172,6 +174,19 @@ impl<D: DeserializeOwned> Commands<D> for ChipCommands<D> {
     }
 }
 
+/// A chip whose loop polls.
+impl<D: DeserializeOwned> AsyncCommands<D> for ChipCommands<D> {
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<D, RecvError>> {
+        match self.recv(Wait::AtMost(Duration::from_millis(1))) {
+            Err(RecvError::Empty) => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            received => Poll::Ready(received),
+        }
+    }
+}
+
 /// Encodes answers as messages are decoded here. `None` once it is closed.
 pub struct ChipOutlet<M: Serialize>(Option<Sender<M, SerialOutlet<OnChip>>>);
 
@@ -224,6 +239,32 @@ impl<A: Serialize, M: Serialize> AnswerOutlet<A> for ChipOutlet<M> {
             let answer = error.into_message().message().expect("it was one");
             SendError::new(answer, kind)
         })
+    }
+}
+
+/// A line takes every message: its writer waits.
+impl<M: Serialize> AsyncOutlet<M> for ChipOutlet<M> {
+    fn poll_put(
+        &mut self,
+        message: &mut Outgoing<M>,
+        _: &mut Context<'_>,
+    ) -> Poll<Result<u64, SendError<M>>> {
+        message.try_with(|message| self.put(message, Blocking::Allowed))
+    }
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+}
+
+impl<A: Serialize, M: Serialize> AsyncAnswerOutlet<A> for ChipOutlet<M> {
+    fn poll_answer(
+        &mut self,
+        question: u32,
+        answer: &mut Outgoing<A>,
+        _: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError<A>>> {
+        answer.try_with(|answer| self.answer(question, answer))
     }
 }
 
