@@ -221,6 +221,15 @@ macro_rules! __duplex_checks {
                 b26_a_question_gets_its_answer
                 b26_a_question_has_a_deadline
                 b27_a_worker_that_does_not_read_costs_its_bound
+                b28_a_dropped_future_loses_nothing
+                b28_a_task_answers
+                b28_a_task_receives_in_order
+                b28_both_ways_may_be_full
+                b28_cancel_wakes_a_task_that_receives
+                b28_cancel_wakes_a_task_that_sends
+                b28_close_wakes_a_task_that_receives
+                b28_close_wakes_a_task_that_sends
+                b28_tasks_learn_that_the_router_has_stopped
             }
         }
     };

@@ -168,6 +168,7 @@ mod rig;
 pub mod router;
 pub mod sender;
 mod suite;
+mod task;
 mod warnings;
 
 pub use background::{Background, background};

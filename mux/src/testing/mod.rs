@@ -25,6 +25,7 @@
 pub mod checks;
 mod reader;
 mod suite;
+mod task;
 
 use std::thread;
 use std::time::Duration;

@@ -33,6 +33,15 @@ macro_rules! sink_suite {
             reserve: a_message_that_is_dropped_was_never_sent;
             reserve: nothing_waits_where_nothing_may;
             reserve: a_foreground_that_goes_is_told;
+            tasks: a_dropped_future_tears_nothing;
+            tasks: a_leaked_future_keeps_the_order;
+            tasks: a_task_of_the_foreground_waits;
+            tasks: a_task_sends_messages_of_any_size_in_order;
+            tasks: a_task_that_waits_learns_that_the_peer_is_gone;
+            tasks: an_answer_waits_behind_messages;
+            tasks: an_end_is_told_although_its_task_did_not_wait;
+            tasks: ready_waits_for_space;
+            tasks: tasks_and_threads_share_a_link;
         }
     };
     ($rig:ty, blocking) => {

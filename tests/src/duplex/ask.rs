@@ -28,8 +28,15 @@ fn tell<A: 'static>(
 ///
 /// An implementation that fails it mixes up questions, or lets answers overtake messages.
 pub fn b26_a_question_gets_its_answer<W: DuplexRig, H: EventLoopRig>(program: W::Program) {
+    question_gets_its_answer::<W, H>(program, Role::Obeys);
+}
+
+pub(super) fn question_gets_its_answer<W: DuplexRig, H: EventLoopRig>(
+    program: W::Program,
+    role: Role,
+) {
     let mut foreground = Foreground::<H>::started();
-    let Started { remote, .. } = W::start(&foreground, program, Role::Obeys, 0, PLENTY);
+    let Started { remote, .. } = W::start(&foreground, program, role, 0, PLENTY);
     let (numbers, texts) = (Told::default(), Told::default());
     for number in 0..50 {
         remote.send(Order::Number(number)).unwrap();

@@ -14,8 +14,15 @@ use crate::foreground::Foreground;
 ///
 /// An implementation that fails it lets small commands overtake the parts of a large one.
 pub fn b23_commands_keep_their_order<W: DuplexRig, H: EventLoopRig>(program: W::Program) {
+    commands_keep_their_order::<W, H>(program, Role::Obeys);
+}
+
+pub(super) fn commands_keep_their_order<W: DuplexRig, H: EventLoopRig>(
+    program: W::Program,
+    role: Role,
+) {
     let mut foreground = Foreground::<H>::started();
-    let Started { remote, worker, .. } = W::start(&foreground, program, Role::Obeys, 0, PLENTY);
+    let Started { remote, worker, .. } = W::start(&foreground, program, role, 0, PLENTY);
     let lens = [0, 3, 100, 5_000, 40_000, 70_000, 300_000];
     let mut expected = Vec::new();
     for round in 0..10 {
@@ -74,9 +81,16 @@ pub fn b27_a_worker_that_does_not_read_costs_its_bound<W: DuplexRig, H: EventLoo
 /// An implementation that fails it waits in the foreground until the worker reads, which waits
 /// until the foreground does.
 pub fn b24_both_ways_may_be_full<W: DuplexRig, H: EventLoopRig>(program: W::Program) {
+    both_ways_may_be_full::<W, H>(program, Role::Obeys);
+}
+
+pub(super) fn both_ways_may_be_full<W: DuplexRig, H: EventLoopRig>(
+    program: W::Program,
+    role: Role,
+) {
     const COUNT: u64 = 20_000;
     let mut foreground = Foreground::<H>::started();
-    let Started { remote, worker, .. } = W::start(&foreground, program, Role::Obeys, 0, 64 * 1024);
+    let Started { remote, worker, .. } = W::start(&foreground, program, role, 0, 64 * 1024);
     let mut waiting: VecDeque<Order> = (0..COUNT).map(Order::Number).collect();
     waiting.push_back(Order::Finish);
     while let Some(order) = waiting.pop_front() {
@@ -154,8 +168,15 @@ pub fn b24_a_killed_worker_leaves_its_commands<W: DuplexRig, H: EventLoopRig>(pr
 pub fn b07_receivers_learn_that_the_router_has_stopped<W: DuplexRig, H: EventLoopRig>(
     program: W::Program,
 ) {
+    receiver_learns_of_stop::<W, H>(program, Role::Obeys);
+}
+
+pub(super) fn receiver_learns_of_stop<W: DuplexRig, H: EventLoopRig>(
+    program: W::Program,
+    role: Role,
+) {
     let mut foreground = Foreground::<H>::started();
-    let Started { remote, worker, .. } = W::start(&foreground, program, Role::Obeys, 0, PLENTY);
+    let Started { remote, worker, .. } = W::start(&foreground, program, role, 0, PLENTY);
     remote.send(Order::Number(1)).unwrap();
     foreground.until("the worker's start", |app| app.count(0) == 1);
     if W::kill(&worker) {

@@ -1,4 +1,4 @@
-//! Checks of the way back: B7, B9, B10, B23 to B27, with workers that are threads and with
+//! Checks of the way back: B7, B9, B10, B23 to B28, with workers that are threads and with
 //! workers that are processes.
 //!
 //! A worker plays one of the [`Role`]s, which are the same on a thread and in a process.
@@ -10,6 +10,8 @@ mod notices;
 #[cfg(unix)]
 mod processes;
 mod role;
+mod task_role;
+mod tasks;
 mod threads;
 
 use homing_core::{Decode, End, Event};
@@ -22,6 +24,8 @@ pub use notices::*;
 #[cfg(unix)]
 pub use processes::{DuplexProcessRig, Processes, play};
 pub use role::{Order, Role};
+pub use task_role::TaskOutlet;
+pub use tasks::*;
 pub use threads::{DuplexTransportRig, Threads};
 
 use crate::event_loops::EventLoopRig;

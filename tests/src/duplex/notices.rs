@@ -40,8 +40,15 @@ pub fn b25_cancel_may_come_first<W: DuplexRig, H: EventLoopRig>(program: W::Prog
 ///
 /// An implementation that fails it wakes a receiver by commands only.
 pub fn b25_cancel_wakes_a_receiver<W: DuplexRig, H: EventLoopRig>(program: W::Program) {
+    cancel_wakes_a_receiver::<W, H>(program, Role::Obeys);
+}
+
+pub(super) fn cancel_wakes_a_receiver<W: DuplexRig, H: EventLoopRig>(
+    program: W::Program,
+    role: Role,
+) {
     let mut foreground = Foreground::<H>::started();
-    let Started { remote, worker, .. } = W::start(&foreground, program, Role::Obeys, 0, PLENTY);
+    let Started { remote, worker, .. } = W::start(&foreground, program, role, 0, PLENTY);
     for number in 0..3 {
         remote.send(Order::Number(number)).unwrap();
     }
@@ -57,8 +64,15 @@ pub fn b25_cancel_wakes_a_receiver<W: DuplexRig, H: EventLoopRig>(program: W::Pr
 ///
 /// An implementation that fails it lets a worker wait that is of no use any more.
 pub fn b25_cancel_wakes_a_sender<W: DuplexRig, H: EventLoopRig>(program: W::Program) {
+    cancel_wakes_a_sender::<W, H>(program, Role::Floods);
+}
+
+pub(super) fn cancel_wakes_a_sender<W: DuplexRig, H: EventLoopRig>(
+    program: W::Program,
+    role: Role,
+) {
     let mut foreground = Foreground::<H>::started();
-    let Started { remote, worker, .. } = W::start(&foreground, program, Role::Floods, 0, PLENTY);
+    let Started { remote, worker, .. } = W::start(&foreground, program, role, 0, PLENTY);
     foreground.until("a flood", |app| app.count(0) > 0);
     std::thread::sleep(MOMENT);
     remote.cancel();
@@ -75,8 +89,15 @@ pub fn b25_cancel_wakes_a_sender<W: DuplexRig, H: EventLoopRig>(program: W::Prog
 ///
 /// An implementation that fails it lets a worker work for nothing.
 pub fn b09_close_is_seen_by_a_sender<W: DuplexRig, H: EventLoopRig>(program: W::Program) {
+    close_is_seen_by_a_sender::<W, H>(program, Role::Floods);
+}
+
+pub(super) fn close_is_seen_by_a_sender<W: DuplexRig, H: EventLoopRig>(
+    program: W::Program,
+    role: Role,
+) {
     let mut foreground = Foreground::<H>::started();
-    let Started { remote, pipe, worker } = W::start(&foreground, program, Role::Floods, 0, PLENTY);
+    let Started { remote, pipe, worker } = W::start(&foreground, program, role, 0, PLENTY);
     foreground.until("a flood", |app| app.count(0) > 0);
     std::thread::sleep(MOMENT);
     foreground.router.close_pipe(&mut foreground.app, pipe).unwrap();
@@ -89,13 +110,20 @@ pub fn b09_close_is_seen_by_a_sender<W: DuplexRig, H: EventLoopRig>(program: W::
 /// it by a look. Commands that were not taken are dropped.
 pub fn b09_close_wakes_a_receiver<W: DuplexRig, H: EventLoopRig>(program: W::Program) {
     for role in [Role::Obeys, Role::Computes] {
-        let mut foreground = Foreground::<H>::started();
-        let Started { remote, pipe, worker } = W::start(&foreground, program, role, 0, PLENTY);
-        remote.send(Order::Number(1)).unwrap();
-        foreground.until("a message", |app| app.count(0) == 1);
-        foreground.router.close_pipe(&mut foreground.app, pipe).unwrap();
-        assert_eq!(W::outcome(&mut foreground, worker), SAW_CLOSE);
+        close_wakes_a_receiver::<W, H>(program, role);
     }
+}
+
+pub(super) fn close_wakes_a_receiver<W: DuplexRig, H: EventLoopRig>(
+    program: W::Program,
+    role: Role,
+) {
+    let mut foreground = Foreground::<H>::started();
+    let Started { remote, pipe, worker } = W::start(&foreground, program, role, 0, PLENTY);
+    remote.send(Order::Number(1)).unwrap();
+    foreground.until("a message", |app| app.count(0) == 1);
+    foreground.router.close_pipe(&mut foreground.app, pipe).unwrap();
+    assert_eq!(W::outcome(&mut foreground, worker), SAW_CLOSE);
 }
 
 /// B10: a shutdown asks the workers to end, and routes what they still send.

@@ -2,10 +2,11 @@
 
 use std::marker::PhantomData;
 
-use homing_core::{AnswerOutlet, Commands, Exit, Outlet, Postcard, Receiver, Sender};
+use homing_core::{AsyncCommands, Exit, Postcard, Receiver, Sender};
 use homing_router::{PipeOptions, Worker};
 
 use super::role::{Order, Role, perform};
+use super::task_role::TaskOutlet;
 use super::{DuplexRig, Started, record};
 use crate::deadline::deadline;
 use crate::event_loops::EventLoopRig;
@@ -15,9 +16,9 @@ use crate::process::{ProcessRig, Program, ROLE};
 /// A transport of worker processes that has a way back.
 pub trait DuplexProcessRig: ProcessRig {
     /// The worker's end of the messages of a duplex pipe.
-    type DuplexOutlet: Outlet<u64> + AnswerOutlet<u64> + AnswerOutlet<String>;
+    type DuplexOutlet: TaskOutlet;
     /// The worker's end of its commands.
-    type Commands: Commands<Order>;
+    type Commands: AsyncCommands<Order>;
 
     /// In a worker: the ends of the first pipe.
     fn duplex() -> (Receiver<Order, Self::Commands>, Sender<u64, Self::DuplexOutlet>);

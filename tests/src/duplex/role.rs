@@ -1,9 +1,13 @@
 //! What workers do.
 
 use homing_core::{
-    AnswerOutlet, Commands, Outlet, Receiver, RecvError, Reply, SendErrorKind, Sender,
+    AnswerOutlet, AsyncCommands, Commands, Outlet, Receiver, RecvError, Reply, SendErrorKind,
+    Sender,
 };
 use serde::{Deserialize, Serialize};
+
+use super::task_role::{self, TaskOutlet};
+use crate::task::block_on;
 
 /// What the foreground sends.
 #[derive(Serialize, Deserialize, Debug, PartialEq)]
@@ -37,19 +41,33 @@ pub enum Role {
     Floods,
     /// Starts, sends a message, and is done. Commands that come then are not received.
     Leaves,
+    /// What it is ordered, as a task.
+    TaskObeys,
+    /// Sends numbers without end, as a task.
+    TaskFloods,
+    /// Sends back the numbers that it is ordered, with futures that it mostly drops.
+    TaskDrops,
 }
 
 impl Role {
-    pub(super) const ALL: [(&'static str, Self); 5] = [
+    pub(super) const ALL: [(&'static str, Self); 8] = [
         ("obeys", Role::Obeys),
         ("computes", Role::Computes),
         ("takes-three", Role::TakesThree),
         ("floods", Role::Floods),
         ("leaves", Role::Leaves),
+        ("task-obeys", Role::TaskObeys),
+        ("task-floods", Role::TaskFloods),
+        ("task-drops", Role::TaskDrops),
     ];
 
     pub(super) fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, role)| *role == self).map_or("", |(name, _)| name)
+    }
+
+    /// Whether its link is to be soon full.
+    pub(super) fn fills_its_link(self) -> bool {
+        matches!(self, Role::Floods | Role::TaskFloods | Role::TaskDrops)
     }
 }
 
@@ -70,8 +88,8 @@ pub(super) fn perform<I, O>(
     mut sender: Sender<u64, O>,
 ) -> i32
 where
-    I: Commands<Order>,
-    O: Outlet<u64> + AnswerOutlet<u64> + AnswerOutlet<String>,
+    I: AsyncCommands<Order>,
+    O: TaskOutlet,
 {
     sender.start().unwrap();
     match role {
@@ -105,6 +123,9 @@ where
             sender.stop().unwrap();
             DONE
         }
+        Role::TaskObeys => block_on(task_role::obey(&mut orders, &mut sender)),
+        Role::TaskFloods => block_on(task_role::flood(&mut sender)),
+        Role::TaskDrops => task_role::drop_futures(&mut orders, &mut sender),
     }
 }
 

@@ -2,12 +2,11 @@
 
 use std::marker::PhantomData;
 
-use homing_core::{
-    AnswerOutlet, Commands, Decode, MakeDuplex, MakeSender, Outlet, Receiver, Sender,
-};
+use homing_core::{AsyncCommands, Decode, MakeDuplex, MakeSender, Receiver, Sender};
 use homing_router::PipeOptions;
 
 use super::role::{Order, Role, perform};
+use super::task_role::TaskOutlet;
 use super::{DuplexRig, Started, record};
 use crate::background::Background;
 use crate::event_loops::EventLoopRig;
@@ -26,9 +25,9 @@ pub trait DuplexTransportRig:
 >
 {
     /// A worker's end of the messages.
-    type Outlet: Outlet<u64> + AnswerOutlet<u64> + AnswerOutlet<String> + Send + 'static;
+    type Outlet: TaskOutlet + Send + 'static;
     /// A worker's end of the commands.
-    type Commands: Commands<Order> + Send + 'static;
+    type Commands: AsyncCommands<Order> + Send + 'static;
 }
 
 /// Workers that are threads, with a link each.
@@ -47,10 +46,10 @@ impl<T: DuplexTransportRig> DuplexRig for Threads<T> {
         number: usize,
         capacity: usize,
     ) -> Started<Self, H> {
-        let link = match role {
-            // It is soon full, and what fills it is soon handled.
-            Role::Floods => foreground.small_link::<T>(),
-            _ => foreground.link::<T>(),
+        let link = match role.fills_its_link() {
+            // What fills it is soon handled.
+            true => foreground.small_link::<T>(),
+            false => foreground.link::<T>(),
         };
         let options = PipeOptions::new().command_capacity(capacity);
         let ((orders, sender), remote, pipe) =

@@ -15,6 +15,7 @@ pub mod large;
 pub mod order;
 pub mod overflow;
 pub mod reserve;
+pub mod tasks;
 
 use std::time::Duration;
 
