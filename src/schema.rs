@@ -46,6 +46,11 @@
 //! Further pipes of a worker are checked by [`Ticket::checked`](crate::Ticket::checked):
 //! `link.sender(ticket.checked())`.
 //!
+//! The commands of a duplex pipe are compared with its messages, as the pair of both types:
+//! `duplex_with(PipeOptions::checked(), …)` in the foreground, and
+//! [`worker::checked::duplex`](crate::worker::checked::duplex()) in the worker. A
+//! [`Reply`](crate::Reply) in a command stands for the type of its answer, too.
+//!
 //! # What is compared
 //!
 //! | foreground | worker | |

@@ -34,6 +34,16 @@ impl MessageType<'static> {
     pub fn of<M: postcard_schema::Schema>() -> Self {
         MessageType::new(const { fingerprint::<M>() }, type_name::<M>())
     }
+
+    /// The types of a pipe's two directions as one: of the pair of messages, `Up`, and commands,
+    /// `Down`. Where `Down` is `()`, there are no commands, and the messages alone are meant.
+    pub fn of_pipe<Up: postcard_schema::Schema, Down: postcard_schema::Schema>() -> Self {
+        if const { fingerprint::<Down>() == fingerprint::<()>() } {
+            Self::of::<Up>()
+        } else {
+            Self::of::<(Up, Down)>()
+        }
+    }
 }
 
 impl<'a> MessageType<'a> {
@@ -189,6 +199,7 @@ mod tests {
         use postcard_schema::Schema;
 
         use super::*;
+        use crate::Reply;
 
         #[derive(Schema)]
         #[expect(dead_code, reason = "only the schema is used")]
@@ -218,6 +229,18 @@ mod tests {
                 done: u32,
                 total: i32,
             }
+        }
+
+        #[test]
+        fn the_types_of_a_pipe_are_those_of_both_directions() {
+            let of = MessageType::of_pipe::<u8, Progress>();
+            assert!(of.name().starts_with("(u8, ") && of.name().ends_with("Progress)"), "{of}");
+            assert_ne!(of, MessageType::of_pipe::<u8, other::Swapped>());
+            assert_ne!(of, MessageType::of_pipe::<i8, Progress>());
+            assert_eq!(MessageType::of_pipe::<u8, ()>(), MessageType::of::<u8>());
+            // A question is of the type of its answer.
+            let (count, text) = (MessageType::of::<Reply<u32>>(), MessageType::of::<Reply<&str>>());
+            assert_ne!(count.fingerprint(), text.fingerprint());
         }
 
         #[test]

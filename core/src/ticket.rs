@@ -52,16 +52,17 @@ impl<Up, Down> Ticket<Up, Down> {
         self
     }
 
-    /// The sender says of which type its messages are when it claims the pipe: a fingerprint of
-    /// the schema of `Up`, and its name. A foreground that expects another type ends the pipe
-    /// then, before any message is sent.
+    /// The sender says of which type its messages are when it claims the pipe, and of which type the
+    /// commands are that it takes: a fingerprint of the schemas of `Up` and `Down`, and their names. A
+    /// foreground that means other types ends the pipe then, before any message is sent.
     #[cfg(feature = "schema")]
     #[must_use]
     pub fn checked(self) -> Self
     where
         Up: postcard_schema::Schema,
+        Down: postcard_schema::Schema,
     {
-        self.with_message_type(MessageType::of::<Up>())
+        self.with_message_type(MessageType::of_pipe::<Up, Down>())
     }
 
     /// The pipe.

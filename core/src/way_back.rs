@@ -279,6 +279,17 @@ impl<A> fmt::Debug for Reply<A> {
     }
 }
 
+/// Its schema has the type of the answer, too: a worker that would answer a question with another type
+/// than the foreground expects is found by a check of the commands.
+#[cfg(feature = "schema")]
+impl<A: postcard_schema::Schema> postcard_schema::Schema for Reply<A> {
+    const SCHEMA: &'static postcard_schema::schema::NamedType =
+        &postcard_schema::schema::NamedType {
+            name: "Reply",
+            ty: <(u32, A) as postcard_schema::Schema>::SCHEMA.ty,
+        };
+}
+
 impl<A> Serialize for Reply<A> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.question.serialize(serializer)

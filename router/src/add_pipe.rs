@@ -61,7 +61,7 @@ impl<C: 'static> Router<C> {
     pub(crate) fn add_duplex<D, U, R, F, E>(
         &self,
         link: Option<LinkId>,
-        options: PipeOptions<U>,
+        options: PipeOptions<U, D>,
         handler: F,
         make: impl FnOnce(Ticket<U, D>, usize) -> Option<Duplex<E, D>>,
     ) -> Result<DuplexParts<C, D, R::Codec, E>, PipeErrorKind>
@@ -104,7 +104,7 @@ impl<C: 'static> Router<C> {
     fn add_pipe<M, D, R: MakeSender<M>>(
         &self,
         link: Option<LinkId>,
-        options: PipeOptions<M>,
+        options: PipeOptions<M, D>,
         receiver: impl FnOnce(Claim) -> Entry<C>,
     ) -> Result<(Ticket<M, D>, PipeId), PipeErrorKind> {
         let nonce = match R::AUTHORIZATION {

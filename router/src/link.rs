@@ -73,6 +73,9 @@ impl<C: 'static, R> Link<C, R> {
     /// with its end; commands of type `D` are sent to it by the [`Remote`]. When there is no room
     /// for messages, the sender waits.
     ///
+    /// Name both types, as in `duplex::<Order, Row>(…)`: the handler's event says nothing of the
+    /// commands, and where `remote.send(1)` is all that does, they are of type `i32`.
+    ///
     /// The worker's ends are a receiver and a sender or, on the link of a
     /// [`Worker`](crate::Worker), a ticket for both.
     ///
@@ -92,7 +95,7 @@ impl<C: 'static, R> Link<C, R> {
     }
 
     /// As [`duplex`](Link::duplex), and says what is to be done when there is no room for messages,
-    /// whether their type is checked, and how many bytes of commands may wait: an
+    /// whether the types are checked, and how many bytes of commands may wait: an
     /// [`Overflow`](homing_core::Overflow), or [`PipeOptions`].
     ///
     /// # Errors
@@ -100,7 +103,7 @@ impl<C: 'static, R> Link<C, R> {
     /// As [`duplex`](Link::duplex).
     pub fn duplex_with<D, U>(
         &self,
-        options: impl Into<PipeOptions<U>>,
+        options: impl Into<PipeOptions<U, D>>,
         handler: impl FnMut(&mut C, Event<U>) + 'static,
     ) -> Result<DuplexPipe<C, D, U, R>, PipeErrorKind>
     where

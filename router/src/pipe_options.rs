@@ -8,28 +8,29 @@ use homing_core::{MessageType, Overflow};
 /// How many bytes of commands a duplex pipe keeps for a worker that does not take them.
 const DEFAULT_COMMANDS: usize = 1 << 20;
 
-/// What is chosen for one pipe of messages of type `M`. An [`Overflow`] converts into it.
+/// What is chosen for one pipe of messages of type `M` and, where it is a duplex pipe, commands of
+/// type `D`. An [`Overflow`] converts into it.
 ///
 /// # Checked pipes
 ///
 /// With the feature `schema`, the type of the messages can be checked when the worker starts its
 /// sender, see [`checked`](PipeOptions::checked).
 #[must_use = "options are for a pipe"]
-pub struct PipeOptions<M> {
+pub struct PipeOptions<M, D = ()> {
     overflow: Overflow,
     message_type: MessageType<'static>,
     command_capacity: usize,
-    _message: PhantomData<fn(M)>,
+    _types: PhantomData<fn(M) -> D>,
 }
 
-impl<M> PipeOptions<M> {
+impl<M, D> PipeOptions<M, D> {
     /// Senders wait when there is no room, and the type of the messages is not checked.
     pub const fn new() -> Self {
         Self {
             overflow: Overflow::Wait,
             message_type: MessageType::UNCHECKED,
             command_capacity: DEFAULT_COMMANDS,
-            _message: PhantomData,
+            _types: PhantomData,
         }
     }
 
@@ -42,13 +43,16 @@ impl<M> PipeOptions<M> {
     /// The worker checks its sender by [`Ticket::checked`](homing_core::Ticket::checked) or, for
     /// its first pipe, by a function of the module `worker::checked` of the crate `homing`.
     ///
+    /// The commands of a duplex pipe are checked with the messages, as a pair of types.
+    ///
     /// On links of values, whose messages have one type on both ends, nothing is compared.
     #[cfg(feature = "schema")]
     pub fn checked() -> Self
     where
         M: homing_core::Schema,
+        D: homing_core::Schema,
     {
-        Self::new().message_type(MessageType::of::<M>())
+        Self::new().message_type(MessageType::of_pipe::<M, D>())
     }
 
     /// Says what senders do when there is no room.
@@ -56,7 +60,7 @@ impl<M> PipeOptions<M> {
         Self { overflow, ..self }
     }
 
-    /// Says of which type the worker's messages have to be: for fingerprints that are made in
+    /// Says of which type the worker's messages have to be, and those of commands: for fingerprints that are made in
     /// another way than [`checked`](PipeOptions::checked) does.
     pub const fn message_type(self, message_type: MessageType<'static>) -> Self {
         Self { message_type, ..self }
@@ -81,27 +85,27 @@ impl<M> PipeOptions<M> {
     }
 }
 
-impl<M> Default for PipeOptions<M> {
+impl<M, D> Default for PipeOptions<M, D> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<M> From<Overflow> for PipeOptions<M> {
+impl<M, D> From<Overflow> for PipeOptions<M, D> {
     fn from(overflow: Overflow) -> Self {
         Self::new().overflow(overflow)
     }
 }
 
-impl<M> Clone for PipeOptions<M> {
+impl<M, D> Clone for PipeOptions<M, D> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<M> Copy for PipeOptions<M> {}
+impl<M, D> Copy for PipeOptions<M, D> {}
 
-impl<M> fmt::Debug for PipeOptions<M> {
+impl<M, D> fmt::Debug for PipeOptions<M, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PipeOptions")
             .field("overflow", &self.overflow)

@@ -176,6 +176,9 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
     /// its end are handed to `handler`, and commands of type `D` are sent to it by the [`Remote`].
     /// When there is no room for messages, the worker waits.
     ///
+    /// Name both types, as in `duplex::<Order, Row>(…)`: the handler's event says nothing of the
+    /// commands, and where `remote.send(1)` is all that does, they are of type `i32`.
+    ///
     /// # Errors
     ///
     /// As [`pipe`](SpawnBuilder::pipe); and [`PipeErrorKind::NoWayBack`] when the transport has no
@@ -192,7 +195,7 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
     }
 
     /// As [`duplex`](SpawnBuilder::duplex), and says what is to be done when there is no room for
-    /// messages, whether their type is checked, and how many bytes of commands may wait: an
+    /// messages, whether the types are checked, and how many bytes of commands may wait: an
     /// [`Overflow`](homing_core::Overflow), or [`PipeOptions`].
     ///
     /// # Errors
@@ -200,7 +203,7 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
     /// As [`duplex`](SpawnBuilder::duplex).
     pub fn duplex_with<D, U>(
         self,
-        options: impl Into<PipeOptions<U>>,
+        options: impl Into<PipeOptions<U, D>>,
         handler: impl FnMut(&mut C, Event<U>) + 'static,
     ) -> Result<(Worker<C>, Remote<C, D>, PipeId), SpawnError>
     where

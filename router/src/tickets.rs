@@ -82,6 +82,9 @@ impl<C: 'static> Router<C> {
     /// As [`ticket`](Router::ticket), for a duplex pipe: the worker's messages, of type `U`, and its
     /// end are handed to `handler`, and commands of type `D` are sent to it by the [`Remote`].
     ///
+    /// Name both types, as in `duplex::<Order, Row>(…)`: the handler's event says nothing of the
+    /// commands, and where `remote.send(1)` is all that does, they are of type `i32`.
+    ///
     /// Commands can be sent at once, and wait for the worker, within the capacity. While it is not
     /// known which one takes the pipe, a command may have 16 MiB; should its link allow less, those
     /// that are longer are lost, logged, and stay among the
@@ -105,7 +108,7 @@ impl<C: 'static> Router<C> {
     }
 
     /// As [`duplex_ticket`](Router::duplex_ticket), and says what is to be done when there is no
-    /// room for messages, whether their type is checked, and how many bytes of commands may wait: an
+    /// room for messages, whether the types are checked, and how many bytes of commands may wait: an
     /// [`Overflow`](homing_core::Overflow), or [`PipeOptions`].
     ///
     /// # Errors
@@ -113,7 +116,7 @@ impl<C: 'static> Router<C> {
     /// As [`ticket`](Router::ticket).
     pub fn duplex_ticket_with<D, U>(
         &self,
-        options: impl Into<PipeOptions<U>>,
+        options: impl Into<PipeOptions<U, D>>,
         handler: impl FnMut(&mut C, Event<U>) + 'static,
     ) -> Result<(Ticket<U, D>, Remote<C, D>, PipeId), PipeErrorKind>
     where

@@ -36,27 +36,27 @@ pub fn bytes_sender<M: RawBytes + Schema>() -> Result<ReservingSender<M>, Inheri
     worker()?.first_bytes_sender(|ticket| ticket.checked())
 }
 
-/// As [`worker::duplex`](super::duplex()). When the sender is started it says of which type its
-/// messages are. The type of the commands is not compared yet.
+/// As [`worker::duplex`](super::duplex()). When the sender is started it says of which types its
+/// messages and its commands are.
 ///
 /// # Errors
 ///
 /// As [`worker::duplex`](super::duplex()).
 pub fn duplex<D, U>() -> Result<(Receiver<D>, Sender<U>), InheritError>
 where
-    D: DeserializeOwned,
+    D: DeserializeOwned + Schema,
     U: Serialize + Schema,
 {
     first_duplex(Ticket::checked)
 }
 
-/// As [`worker::run_duplex`](super::run_duplex), whose sender says of which type its messages are
-/// when it is started. The type of the commands is not compared yet.
+/// As [`worker::run_duplex`](super::run_duplex), whose sender says of which types its messages and its
+/// commands are when it is started.
 pub fn run_duplex<D, U, E>(
     work: impl FnOnce(&mut Receiver<D>, &mut Sender<U>) -> Result<(), E>,
 ) -> ExitCode
 where
-    D: DeserializeOwned,
+    D: DeserializeOwned + Schema,
     U: Serialize + Schema,
     E: fmt::Display + From<SenderError>,
 {

@@ -11,9 +11,12 @@ use homing::pipe::Pipe;
 #[cfg(target_os = "linux")]
 use homing::shm::Shm;
 use homing::std_loop::EventLoop;
-use homing::{End, Event, PipeOptions, ProcessTransport, ProtocolError, Router, Ticket, worker};
+use homing::{
+    End, Event, PipeOptions, ProcessTransport, ProtocolError, Reply, Router, Ticket, worker,
+};
 use libtest_mimic::{Arguments, Failed, Trial};
 use postcard_schema::Schema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// Ends a test that hangs.
@@ -71,6 +74,9 @@ fn main() -> ExitCode {
             check(&|case, options| hear(Shm::new(), case, options))
         }));
     }
+    trials.push(Trial::test("pipe::commands_are_compared_as_well", || commands(Pipe::new)));
+    #[cfg(target_os = "linux")]
+    trials.push(Trial::test("shm::commands_are_compared_as_well", || commands(Shm::new)));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
@@ -88,6 +94,9 @@ fn run_worker(case: &str) -> ExitCode {
         "pair" => run((100u8, 7u8)),
         "progress" => run(PROGRESS),
         "second" => second(),
+        "takes-u64" => obey::<u64>(),
+        "takes-i32" => obey::<i32>(),
+        "answers-u64" => obey::<Reply<u64>>(),
         other => panic!("no such case: {other}"),
     }
 }
@@ -96,6 +105,16 @@ fn run<M: Serialize + Schema>(message: M) -> ExitCode {
     worker::checked::run(|sender| -> Result<(), Box<dyn Error>> {
         // Whether it is cut off at once is a matter of time.
         let _ = sender.send(message);
+        Ok(())
+    })
+}
+
+/// Receives commands of this type.
+fn obey<D: DeserializeOwned + Schema>() -> ExitCode {
+    worker::checked::run_duplex::<D, Progress, _>(|orders, sender| -> Result<(), Box<dyn Error>> {
+        if orders.recv().is_ok() {
+            let _ = sender.send(PROGRESS);
+        }
         Ok(())
     })
 }
@@ -157,6 +176,47 @@ fn hear(
 }
 
 type Hear<'a> = &'a dyn Fn(&str, PipeOptions<Progress>) -> (Vec<Progress>, [End; 2]);
+
+/// A duplex pipe whose commands are of type `D` in the foreground: how it ends with a worker of this
+/// case.
+fn end_of_duplex<D: Serialize + Schema + 'static>(
+    transport: impl ProcessTransport,
+    case: &str,
+    options: PipeOptions<Progress, D>,
+    order: D,
+) -> End {
+    let event_loop = EventLoop::new().unwrap();
+    let router = Router::new(&event_loop);
+    router.start().unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.env(CASE, case).stderr(Stdio::null());
+    let record = |heard: &mut Heard, event| heard.record(0, event);
+    let (_worker, remote, _) =
+        router.spawn(transport, command).duplex_with(options, record).unwrap();
+    remote.send(order).unwrap();
+    let mut heard = Heard::default();
+    router.route_until(&mut heard, |heard| heard.ends[0].is_some(), Some(HANG)).unwrap();
+    heard.ends[0].take().unwrap()
+}
+
+fn commands<T: ProcessTransport>(transport: fn() -> T) -> Result<(), Failed> {
+    let end = end_of_duplex(transport(), "takes-u64", PipeOptions::checked(), 1u64);
+    assert_eq!(end, End::Finished);
+    // The trap: a literal is an `i32`, unless the type of commands is named.
+    let end = end_of_duplex(transport(), "takes-u64", PipeOptions::checked(), 1);
+    let (expected, found) = mismatch(&end);
+    assert!(expected.contains("Progress, i32) ("), "{expected}");
+    assert!(found.contains("Progress, u64) ("), "{found}");
+    let reply = Reply::<String>::new(0);
+    let end = end_of_duplex(transport(), "answers-u64", PipeOptions::checked(), reply);
+    let (expected, found) = mismatch(&end);
+    assert!(expected.contains("Reply<alloc::string::String>"), "{expected}");
+    assert!(found.contains("Reply<u64>"), "{found}");
+    // Unless the foreground asks for it, nothing is compared.
+    let end = end_of_duplex(transport(), "takes-i32", PipeOptions::new(), 1u64);
+    assert_eq!(end, End::Finished);
+    Ok(())
+}
 
 /// Both types that a mismatch names, with their fingerprints.
 fn mismatch(end: &End) -> (String, String) {

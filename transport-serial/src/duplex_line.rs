@@ -121,18 +121,19 @@ where
         Self::make_pipe(line, port, MessageType::UNCHECKED)
     }
 
-    /// As [`duplex`](Line::duplex). When the sender is started it says of which type its messages are,
-    /// as that of [`checked_sender`](Line::checked_sender).
+    /// As [`duplex`](Line::duplex). When the sender is started it says of which types its messages and
+    /// its commands are, as that of [`checked_sender`](Line::checked_sender) says that of its messages.
     ///
     /// # Errors
     ///
     /// As [`duplex`](Line::duplex).
     #[cfg(feature = "schema")]
-    pub fn checked_duplex<D: DeserializeOwned, U: Serialize + homing_core::Schema>(
-        &self,
-        port: Port,
-    ) -> Result<DuplexEnds<D, U, &Self>, PortError> {
-        Self::make_pipe(self, port, MessageType::of::<U>())
+    pub fn checked_duplex<D, U>(&self, port: Port) -> Result<DuplexEnds<D, U, &Self>, PortError>
+    where
+        D: DeserializeOwned + homing_core::Schema,
+        U: Serialize + homing_core::Schema,
+    {
+        Self::make_pipe(self, port, MessageType::of_pipe::<U, D>())
     }
 
     fn make_pipe<D: DeserializeOwned, U: Serialize, L: Deref<Target = Self> + Clone>(

@@ -21,8 +21,8 @@ use crate::way_back::{Commands, Receiver, RecvError, Told, Wait};
 /// type, which a transport has to know how to carry.
 pub type AnySender<M> = Sender<M, Box<dyn Outlet<M> + Send>>;
 
-/// As [`AnySender`], of a transport whose senders tasks can wait for: all but serial lines and static
-/// links. [`Sender::erase_async`] makes it.
+/// As [`AnySender`], of a transport whose senders tasks can wait for: all but serial lines.
+/// [`Sender::erase_async`] makes it.
 pub type AnyAsyncSender<M> = Sender<M, Box<dyn AsyncOutlet<M> + Send>>;
 
 /// The receiver of a duplex pipe of any transport. [`Receiver::erase`] makes it.
