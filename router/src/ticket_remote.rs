@@ -92,7 +92,11 @@ impl TicketRemote {
                 waiting.commands.push_back(command);
                 Ok(())
             }
-            Phase::Claimed(remote) => remote.send(&command),
+            Phase::Claimed(remote) => {
+                let remote = Arc::clone(remote);
+                drop(state);
+                remote.send(&command)
+            }
             Phase::Closed => Err(SendErrorKind::Closed),
         }
     }
@@ -112,12 +116,13 @@ impl TicketRemote {
 }
 
 impl State {
-    /// Sends over `remote` what waits, and counts what its link cannot carry.
-    fn claim(&mut self, remote: Arc<dyn EncodedRemote>, bounds: Bounds) {
+    /// Sends over `remote` what waits, and counts what its link cannot carry. Returns the tasks that
+    /// wait for room: they are to look again.
+    fn claim(&mut self, remote: Arc<dyn EncodedRemote>, bounds: Bounds) -> Vec<Waker> {
         self.bounds = bounds;
         remote.note_started();
         let phase = std::mem::replace(&mut self.phase, Phase::Claimed(Arc::clone(&remote)));
-        let Phase::Waiting(waiting) = phase else { return };
+        let Phase::Waiting(waiting) = phase else { return Vec::new() };
         for command in waiting.commands {
             let fits = command.len() <= bounds.limit;
             if !fits {
@@ -137,7 +142,7 @@ impl State {
         if waiting.is_cancelled {
             remote.cancel();
         }
-        waiting.wakers.iter().for_each(|waker| remote.wake_on_room(waker));
+        waiting.wakers
     }
 }
 
@@ -147,7 +152,10 @@ impl<D: Serialize> RemoteEnd<D> for TicketRemote {
         let mut state = self.lock();
         if let Phase::Waiting(_) = state.phase {
             let remote = downlink.remote(self.connection, self.capacity);
-            state.claim(remote, Bounds::of(downlink));
+            let tasks = state.claim(remote, Bounds::of(downlink));
+            // A waker is code of an executor: nothing is locked.
+            drop(state);
+            tasks.into_iter().for_each(Waker::wake);
         }
         Ok(())
     }
@@ -177,11 +185,15 @@ impl<D: Serialize> RemoteEnd<D> for TicketRemote {
                 let waiting = std::mem::take(waiting);
                 state.lost += waiting.commands.len() as u64;
                 state.phase = Phase::Closed;
+                // As above.
                 drop(state);
-                // A waker is code of an executor: nothing is locked.
                 waiting.wakers.into_iter().for_each(Waker::wake);
             }
-            Phase::Claimed(remote) => remote.close(),
+            Phase::Claimed(remote) => {
+                let remote = Arc::clone(remote);
+                drop(state);
+                remote.close();
+            }
             Phase::Closed => {}
         }
     }

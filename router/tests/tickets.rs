@@ -2,13 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
 use homing_core::{
     ClosePipeError, End, Event, ProtocolError, RecvError, Reply, SendErrorKind, SenderError, Ticket,
 };
-use homing_router::{Dispatched, DoorbellSet, LoopBinding, PipeOptions, RouteError, Router};
+use homing_router::{
+    Dispatched, DoorbellSet, LoopBinding, PipeOptions, RemoteHandle, RouteError, Router,
+};
 use homing_transport_channel::Channel;
 use homing_transport_pipe::Pipe;
 use serde::{Deserialize, Serialize};
@@ -245,4 +250,47 @@ fn a_ticket_of_another_router_costs_the_link() {
     until(&ours, &mut app, 1);
     assert_eq!(app, [Told::Ended(End::Refused(ProtocolError::NotYours))]);
     assert!(ours.has_pipe(own));
+}
+
+/// Wakes by a count, and looks at the remote at once, as an executor might.
+struct Counts(AtomicUsize, RemoteHandle<Order>);
+
+impl Wake for Counts {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        let _ = self.1.untaken();
+    }
+}
+
+#[test]
+fn tasks_that_wait_for_room_are_woken_by_the_claim_and_by_the_end() {
+    for claimed in [true, false] {
+        let router = router();
+        let mut app = App::new();
+        let options = PipeOptions::new().command_capacity(1);
+        let (ticket, remote, pipe) =
+            router.duplex_ticket_with::<Order, u32>(options, record).unwrap();
+        // Too long for the link that claims the pipe, so that there is room then.
+        remote.send(Order::Long(vec![0; 1000])).unwrap();
+        let counts = Arc::new(Counts(AtomicUsize::new(0), remote.handle()));
+        let waker = Waker::from(Arc::clone(&counts));
+        let mut cx = Context::from_waker(&waker);
+        let mut sending = Box::pin(remote.send_async(Order::Report(1)));
+        assert!(sending.as_mut().poll(&mut cx).is_pending());
+        let link = router.link(Pipe::new().limit(100)).unwrap();
+        let (mut orders, mut sender) = link.duplex_ends(ticket);
+        if claimed {
+            sender.start().unwrap();
+            let woken = |_: &mut App| counts.0.load(Ordering::SeqCst) > 0;
+            router.route_until(&mut app, woken, Some(LONG)).unwrap();
+        } else {
+            router.close_pipe(&mut app, pipe).unwrap();
+            assert_eq!(counts.0.load(Ordering::SeqCst), 1);
+        }
+        let Poll::Ready(sent) = sending.as_mut().poll(&mut cx) else { panic!("there is room") };
+        assert_eq!(sent.is_ok(), claimed);
+        if claimed {
+            assert_eq!(thread::spawn(move || orders.recv()).join().unwrap(), Ok(Order::Report(1)));
+        }
+    }
 }
