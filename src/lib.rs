@@ -53,11 +53,12 @@ pub use homing_pingee_adapters::winit_031;
 pub use homing_pingee_adapters::{FnPinger, from_fn};
 
 pub use homing_core::{
-    AnswerOutlet, AsyncAnswerOutlet, AsyncCommands, AsyncOutlet, ClosePipeError, CloseReason,
-    Commands, ConnectionId, Counters, Disconnected, End, Event, Exit, InvalidTicket, LinkId, Lost,
-    MakeDuplex, Outgoing, Outlet, Overflow, Panic, Pingee, Pinger, PipeErrorKind, ProtocolError,
-    Receiver, RecvError, Reply, RouterState, SendError, SendErrorKind, Sender, SenderCounters,
-    SenderError, SenderState, Text, Ticket, Told, Transport, Undecodable, WrongState,
+    AnswerOutlet, AnyAsyncSender, AnyReceiver, AnySender, AsyncAnswerOutlet, AsyncCommands,
+    AsyncOutlet, ClosePipeError, CloseReason, Commands, ConnectionId, Counters, Disconnected, End,
+    Event, Exit, InvalidTicket, LinkId, Lost, MakeDuplex, OpenTicket, Outgoing, Outlet, Overflow,
+    Panic, Pingee, Pinger, PipeErrorKind, ProtocolError, Receiver, RecvError, Reply, RouterState,
+    SendError, SendErrorKind, Sender, SenderCounters, SenderError, SenderState, Text, Ticket, Told,
+    Transport, Undecodable, WrongState,
 };
 pub use homing_process::{ProcessTransport, SpawnOptions, StartError};
 pub use homing_router::{

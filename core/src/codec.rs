@@ -31,6 +31,7 @@ mod decode;
 mod encode;
 mod error;
 mod limits;
+mod varint;
 
 #[cfg(feature = "alloc")]
 pub use append::append;

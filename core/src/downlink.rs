@@ -29,6 +29,12 @@ pub trait Notifier: Send + Sync {
     /// lets the link sleep, and now and then while messages come: it is to be cheap where there is
     /// nothing to write.
     fn flush(&self);
+
+    /// The same link's sending side for commands, where they travel as bytes: for pipes that a
+    /// worker claims over a link that they were not made on. `None` where there is none.
+    fn downlink(self: Arc<Self>) -> Option<Arc<dyn Downlink>> {
+        None
+    }
 }
 
 /// The foreground's sending side of a link, for commands that travel as bytes.
@@ -91,6 +97,20 @@ pub trait RemoteEnd<D>: Send + Sync {
     /// The worker has claimed the pipe. Nothing is sent before: a transport whose pipes are not
     /// claimed has no use for it.
     fn note_started(&self) {}
+
+    /// The worker has claimed the pipe, over the link that `downlink` is the foreground's side of,
+    /// and [`note_started`](RemoteEnd::note_started) follows. `None` for a link without one.
+    ///
+    /// A remote of a ticket, which may be claimed over any link, sends over this one from now on.
+    /// One that sends over a link of its own has no use for it.
+    ///
+    /// # Errors
+    ///
+    /// When the pipe cannot be used over that link, which is cut off then.
+    fn bind(&self, downlink: Option<&dyn Downlink>) -> Result<(), ProtocolError> {
+        let _ = downlink;
+        Ok(())
+    }
 
     /// Accepts a command, which arrives in order after those before it, unless the worker dies or
     /// the pipe is closed.
@@ -221,4 +241,14 @@ pub trait MakeDuplex<D, U>: MakeSender<U> {
     /// Makes the ends of a pipe. `capacity` bounds the commands that the worker has not taken, in
     /// bytes. `None` where this link has no way back.
     fn make_duplex(&self, ticket: Ticket<U, D>, capacity: usize) -> Option<Duplex<Self::Ends, D>>;
+}
+
+/// Makes, in the foreground's own process, the ends that a ticket is for. For factories of links of
+/// bytes, whose pipes are [claimed](crate::Authorization::Nonce): such a ticket may come from any link of
+/// the same router, or from none.
+///
+/// The sender alone is what [`make_sender`](MakeSender::make_sender) makes.
+pub trait OpenTicket<D, U>: MakeDuplex<D, U> {
+    /// Makes a receiver and a sender. The receiver gets nothing where this link has no way back.
+    fn open_ticket(&self, ticket: Ticket<U, D>) -> Self::Ends;
 }

@@ -242,6 +242,8 @@ pub enum ProtocolError {
     NotYours,
     /// The worker started a pipe twice, or sent on one after stopping it.
     OutOfTurn,
+    /// The worker started a duplex pipe over a link that has no way back.
+    NoWayBack,
     /// The worker rang its doorbell over and over, and had written nothing.
     EmptyRings,
     /// Reading the link failed.
@@ -259,6 +261,9 @@ impl fmt::Display for ProtocolError {
             ProtocolError::Undecodable(undecodable) => undecodable.fmt(f),
             ProtocolError::TypeMismatch(mismatch) => mismatch.fmt(f),
             ProtocolError::NotYours => f.write_str("a pipe that was not given to this worker"),
+            ProtocolError::NoWayBack => {
+                f.write_str("a duplex pipe was started over a link that has no way back")
+            }
             ProtocolError::OutOfTurn => f.write_str("a pipe that was started twice or not open"),
             ProtocolError::EmptyRings => f.write_str("a doorbell that rings without data"),
             ProtocolError::Broken => f.write_str("the link could not be read"),

@@ -62,7 +62,7 @@ pub use codec::{DecodeLimits, EncodeError};
 pub use counters::{Counters, SenderCounters};
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 pub use downlink::{
-    Downlink, Duplex, EncodedRemote, EncodingRemote, MakeDuplex, Notifier, RemoteEnd,
+    Downlink, Duplex, EncodedRemote, EncodingRemote, MakeDuplex, Notifier, OpenTicket, RemoteEnd,
 };
 pub use error::{AttachError, ClosePipeError, PipeError, PipeErrorKind};
 pub use event::{End, Event, Exit, Lost, Panic, ProtocolError};
@@ -82,6 +82,8 @@ pub use router::{Detached, FixedRouter, LinkEntry, PipeEntry, Polled, Router};
 #[cfg(feature = "alloc")]
 pub use router::{Session, SessionStep, SharedInlet};
 pub use send_error::{Disconnected, SendError, SendErrorKind, SenderError};
+#[cfg(feature = "alloc")]
+pub use sender::erased::{AnyAsyncSender, AnyReceiver, AnySender};
 pub use sender::{AnswerOutlet, Blocking, Outlet, Sender};
 pub use state::{RouterState, SenderState, WrongState};
 #[cfg(feature = "alloc")]

@@ -50,8 +50,15 @@ pub trait Receive: Authorize + Clone {
         Err(crate::ProtocolError::OutOfTurn)
     }
 
-    /// A worker has claimed the pipe.
-    fn note_started(&self) {}
+    /// A worker has claimed the pipe, over this link.
+    ///
+    /// # Errors
+    ///
+    /// When the pipe cannot be used over that link, which is cut off then.
+    fn note_started(&self, link: crate::LinkId) -> Result<(), crate::ProtocolError> {
+        let _ = link;
+        Ok(())
+    }
 
     /// The worker has taken so many commands of this pipe.
     ///

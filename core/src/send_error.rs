@@ -25,6 +25,9 @@ impl core::error::Error for Disconnected {}
 pub enum SenderError {
     /// The sender's state does not allow it.
     WrongState(WrongState<SenderState>),
+    /// The link has no room for the end now. Only of [`try_stop`](crate::Sender::try_stop), after which
+    /// the sender is open still.
+    Full,
     /// The foreground is gone.
     Disconnected,
 }
@@ -39,6 +42,7 @@ impl fmt::Display for SenderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SenderError::WrongState(wrong) => wrong.fmt(f),
+            SenderError::Full => f.write_str("the sender was not stopped: the link is full"),
             SenderError::Disconnected => Disconnected.fmt(f),
         }
     }

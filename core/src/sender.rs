@@ -4,6 +4,9 @@
 //! [`Outlet`]: the transport's worker end, which takes the messages of one pipe and puts
 //! them on the link.
 
+#[cfg(feature = "alloc")]
+pub(crate) mod erased;
+
 use core::fmt;
 use core::marker::PhantomData;
 
@@ -29,7 +32,8 @@ use crate::way_back::{Reply, Told};
 ///   [`Blocking::Never`].
 ///
 /// The state machine above it calls `open` at most once, `put` only between `open` and
-/// `close`, and `close` or `fail` exactly once, unless `open` failed: then it calls nothing
+/// `close`, and `close` or `fail` exactly once, or in their place
+/// [`try_close`](Outlet::try_close) until it returns true, unless `open` failed: then it calls nothing
 /// more. A `close` or `fail` without an `open` comes from a sender that was dropped, or failed,
 /// before it was started.
 pub trait Outlet<M> {
@@ -56,6 +60,19 @@ pub trait Outlet<M> {
     ///
     /// [`Disconnected`] when the foreground is gone.
     fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected>;
+
+    /// As [`close`](Outlet::close), but never waits: returns false where it would, and the pipe is
+    /// open still. For a sender that was started.
+    ///
+    /// The default closes, for a transport whose `close` never waits. One whose `close` may wait
+    /// overrides it.
+    ///
+    /// # Errors
+    ///
+    /// As [`close`](Outlet::close).
+    fn try_close(&mut self, reason: CloseReason) -> Result<bool, Disconnected> {
+        self.close(reason).map(|()| true)
+    }
 
     /// Ends the pipe with [`CloseReason::Failed`]. A transport that can write the error
     /// down where there is no allocator overrides it.
@@ -285,6 +302,23 @@ impl<M, O: Outlet<M>> Sender<M, O> {
         self.state = SenderState::Closed;
         // The foreground may be gone.
         let _ = self.outlet.close(CloseReason::Stopped);
+        Ok(())
+    }
+
+    /// As [`stop`](Sender::stop), but never waits: where the link has no room for the end, the sender
+    /// stays open, and this can be called again. A serial line's sender waits as its writer does, as
+    /// in [`try_send`](Sender::try_send).
+    ///
+    /// # Errors
+    ///
+    /// [`SenderError::Full`] when it would have to wait, and as [`stop`](Sender::stop).
+    pub fn try_stop(&mut self) -> Result<(), SenderError> {
+        self.expect(SenderState::Open)?;
+        if self.outlet.try_close(CloseReason::Stopped) == Ok(false) {
+            return Err(SenderError::Full);
+        }
+        // It is closed, or the foreground is gone.
+        self.state = SenderState::Closed;
         Ok(())
     }
 

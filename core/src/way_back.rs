@@ -175,6 +175,11 @@ impl<D, I: Commands<D>> Receiver<D, I> {
         Self { commands, connection, _command: PhantomData }
     }
 
+    #[cfg(feature = "alloc")]
+    pub(crate) fn into_commands(self) -> I {
+        self.commands
+    }
+
     /// The pipe that this is the receiver of.
     pub fn connection(&self) -> ConnectionId {
         self.connection

@@ -58,6 +58,10 @@ impl<S: FrameSink> Notifier for MuxDownlink<S> {
     fn flush(&self) {
         let _ = self.mux.flush_now();
     }
+
+    fn downlink(self: Arc<Self>) -> Option<Arc<dyn Downlink>> {
+        Some(self)
+    }
 }
 
 impl<S: FrameSink> Downlink for MuxDownlink<S> {

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use homing_core::{
-    Authorization, Downlink, Duplex, EncodingRemote, MakeDuplex, MakeSender, Postcard, Ticket,
+    Authorization, Downlink, Duplex, EncodingRemote, MakeDuplex, MakeSender, OpenTicket, Postcard,
+    Ticket,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -65,6 +66,17 @@ where
         let downlink = self.downlink.as_deref()?;
         let remote = EncodingRemote::new(downlink, ticket.connection(), capacity);
         Some(Duplex::new(self.handle.duplex(ticket), Arc::new(remote)))
+    }
+}
+
+impl<D, U, S> OpenTicket<D, U> for MuxFactory<S>
+where
+    D: Serialize + DeserializeOwned,
+    U: Serialize + DeserializeOwned,
+    S: FrameSink,
+{
+    fn open_ticket(&self, ticket: Ticket<U, D>) -> Self::Ends {
+        self.handle.duplex(ticket)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::close_reason;
 use crate::frame::Header;
 use crate::message::{Encoded, MessageTemplate, SHORT, ShortFrameBuf, pad};
 use crate::mux::Mux;
+use crate::pending::Accepted;
 use crate::reserve::ReserveTarget;
 use crate::sink::FrameSink;
 use crate::way_back::{PipeEnd, WayBack};
@@ -316,25 +317,34 @@ impl<S: FrameSink> MuxOutlet<S> {
     /// Ends the pipe: behind what is queued, or else by these frames, which are to be sent.
     fn end(&mut self, reason: CloseReason) -> Result<Option<Vec<u8>>, Disconnected> {
         let connection = self.connection;
+        self.settle_before_end();
+        let queued =
+            self.mux.with(|scheduler, _| Ok(scheduler.close_after_queue(connection, reason)))?;
+        Ok(queued.err().map(|reason| self.end_frames(&reason)))
+    }
+
+    fn settle_before_end(&self) {
         if let Some((_, pipe)) = &self.pipe
             && pipe.owes()
         {
             self.settle(pipe);
         }
-        let queued =
-            self.mux.with(|scheduler, _| Ok(scheduler.close_after_queue(connection, reason)))?;
-        let Err(reason) = queued else { return Ok(None) };
-        let (reason, text) = close_reason::encode(&reason, self.mux.max_body);
+    }
+
+    /// The frames that end the pipe.
+    fn end_frames(&mut self, reason: &CloseReason) -> Vec<u8> {
+        let connection = self.connection;
+        let (reason, text) = close_reason::encode(reason, self.mux.max_body);
         let stop = (Header::Stop { connection, reason }, text.as_slice());
         let dropped = (Header::Dropped { connection, count: self.dropped }, &[][..]);
-        Ok(Some(if self.claim() {
+        if self.claim() {
             // Only a pipe that was claimed can be ended.
             self.mux.frames(&[self.claim.start(self.mux.max_body), stop])
         } else if self.dropped > 0 {
             self.mux.frames(&[dropped, stop])
         } else {
             self.mux.frames(&[stop])
-        }))
+        }
     }
 
     fn put_long(
@@ -375,6 +385,25 @@ impl<M: Serialize, S: FrameSink> Outlet<M> for MuxOutlet<S> {
             };
         };
         self.mux.send_bytes(self.connection, frames)
+    }
+
+    fn try_close(&mut self, reason: CloseReason) -> Result<bool, Disconnected> {
+        if !self.mux.may_block() {
+            // On this thread it never waits.
+            return Outlet::<M>::close(self, reason).map(|()| true);
+        }
+        self.settle_before_end();
+        let frames = self.end_frames(&reason);
+        let connection = self.connection;
+        let accepted = self.mux.with(|scheduler, sink| match scheduler.is_queued(connection) {
+            // A thread writes what the policy has queued, and the end may not overtake it.
+            true => Ok(Accepted::WouldBlock),
+            false => scheduler.write(sink, &frames, &[]),
+        })?;
+        if let Accepted::Partial { .. } = accepted {
+            self.mux.flush_later();
+        }
+        Ok(accepted.is_accepted())
     }
 
     fn panicking(&self) -> Option<Panic> {

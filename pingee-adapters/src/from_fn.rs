@@ -88,7 +88,7 @@ use homing_router::LoopBinding;
 /// | loop | within a modal loop |
 /// |---|---|
 /// | slint, tauri, Qt | queued functions run: nothing to do, if `dispatch` borrows the application's state only while it uses it |
-/// | winit | on Windows, moving and resizing a window runs a loop: see `homing::winit`. Native dialogs (`rfd`) block the handler, and the router with it: use their asynchronous form |
+/// | winit | the loop cannot be run from within: a handler that waits for something else calls `WinitRouter::poll` meanwhile. On Windows, moving and resizing a window runs a loop: see `homing::winit`. Native dialogs (`rfd`) block the handler, and the router with it: use their asynchronous form |
 /// | glib, GTK | `MainContext::iteration` and `Dialog::run` poll other sources, but no task that is being polled: dispatch from an idle source while the dialog is open |
 /// | calloop, mio, polling | the loop cannot be run from within: a dialog's own loop watches the [`DoorbellSet`](homing_router::DoorbellSet) as well, and dispatches |
 /// | tokio, smol | a handler that blocks on futures awaits `TaskDriver::due` among them, and dispatches |

@@ -94,6 +94,9 @@
 //!   returns true.
 //! * A wake-up can be lost on Windows, whose message queue holds 10 000 messages. The next
 //!   turn of the loop makes up for it, for whatever reason it turns.
+//! * The loop cannot be run from within its callbacks. A handler that waits all the same, for a
+//!   dialog of another library, calls [`poll`](WinitRouter::poll) meanwhile: all pipes but its own
+//!   are served.
 //! * Handlers do not get the `ActiveEventLoop`. One that wants the loop to exit says so in the
 //!   application, and `about_to_wait` does it.
 //! * Drop windows in `exiting`. `Router::stop` tells receivers that their pipes were closed, and

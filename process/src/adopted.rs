@@ -48,4 +48,14 @@ pub trait EncodedOutlet: Send {
     ///
     /// [`Disconnected`] when the foreground is gone.
     fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected>;
+
+    /// As [`close`](EncodedOutlet::close), but never waits: returns false where it would, and the
+    /// pipe is open still. The default closes, for a transport whose `close` never waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`close`](EncodedOutlet::close).
+    fn try_close(&mut self, reason: CloseReason) -> Result<bool, Disconnected> {
+        self.close(reason).map(|()| true)
+    }
 }

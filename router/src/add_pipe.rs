@@ -1,11 +1,11 @@
 //! Adding pipes to a router's links.
 
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use homing_core::{Authorization, Duplex, Event, LinkId, MakeSender, Nonce, PipeErrorKind, Ticket};
 
-use crate::duplex;
+use crate::duplex::{self, WayBacks};
 use crate::handler::Handler;
 use crate::mailbox::{Capacity, ClosePipe, Mailbox, MailboxWriter};
 use crate::pipe::PipeId;
@@ -19,10 +19,10 @@ use crate::router::Router;
 type DuplexParts<C, D, K, E> = (E, Remote<C, D, K>);
 
 impl<C: 'static> Router<C> {
-    /// Adds a pipe that ends in a handler.
+    /// Adds a pipe that ends in a handler. Without a link, any may claim it.
     pub(crate) fn add_handler<M, R, F>(
         &self,
-        link: LinkId,
+        link: Option<LinkId>,
         options: PipeOptions<M>,
         handler: F,
     ) -> Result<(Ticket<M>, PipeId), PipeErrorKind>
@@ -52,15 +52,15 @@ impl<C: 'static> Router<C> {
         let (overflow, _) = options.parts();
         Mailbox::add(overflow, capacity, router, |writer: MailboxWriter<R::Codec, M>| {
             let receiver = |claim| Entry::new(writer.claimed_by(claim));
-            self.add_pipe::<M, (), R>(link, options, receiver)
+            self.add_pipe::<M, (), R>(Some(link), options, receiver)
         })
     }
 
     /// Adds a duplex pipe. `make` makes its worker's ends, and the foreground's end of its way
-    /// back, within a capacity in bytes.
+    /// back, within a capacity in bytes. Without a link, any that has a way back may claim it.
     pub(crate) fn add_duplex<D, U, R, F, E>(
         &self,
-        link: LinkId,
+        link: Option<LinkId>,
         options: PipeOptions<U>,
         handler: F,
         make: impl FnOnce(Ticket<U, D>, usize) -> Option<Duplex<E, D>>,
@@ -77,13 +77,17 @@ impl<C: 'static> Router<C> {
         let mut receiver = None;
         let (ticket, pipe) = self.add_pipe::<U, D, R>(link, options, |claim| {
             let questions = Rc::clone(&questions);
-            let duplex = duplex::new::<C, D, R::Codec, U>(claim, overflow, questions, handler);
+            let router = Rc::downgrade(&self.inner) as Weak<dyn WayBacks>;
+            let duplex =
+                duplex::new::<C, D, R::Codec, U>(claim, overflow, questions, router, handler);
             Entry::shared(Rc::clone(receiver.insert(Rc::new(duplex))))
         })?;
         match make(ticket, options.commands()).zip(receiver) {
             Some((Duplex { ends, remote, .. }, receiver)) => {
                 receiver.set_remote(Arc::clone(&remote));
-                self.inner.use_way_back(link);
+                if let Some(link) = link {
+                    self.inner.use_way_back(link);
+                }
                 Ok((ends, Remote::new(remote, questions, pipe)))
             }
             None => {
@@ -95,10 +99,11 @@ impl<C: 'static> Router<C> {
         }
     }
 
-    /// Adds a pipe to a link: its receiver is made with what a worker has to claim it with.
+    /// Adds a pipe to a link, or to none: its receiver is made with what a worker has to claim it
+    /// with.
     fn add_pipe<M, D, R: MakeSender<M>>(
         &self,
-        link: LinkId,
+        link: Option<LinkId>,
         options: PipeOptions<M>,
         receiver: impl FnOnce(Claim) -> Entry<C>,
     ) -> Result<(Ticket<M, D>, PipeId), PipeErrorKind> {
@@ -110,9 +115,9 @@ impl<C: 'static> Router<C> {
         let (overflow, message_type) = options.parts();
         let receiver = receiver(Claim { nonce, message_type });
         let mut core = self.inner.core.borrow_mut();
-        let connection = match R::AUTHORIZATION {
-            Authorization::Trusted => core.trusted_pipe(link, receiver),
-            Authorization::Nonce => core.pipe(Some(link), receiver),
+        let connection = match (R::AUTHORIZATION, link) {
+            (Authorization::Trusted, Some(link)) => core.trusted_pipe(link, receiver),
+            (Authorization::Trusted | Authorization::Nonce, link) => core.pipe(link, receiver),
         };
         // A receiver that comes back may own anything of the application's.
         drop(core);

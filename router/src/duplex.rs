@@ -2,11 +2,12 @@
 
 use std::cell::OnceCell;
 use std::marker::PhantomData;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use homing_core::{
-    Decode, Delivery, End, Event, Overflow, Payload, ProtocolError, RemoteEnd, Undecodable,
+    Decode, Delivery, Downlink, End, Event, LinkId, Overflow, Payload, ProtocolError, RemoteEnd,
+    Undecodable,
 };
 
 use crate::backpressure::Backpressure;
@@ -23,6 +24,13 @@ pub(crate) enum Incoming<C, M> {
     Unanswered(Box<dyn Question<C>>, End),
 }
 
+/// The links of a router that have a way back.
+pub(crate) trait WayBacks {
+    /// A duplex pipe was claimed over this link. Returns the foreground's sending side of it, where
+    /// commands travel as bytes.
+    fn claimed_over(&self, link: LinkId) -> Option<Arc<dyn Downlink>>;
+}
+
 /// Calls a closure with each message of its pipe and its end, and the handlers of questions with
 /// their answers.
 ///
@@ -33,6 +41,8 @@ pub(crate) struct Duplex<C, D, K, M, F> {
     claim: Claim,
     events: Events<Incoming<C, M>, F>,
     questions: Rc<Questions<C>>,
+    /// The router's.
+    way_backs: Weak<dyn WayBacks>,
     /// Set once the pipe has its place in the routing table.
     remote: OnceCell<Arc<dyn RemoteEnd<D>>>,
     _codec: PhantomData<fn(K)>,
@@ -43,6 +53,7 @@ pub(crate) fn new<C, D, K, M>(
     claim: Claim,
     overflow: Overflow,
     questions: Rc<Questions<C>>,
+    way_backs: Weak<dyn WayBacks>,
     mut handler: impl FnMut(&mut C, Event<M>),
 ) -> Duplex<C, D, K, M, impl FnMut(&mut C, Event<Incoming<C, M>>)> {
     let tell = move |context: &mut C, event| match event {
@@ -57,7 +68,7 @@ pub(crate) fn new<C, D, K, M>(
         Event::Ended(end) => handler(context, Event::Ended(end)),
     };
     let events = Events::new(overflow, tell);
-    Duplex { claim, events, questions, remote: OnceCell::new(), _codec: PhantomData }
+    Duplex { claim, events, questions, way_backs, remote: OnceCell::new(), _codec: PhantomData }
 }
 
 impl<C: 'static, D, K, M, F> Duplex<C, D, K, M, F> {
@@ -118,10 +129,14 @@ where
         }
     }
 
-    fn note_started(&self) {
+    fn note_started(&self, link: LinkId) -> Result<(), ProtocolError> {
         if let Some(remote) = self.remote.get() {
+            let way_backs = self.way_backs.upgrade();
+            let downlink = way_backs.and_then(|way_backs| way_backs.claimed_over(link));
+            remote.bind(downlink.as_deref())?;
             remote.note_started();
         }
+        Ok(())
     }
 
     fn note_taken(&self, commands: u64) -> Result<(), ProtocolError> {

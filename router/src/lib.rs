@@ -61,6 +61,8 @@ mod spawn;
 mod spin;
 mod state;
 mod stop;
+mod ticket_remote;
+mod tickets;
 mod until;
 mod waiting;
 mod wake;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use homing_core::{Event, LinkId, MakeDuplex, MakeSender, PipeErrorKind};
+use homing_core::{Event, LinkId, MakeDuplex, MakeSender, OpenTicket, PipeErrorKind, Ticket};
 
 use crate::mailbox::{Capacity, Mailbox};
 use crate::pipe::PipeId;
@@ -65,7 +65,7 @@ impl<C: 'static, R> Link<C, R> {
         F: FnMut(&mut C, Event<M>) + 'static,
     {
         let (ticket, pipe) =
-            self.router.add_handler::<M, R, F>(self.id, options.into(), handler)?;
+            self.router.add_handler::<M, R, F>(Some(self.id), options.into(), handler)?;
         Ok((self.factory.make_sender(ticket), pipe))
     }
 
@@ -109,8 +109,12 @@ impl<C: 'static, R> Link<C, R> {
         U: 'static,
     {
         let make = |ticket, capacity| self.factory.make_duplex(ticket, capacity);
-        let (ends, remote) =
-            self.router.add_duplex::<D, U, R, _, _>(self.id, options.into(), handler, make)?;
+        let (ends, remote) = self.router.add_duplex::<D, U, R, _, _>(
+            Some(self.id),
+            options.into(),
+            handler,
+            make,
+        )?;
         let pipe = remote.pipe();
         Ok((ends, remote, pipe))
     }
@@ -150,6 +154,29 @@ impl<C: 'static, R> Link<C, R> {
         let (ticket, mailbox) =
             self.router.add_mailbox::<M, R>(self.id, options.into(), capacity.into())?;
         Ok((self.factory.make_sender(ticket), mailbox))
+    }
+
+    /// Makes, in this process, the sender that a ticket is for: of another link of the same router,
+    /// as that of a [`Worker`](crate::Worker), or of [none](Router::ticket). It is for links of
+    /// bytes, and is started and sends over this one, from any thread. The commands of a duplex pipe
+    /// are not received.
+    ///
+    /// A ticket is good for one sender. A link over which one is used that is not the router's, or
+    /// was used before, is cut off.
+    pub fn sender<M>(&self, ticket: Ticket<M>) -> R::Sender
+    where
+        R: OpenTicket<(), M>,
+    {
+        self.factory.make_sender(ticket)
+    }
+
+    /// As [`sender`](Link::sender), makes the receiver and the sender that the ticket of a duplex
+    /// pipe is for.
+    pub fn duplex_ends<D, U>(&self, ticket: Ticket<U, D>) -> R::Ends
+    where
+        R: OpenTicket<D, U>,
+    {
+        self.factory.open_ticket(ticket)
     }
 
     pub(crate) fn factory(&self) -> &R {

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use homing_core::{
-    Authorize, Delivery, End, MessageType, Nonce, Payload, ProtocolError, Receive, Undecodable,
+    Authorize, Delivery, End, LinkId, MessageType, Nonce, Payload, ProtocolError, Receive,
+    Undecodable,
 };
 
 use crate::backpressure::Backpressure;
@@ -37,8 +38,11 @@ pub(crate) trait Receiver<C> {
         Err(ProtocolError::OutOfTurn)
     }
 
-    /// A worker has claimed the pipe.
-    fn note_started(&self) {}
+    /// A worker has claimed the pipe, over this link.
+    fn note_started(&self, link: LinkId) -> Result<(), ProtocolError> {
+        let _ = link;
+        Ok(())
+    }
 
     /// The worker has taken commands. Only duplex pipes have any.
     fn note_taken(&self, commands: u64) -> Result<(), ProtocolError> {
@@ -130,8 +134,8 @@ impl<C> Receive for Entry<C> {
         self.0.on_answer(question, payload)
     }
 
-    fn note_started(&self) {
-        self.0.note_started();
+    fn note_started(&self, link: LinkId) -> Result<(), ProtocolError> {
+        self.0.note_started(link)
     }
 
     fn note_taken(&self, commands: u64) -> Result<(), ProtocolError> {

@@ -21,6 +21,7 @@ use crate::pipe_options::PipeOptions;
 use crate::remote::Remote;
 use crate::router::Router;
 use crate::state::OnExit;
+use crate::ticket_remote::Bounds;
 use crate::worker::{Process, Worker, make_ticket};
 
 impl<C: 'static> Router<C> {
@@ -166,7 +167,7 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
     {
         let options = options.into();
         self.start(|router, link, _| {
-            let pipe = router.add_handler::<M, Process, F>(link, options, handler);
+            let pipe = router.add_handler::<M, Process, F>(Some(link), options, handler);
             pipe.map(|(ticket, pipe)| (Some(ticket), pipe))
         })
     }
@@ -209,8 +210,9 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
         let options = options.into();
         let (worker, remote) = self.start(|router, link, downlink| {
             let downlink = downlink.ok_or(PipeErrorKind::NoWayBack)?;
-            let make = |ticket, capacity| Some(make_ticket(downlink, ticket, capacity));
-            let pipe = router.add_duplex::<D, U, Process, _, _>(link, options, handler, make);
+            let bounds = Bounds::of(downlink);
+            let make = |ticket, capacity| Some(make_ticket(bounds, ticket, capacity));
+            let pipe = router.add_duplex::<D, U, Process, _, _>(Some(link), options, handler, make);
             pipe.map(|(ticket, remote)| (Some(ticket), remote))
         })?;
         let pipe = remote.pipe();
@@ -299,7 +301,7 @@ impl<C: 'static, T: ProcessTransport> SpawnBuilder<C, T> {
         });
         match started {
             Ok((worker, p)) => {
-                inner.set_on_start(signal.token(), self.on_exit, downlink.clone());
+                inner.set_on_exit(signal.token(), self.on_exit);
                 let process = Process { child: worker, downlink };
                 Ok((Link::new(self.router, id, process), p))
             }

@@ -12,6 +12,7 @@ use homing_process::Doorbell;
 
 use crate::backpressure::Backpressure;
 use crate::budget::Budget;
+use crate::duplex::WayBacks;
 use crate::error::LinkError;
 use crate::router::{Inner, LinkSession};
 use crate::waiting::{Waiting, Watched};
@@ -38,8 +39,6 @@ pub(crate) struct LinkState<C: 'static> {
     pub(crate) watched: Option<Watched>,
     pub(crate) worker: Option<homing_process::ChildProcess>,
     pub(crate) on_exit: Option<OnExit<C>>,
-    /// Makes the way back of further pipes of a worker process.
-    pub(crate) downlink: Option<Arc<dyn Downlink>>,
 }
 
 /// The foreground's side of a link's way back.
@@ -70,6 +69,18 @@ impl<C: 'static> State<C> {
     pub(crate) fn flusher(&self, link: LinkId) -> Option<Arc<dyn Notifier>> {
         let way_back = self.way_backs.get(&link).filter(|way_back| way_back.is_used)?;
         Some(Arc::clone(&way_back.notifier))
+    }
+
+    /// The foreground's sending side of a link, where it has one that commands travel on as bytes.
+    pub(crate) fn downlink(&self, link: LinkId) -> Option<Arc<dyn Downlink>> {
+        Arc::clone(&self.way_backs.get(&link)?.notifier).downlink()
+    }
+}
+
+impl<C: 'static> WayBacks for Inner<C> {
+    fn claimed_over(&self, link: LinkId) -> Option<Arc<dyn Downlink>> {
+        self.use_way_back(link);
+        self.state.borrow().downlink(link)
     }
 }
 
@@ -109,7 +120,6 @@ impl<C: 'static> Inner<C> {
             watched: None,
             worker: None,
             on_exit: None,
-            downlink: None,
         };
         let mut state = self.state.borrow_mut();
         state.links.insert(signal.token(), link);
@@ -120,7 +130,7 @@ impl<C: 'static> Inner<C> {
         Ok(id)
     }
 
-    /// A duplex pipe was made on this link.
+    /// A duplex pipe was made on this link, or claimed over it.
     pub(crate) fn use_way_back(&self, link: LinkId) {
         if let Some(way_back) = self.state.borrow_mut().way_backs.get_mut(&link) {
             (way_back.has_duplex, way_back.is_used) = (true, true);
@@ -178,14 +188,9 @@ impl<C: 'static> Inner<C> {
     }
 
     /// The worker process of a link was started. Has `on_exit` told how it has ended.
-    pub(crate) fn set_on_start(
-        &self,
-        token: Token,
-        on_exit: Option<OnExit<C>>,
-        downlink: Option<Arc<dyn Downlink>>,
-    ) {
+    pub(crate) fn set_on_exit(&self, token: Token, on_exit: Option<OnExit<C>>) {
         if let Some(link) = self.state.borrow_mut().links.get_mut(&token) {
-            (link.on_exit, link.downlink) = (on_exit, downlink);
+            link.on_exit = on_exit;
         }
     }
 

@@ -62,7 +62,8 @@ impl<C: 'static> Router<C> {
     ///
     /// What has been sent by now is routed first. Workers with a duplex pipe are told that the
     /// foreground is about to stop: all their senders and receivers are cancelled, and their pipes
-    /// are routed until they have ended. Then, and at once where a link has no duplex pipe, links
+    /// are routed until they have ended. Pipes that [no worker has claimed](Router::ticket) are not
+    /// waited for. Then, and at once where a link has no duplex pipe, links
     /// are closed: receivers of pipes that are still open are told
     /// [`Closed`](homing_core::End::Closed), and a worker finds at its next `send` that the
     /// foreground is gone. Worker processes that have ended by themselves when the grace is over
@@ -89,7 +90,7 @@ impl<C: 'static> Router<C> {
         let announced = self.inner.announce_stop();
         self.inner.close_links(context, |link| !announced.contains(&link));
         if !announced.is_empty() {
-            self.route_until_end(context, end, || self.open_pipes() == 0);
+            self.route_until_end(context, end, || self.inner.all_claimed_have_ended());
             self.inner.close_links(context, |_| true);
         }
         self.route_until_end(context, end, || self.inner.state.borrow().links.is_empty());
@@ -110,6 +111,12 @@ impl<C: 'static> Router<C> {
 }
 
 impl<C: 'static> Inner<C> {
+    /// Whether all pipes have ended but those that no worker has claimed.
+    fn all_claimed_have_ended(&self) -> bool {
+        let core = self.core.borrow();
+        core.open_pipes() == core.unclaimed_pipes()
+    }
+
     /// Tells the workers of links with a duplex pipe that the foreground is about to stop. Returns
     /// those links.
     fn announce_stop(&self) -> HashSet<LinkId> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use homing_core::{
-    Authorization, Downlink, Duplex, EncodingRemote, Exit, MakeDuplex, MakeSender, Postcard, Ticket,
+    Authorization, Downlink, Duplex, Exit, MakeDuplex, MakeSender, Postcard, Ticket,
 };
 use homing_process::ChildProcess;
 use serde::Serialize;
@@ -14,13 +14,14 @@ use serde::de::DeserializeOwned;
 
 use crate::link::Link;
 use crate::router::Router;
+use crate::ticket_remote::{Bounds, TicketRemote};
 
 /// A worker process, and the link from it.
 ///
 /// The pipes that it makes are tickets: plain data, which the application hands to the
 /// worker in whatever way it has. A ticket is honoured from any worker of the router that
-/// presents it first; until then, its pipe is lost with this one. The commands of a duplex pipe
-/// go to this worker.
+/// presents it first, to which the commands of a duplex pipe go then; until then, its pipe is lost
+/// with this one. A [ticket of the router's own](Router::ticket) is lost with none.
 pub type Worker<C> = Link<C, Process>;
 
 /// The factory of a worker process's link: carries every message that serde can.
@@ -51,17 +52,18 @@ impl<D: Serialize, U: Serialize + DeserializeOwned> MakeDuplex<D, U> for Process
     type Ends = Ticket<U, D>;
 
     fn make_duplex(&self, ticket: Ticket<U, D>, capacity: usize) -> Option<Duplex<Self::Ends, D>> {
-        Some(make_ticket(self.downlink.as_deref()?, ticket, capacity))
+        Some(make_ticket(Bounds::of(self.downlink.as_deref()?), ticket, capacity))
     }
 }
 
-/// The ends of a duplex pipe to a worker process: its ticket, and what encodes its commands.
+/// The ends of a duplex pipe to a worker process: its ticket, and what keeps its commands until a
+/// worker claims it.
 pub(crate) fn make_ticket<D: Serialize, U>(
-    downlink: &dyn Downlink,
+    bounds: Bounds,
     ticket: Ticket<U, D>,
     capacity: usize,
 ) -> Duplex<Ticket<U, D>, D> {
-    let remote = EncodingRemote::new(downlink, ticket.connection(), capacity);
+    let remote = TicketRemote::new(ticket.connection(), capacity, bounds);
     Duplex::new(ticket, Arc::new(remote))
 }
 
@@ -132,7 +134,7 @@ impl<C: 'static> Router<C> {
             .values()
             .filter_map(|link| {
                 let child = link.worker.clone().filter(|worker| worker.exit().is_none())?;
-                Some((link.id, Process { child, downlink: link.downlink.clone() }))
+                Some((link.id, Process { child, downlink: state.downlink(link.id) }))
             })
             .collect();
         let router = self.clone();

@@ -4,7 +4,7 @@ mod background;
 
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use homing_core::{
     AsyncOutlet, Blocking, CloseReason, Disconnected, Outgoing, Outlet, Overflow, Panic, SendError,
@@ -94,6 +94,17 @@ impl<M: Serialize> Outlet<M> for AdoptedOutlet {
             return Err(Disconnected);
         }
         self.place.wait().ok_or(Disconnected)?.close(reason)
+    }
+
+    fn try_close(&mut self, reason: CloseReason) -> Result<bool, Disconnected> {
+        if self.guard.is_forked_copy() {
+            return Err(Disconnected);
+        }
+        // While a thread sends a message, the end would have to wait for it.
+        match self.place.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(_) => self.place.wait().ok_or(Disconnected)?.try_close(reason),
+            Poll::Pending => Ok(false),
+        }
     }
 
     fn panicking(&self) -> Option<Panic> {

@@ -83,6 +83,10 @@ impl<M: Serialize> Outlet<M> for WorkerOutlet {
         forward!(&mut self.kind, close(reason))
     }
 
+    fn try_close(&mut self, reason: CloseReason) -> Result<bool, Disconnected> {
+        forward!(&mut self.kind, try_close(reason))
+    }
+
     fn fail(&mut self, error: &dyn fmt::Display) -> Result<(), Disconnected> {
         forward!(&mut self.kind, fail(error))
     }

@@ -34,6 +34,10 @@ fn main() -> ExitCode {
     );
     checks.add("pipe", homing_conformance::event_loop_checks!(rigs::Pipes, Homes));
     checks.add_one("window::is_drawn_during_a_flood", is_drawn_during_a_flood);
+    checks.add_one(
+        "loop::is_left_alone_by_a_dialog_in_a_handler",
+        is_left_alone_by_a_dialog_in_a_handler,
+    );
     checks.add_one("loop::that_is_gone_is_not_woken", that_is_gone_is_not_woken);
     checks.run(EventLoop::with_user_event().build().map(|made| LOOP.set(Some(made))))
 }
@@ -249,6 +253,48 @@ fn is_drawn_during_a_flood() {
     let between = |draws: &[u64]| draws.last().unwrap() - draws.first().unwrap();
     let most = app.draws.windows(2).map(between).max();
     assert!(most <= Some(1000), "{most:?} messages were handled while a redraw was due");
+}
+
+/// The loop cannot be run from within its callbacks. A handler that waits all the same, as one
+/// that shows a dialog of another library does, hands over what comes for other pipes, and the loop
+/// goes on after it.
+fn is_left_alone_by_a_dialog_in_a_handler() {
+    let homing: WinitRouter<Drawn> = homing_winit::join(proxy(), || Happening::WakeFn);
+    let router = homing.router().clone();
+    router.start().unwrap();
+    let link = router.link(homing::channel::Channel::new()).unwrap();
+    let (mut asks, _) = link.pipe(dialog).unwrap();
+    let (mut answers, _) = link.pipe(Drawn::hear).unwrap();
+    let worker = std::thread::spawn(move || {
+        asks.start().unwrap();
+        answers.start().unwrap();
+        asks.send(0).unwrap();
+        for _ in 0..100 {
+            answers.send(1).unwrap();
+        }
+    });
+    let mut app = Drawn { homing, window: None, heard: 0, draws: Vec::new() };
+    let end = Instant::now() + deadline();
+    while router.open_pipes() > 0 {
+        assert!(Instant::now() < end, "{} were heard", app.heard);
+        pump(deadline(), &mut app);
+    }
+    assert_eq!(app.heard, 100 + 1000);
+    worker.join().unwrap();
+    router.stop(&mut app).unwrap();
+}
+
+/// Waits within its handler for what another pipe brings.
+fn dialog(app: &mut Drawn, event: Event<u64>) {
+    if let Event::Message(_) = event {
+        let end = Instant::now() + deadline();
+        while app.heard < 100 {
+            assert!(Instant::now() < end, "{} were heard", app.heard);
+            app.homing.clone().poll(app);
+            std::thread::yield_now();
+        }
+        app.heard += 1000;
+    }
 }
 
 /// Wake-ups, and a router, outlive the loop. It is the last check.

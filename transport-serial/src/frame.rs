@@ -4,7 +4,6 @@
 
 use cobs::CobsEncoder;
 use crc::{CRC_32_ISCSI, Crc, Digest, NoTable};
-#[cfg(feature = "std")]
 use homing_core::MessageType;
 use homing_core::codec::{self, DecodeLimits, EncodeError};
 use homing_core::{CloseKind, SendErrorKind};
@@ -18,8 +17,12 @@ pub(crate) const DELIMITER: u8 = 0;
 /// with this behind it it is no frame: it promises bytes that do not come.
 pub(crate) const RESYNC: [u8; 2] = [0xff, DELIMITER];
 
-/// The longest head: a tag, two numbers of 32 bits and one of 64, and how the sender left.
-const MAX_HEADER: usize = 1 + 5 + 5 + 10 + 1;
+/// The longest header: a tag, three numbers of 32 bits, one of 64, and what was told with 4 bytes of
+/// a window, or a second one of 64.
+const MAX_HEADER: usize = 1 + 5 + 5 + 5 + 10 + 1 + 5;
+
+/// The longest header of a message: a tag, two numbers of 32 bits and one of 64, and one byte more.
+const MAX_MESSAGE_HEADER: usize = 1 + 5 + 5 + 10 + 1;
 
 /// The checksum.
 const CHECK: usize = 4;
@@ -40,14 +43,83 @@ pub(crate) enum Header {
     /// The sender of a port has ended, after so many messages. Why it failed may follow, as a
     /// short text.
     Stop { port: u32, run: u32, number: u64, reason: CloseKind },
+    /// An answer follows. It has a number among the messages of its port. `of` is the run of the
+    /// foreground whose question it answers.
+    Answer { port: u32, run: u32, number: u64, of: u32, question: u32 },
+    /// What the chip has of the way back of a port: all commands below `number` of the run `of` of
+    /// the foreground were taken, or told as a gap; `told` is what it was told, as [`told`]
+    /// encodes that; so many bytes of frames have room there.
+    Taken { port: u32, run: u32, of: u32, number: u64, told: u8, window: u32 },
+    /// A command follows. Here and in `State`, the run is the foreground's.
+    Command { port: u32, run: u32, number: u64 },
+    /// What the foreground knows of the way back of a port: so many commands were sent, of which
+    /// those below `first` are taken; and what the port is told.
+    State { port: u32, run: u32, first: u64, number: u64, told: u8 },
+}
+
+impl Header {
+    /// The port and the chip's run. `None` for what chips do not send.
+    #[cfg(feature = "std")]
+    pub(crate) fn port_and_run(&self) -> Option<(u32, u32)> {
+        match *self {
+            Header::Start { port, run }
+            | Header::Message { port, run, .. }
+            | Header::Stop { port, run, .. }
+            | Header::Answer { port, run, .. }
+            | Header::Taken { port, run, .. } => Some((port, run)),
+            Header::Command { .. } | Header::State { .. } => None,
+        }
+    }
+
+    /// Whether a body may follow.
+    fn has_body(&self) -> bool {
+        !matches!(self, Header::Taken { .. } | Header::State { .. })
+    }
+
+    /// The most bytes that headers of this kind have.
+    const fn max_len(&self) -> usize {
+        match self {
+            Header::Start { .. }
+            | Header::Message { .. }
+            | Header::Stop { .. }
+            | Header::Command { .. } => MAX_MESSAGE_HEADER,
+            Header::Answer { .. } | Header::Taken { .. } | Header::State { .. } => MAX_HEADER,
+        }
+    }
+}
+
+/// What a pipe is told, as bits.
+pub(crate) mod told {
+    use homing_core::Told;
+
+    pub(crate) const CANCELLED: u8 = 1;
+    pub(crate) const CLOSED: u8 = 2;
+    pub(crate) const STOPPING: u8 = 4;
+
+    /// What these bits say. Others are of a newer foreground.
+    pub(crate) fn decode(bits: u8) -> Told {
+        let mut told = Told::NOTHING;
+        for (bit, says) in
+            [(CANCELLED, Told::CANCELLED), (CLOSED, Told::CLOSED), (STOPPING, Told::STOPPING)]
+        {
+            if bits & bit != 0 {
+                told = told.and(says);
+            }
+        }
+        told
+    }
 }
 
 /// The most bytes that a message may have so that its frame fits into `frame` bytes, whatever
-/// its head is.
+/// its header is.
 pub(crate) const fn max_message(frame: usize) -> usize {
+    max_body(frame, MAX_MESSAGE_HEADER)
+}
+
+const fn max_body(frame: usize, header: usize) -> usize {
     let Some(encoded) = frame.checked_sub(2) else { return 0 };
     // One byte in each 255 is COBS's, and one at least.
-    let overhead = MAX_HEADER + CHECK + encoded.div_ceil(255);
+    let overhead = header + CHECK + encoded.div_ceil(255);
     encoded.saturating_sub(overhead)
 }
 
@@ -63,26 +135,25 @@ pub(crate) const fn max_segment(message: usize) -> usize {
 ///
 /// # Errors
 ///
-/// [`SendErrorKind::TooLarge`] when the message has more than [`max_message`] bytes for this buffer,
-/// and [`SendErrorKind::Unencodable`], when it nests deeper than
+/// [`SendErrorKind::TooLarge`] when the message has more bytes than have room in this buffer whatever
+/// the numbers in its header are, and [`SendErrorKind::Unencodable`], when it nests deeper than
 /// [`DecodeLimits::DEFAULT_DEPTH`] among other reasons.
 pub(crate) fn encode<'a, M: Serialize + ?Sized>(
     head: &Header,
     message: &M,
     buffer: &'a mut [u8],
 ) -> Result<&'a [u8], SendErrorKind> {
-    let max = max_message(buffer.len());
+    let max = max_body(buffer.len(), head.max_len());
     let len;
     if let Some((first, rest)) = buffer.split_first_mut() {
         *first = DELIMITER;
         let mut encoder =
             Encoder { cobs: CobsEncoder::new(rest), digest: SMALL.digest(), len: 0, fits: true };
         // A head has no way to fail: all that it is made of is plain.
-        let plain = postcard::serialize_with_flavor(head, &mut encoder);
+        let plain = codec::encode(head, &mut encoder, DecodeLimits::DEFAULT_DEPTH);
         encoder.len = 0;
-        let encoded = plain
-            .map_err(|_| EncodeError::Refused)
-            .and_then(|()| codec::encode(message, &mut encoder, DecodeLimits::DEFAULT_DEPTH));
+        let encoded =
+            plain.and_then(|()| codec::encode(message, &mut encoder, DecodeLimits::DEFAULT_DEPTH));
         if encoder.len > max || !encoder.fits {
             return Err(SendErrorKind::TooLarge { len: encoder.len, max });
         }
@@ -95,6 +166,20 @@ pub(crate) fn encode<'a, M: Serialize + ?Sized>(
         return Err(SendErrorKind::TooLarge { len: 0, max });
     }
     Ok(buffer.get(..len + 2).unwrap_or(&[]))
+}
+
+/// Encodes a frame whose body is bytes already.
+#[cfg(feature = "std")]
+pub(crate) fn encode_bytes(header: &Header, body: &[u8]) -> Vec<u8> {
+    let mut plain = [0; MAX_HEADER];
+    // There is room for every header.
+    let header = postcard::to_slice(header, &mut plain).map_or(&[][..], |header| header);
+    let plain = [header, body].concat();
+    let plain = [&plain[..], &checksum(&plain).to_le_bytes()].concat();
+    let mut frame = vec![DELIMITER; cobs::max_encoding_length(plain.len()) + 2];
+    let stuffed = frame.get_mut(1..).map_or(0, |place| cobs::encode(&plain, place));
+    frame.truncate(stuffed + 2);
+    frame
 }
 
 /// Stuffs and sums up what postcard writes. What has no room is counted.
@@ -139,7 +224,6 @@ impl Flavor for &mut Encoder<'_> {
 }
 
 /// What a segment between two delimiters is.
-#[cfg(feature = "std")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Segment {
     /// A frame. The message lies there in the bytes that were given; of other frames there is
@@ -153,7 +237,6 @@ pub(crate) enum Segment {
 
 /// What the body of a Start says about the type of the messages: nothing, or a fingerprint and a
 /// name. `None` when it is neither.
-#[cfg(feature = "std")]
 pub(crate) fn message_type(body: &[u8]) -> Option<MessageType<'_>> {
     if body.is_empty() {
         return Some(MessageType::UNCHECKED);
@@ -165,24 +248,58 @@ pub(crate) fn message_type(body: &[u8]) -> Option<MessageType<'_>> {
 }
 
 /// Says what a segment between two delimiters is. Its bytes are decoded in their place.
-#[cfg(feature = "std")]
 pub(crate) fn decode(segment: &mut [u8]) -> Segment {
-    static FAST: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
-
-    let plain = cobs::decode_in_place(segment).ok().and_then(|len| segment.get(..len));
+    let plain = unstuff(segment).and_then(|len| segment.get(..len));
     let Some((plain, check)) = plain.and_then(<[u8]>::split_last_chunk::<CHECK>) else {
         return Segment::Damaged;
     };
-    if FAST.checksum(plain) != u32::from_le_bytes(*check) {
+    if checksum(plain) != u32::from_le_bytes(*check) {
         return Segment::Damaged;
     }
     match postcard::take_from_bytes(plain) {
         Ok((head, body)) => match head {
             Header::Start { .. } if message_type(body).is_none() => Segment::UnknownFrame,
-            _ => Segment::Frame(head, plain.len() - body.len()..plain.len()),
+            _ if !head.has_body() && !body.is_empty() => Segment::UnknownFrame,
+            _ => Segment::Frame(head, plain.len().saturating_sub(body.len())..plain.len()),
         },
         Err(_) => Segment::UnknownFrame,
     }
+}
+
+fn checksum(plain: &[u8]) -> u32 {
+    #[cfg(feature = "std")]
+    static FAST: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
+    #[cfg(not(feature = "std"))]
+    use SMALL as FAST;
+
+    FAST.checksum(plain)
+}
+
+/// Undoes COBS in place, and returns how many bytes are left. `None` when the bytes are not stuffed
+/// correctly. The crate `cobs` can panic here, as far as compilers see.
+fn unstuff(segment: &mut [u8]) -> Option<usize> {
+    let (mut from, mut to) = (0, 0);
+    while let Some(&code) = segment.get(from) {
+        from += 1;
+        for _ in 1..code {
+            let byte = *segment.get(from)?;
+            if byte == DELIMITER {
+                return None;
+            }
+            *segment.get_mut(to)? = byte;
+            (from, to) = (from + 1, to + 1);
+        }
+        match code {
+            DELIMITER => return None,
+            u8::MAX => {}
+            _ if from == segment.len() => {}
+            _ => {
+                *segment.get_mut(to)? = DELIMITER;
+                to += 1;
+            }
+        }
+    }
+    Some(to)
 }
 
 #[cfg(test)]

@@ -4,18 +4,22 @@ use std::cell::RefCell;
 use std::fmt;
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use homing_core::{
     Arrival, CloseKind, CloseReason, ConnectionId, DecodeLimits, End, Inlet, LinkEnd, MessageType,
-    Panic, Payload, ProtocolError, Text,
+    Notifier, Panic, Payload, ProtocolError, Text,
 };
 use homing_process::byte_queue;
 
+use crate::command_queue::Chip;
 use crate::deframer::{Deframer, Found};
+use crate::downlink::SerialDownlink;
 use crate::frame::{Header, message_type};
 use crate::line_stats::LineStats;
 use crate::received::Received;
 use crate::sequence::{SequenceTracker, Verdict};
+use crate::writer::WriterThread;
 
 /// The pipes of a link, by their ports, as the factory makes them and the inlet serves them.
 pub(crate) type Ports = Rc<RefCell<Vec<PortState>>>;
@@ -51,6 +55,8 @@ pub struct SerialInlet {
     deframer: Deframer,
     decode_limits: DecodeLimits,
     ports: Ports,
+    /// Of a line with a way back.
+    writer: Option<WriterThread>,
     stats: LineStats,
     /// What is left to be told of the last frame.
     pending: Option<PendingEvent>,
@@ -76,6 +82,7 @@ struct PendingEvent {
 
 enum FinalEvent {
     Message(Range<usize>),
+    Answer(u32, Range<usize>),
     Stopped(End),
 }
 
@@ -85,6 +92,7 @@ impl SerialInlet {
         limit: usize,
         decode_limits: DecodeLimits,
         ports: Ports,
+        writer: Option<WriterThread>,
         stats: LineStats,
     ) -> Self {
         // A message is one level deeper in what its receiver is told, see `Received`.
@@ -96,6 +104,7 @@ impl SerialInlet {
             deframer: Deframer::new(limit),
             decode_limits: decode_limits.depth(depth).for_link(limit),
             ports,
+            writer,
             stats,
             pending: None,
             notice: [0; NOTICE],
@@ -104,15 +113,18 @@ impl SerialInlet {
 
     /// Finds out what a frame tells, and whom.
     fn accept_frame(&mut self, head: Header, message: Range<usize>) -> Option<PendingEvent> {
-        let (Header::Start { port, run }
-        | Header::Message { port, run, .. }
-        | Header::Stop { port, run, .. }) = head;
+        let Some((port, run)) = head.port_and_run() else {
+            // An echo of the foreground's own.
+            self.stats.add(|counters| counters.unknown += 1);
+            return None;
+        };
         let mut ports = self.ports.borrow_mut();
         let port_state = usize::try_from(port).ok().and_then(|port| ports.get_mut(port));
         let Some(port_state) = port_state else {
             self.stats.add(|counters| counters.unknown += 1);
             return None;
         };
+        let downlink = self.writer.as_ref().map(WriterThread::downlink);
         let (verdict, last) = match head {
             Header::Start { .. } => {
                 if port_state.runs.has_begun(run)
@@ -136,12 +148,37 @@ impl SerialInlet {
             Header::Message { number, .. } => {
                 (port_state.runs.message(run, number), Some(FinalEvent::Message(message)))
             }
+            Header::Answer { number, of, question, .. } => {
+                let verdict = port_state.runs.message(run, number);
+                let is_asked = downlink.is_some_and(|downlink| downlink.run() == of);
+                // One of an earlier foreground's questions only has a number.
+                (verdict, is_asked.then_some(FinalEvent::Answer(question, message)))
+            }
+            Header::Taken { of, number, told, window, .. } => {
+                let mut verdict = port_state.runs.notice(run);
+                if verdict != Verdict::Late {
+                    let chip = Chip { run, told, window };
+                    let is_so = downlink.is_some_and(|downlink| {
+                        downlink.run() == of && downlink.note_taken(port, number, chip)
+                    });
+                    if !is_so {
+                        verdict = Verdict::Late;
+                    }
+                }
+                (verdict, None)
+            }
+            Header::Command { .. } | Header::State { .. } => (Verdict::Late, None),
             Header::Stop { number, reason, .. } => {
                 let texts = self.deframer.bytes().get(message).unwrap_or(&[]);
                 let end = reason_with(reason, texts).end();
                 (port_state.runs.stop(run, number), Some(FinalEvent::Stopped(end)))
             }
         };
+        if let Some(downlink) = downlink
+            && port_state.runs.is_current(run)
+        {
+            downlink.note_run(port, run);
+        }
         let Verdict::New { restarted, missed } = verdict else {
             self.stats.add(|counters| counters.late += 1);
             return None;
@@ -172,6 +209,11 @@ impl SerialInlet {
         }
         match self.pending.take()?.last? {
             FinalEvent::Stopped(end) => Some(Arrival::Stopped { connection, end }),
+            FinalEvent::Answer(question, place) => {
+                let bytes = self.deframer.bytes().get(place)?;
+                let payload = Payload::Bytes { bytes, limits: &self.decode_limits };
+                Some(Arrival::Answer { connection, question, payload })
+            }
             FinalEvent::Message(place) => {
                 // A head is longer than the tag that takes its last byte's place.
                 let start = place.start.checked_sub(1)?;
@@ -234,6 +276,11 @@ impl Inlet for SerialInlet {
             }
         }
         Ok(Some(self.next_arrival().unwrap_or(Arrival::Partial)))
+    }
+
+    fn notifier(&self) -> Option<Arc<dyn Notifier>> {
+        let downlink: SerialDownlink = self.writer.as_ref()?.downlink().clone();
+        Some(Arc::new(downlink))
     }
 }
 

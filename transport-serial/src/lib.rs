@@ -107,15 +107,28 @@
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
 #![forbid(unsafe_code)]
 
+#[cfg(all(test, feature = "std"))]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
+mod both_ways;
+mod commands;
+mod duplex_line;
 mod frame;
+mod inbox;
+mod inboxes;
 mod line;
 mod lock;
 mod outlet;
 mod port;
+mod receive_buffer;
+mod received;
 mod text;
 
 #[cfg(feature = "std")]
+mod command_queue;
+#[cfg(feature = "std")]
 mod deframer;
+#[cfg(feature = "std")]
+mod downlink;
 #[cfg(feature = "std")]
 mod factory;
 #[cfg(feature = "std")]
@@ -123,15 +136,20 @@ mod inlet;
 #[cfg(feature = "std")]
 mod line_stats;
 #[cfg(feature = "std")]
-mod received;
-#[cfg(feature = "std")]
 mod sequence;
 #[cfg(feature = "std")]
 mod serial;
+#[cfg(feature = "std")]
+mod writer;
 
+pub use commands::{SerialCommands, SerialReceiver};
+pub use duplex_line::{DuplexEnds, DuplexLine};
+pub use inboxes::{Inboxes, OneWay, WayBack};
 pub use line::{Line, PORTS, PortError};
 pub use outlet::SerialOutlet;
 pub use port::Port;
+pub use receive_buffer::ReceiveBuffer;
+pub use received::Received;
 
 #[cfg(feature = "std")]
 pub use factory::SerialFactory;
@@ -139,7 +157,5 @@ pub use factory::SerialFactory;
 pub use inlet::SerialInlet;
 #[cfg(feature = "std")]
 pub use line_stats::{LineCounters, LineStats};
-#[cfg(feature = "std")]
-pub use received::Received;
 #[cfg(feature = "std")]
 pub use serial::Serial;

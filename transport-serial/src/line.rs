@@ -4,10 +4,11 @@ use core::fmt;
 use core::ops::Deref;
 
 use embedded_io::{Error as _, ErrorKind, Write};
-use homing_core::{ConnectionId, MessageType, SendErrorKind, Sender};
+use homing_core::{ConnectionId, MessageType, SendErrorKind, Sender, Told};
 use serde::Serialize;
 
-use crate::frame::{RESYNC, max_message};
+use crate::frame::{self, Header, RESYNC, max_message};
+use crate::inboxes::{OneWay, WayBack, sealed::Owed};
 use crate::lock::Lock;
 use crate::outlet::SerialOutlet;
 use crate::port::Port;
@@ -24,26 +25,24 @@ pub const PORTS: u32 = 256;
 /// Without the standard library (without the feature `std`), all senders of a line belong to
 /// one context: the main loop, or one task. An interrupt handler hands its messages to that
 /// one. With it, they may be on several threads.
-pub struct Line<W, const N: usize = 256> {
-    state: Lock<State<W>>,
+///
+/// `B` is what the line has for its way back: nothing, unless it is a
+/// [`DuplexLine`](crate::DuplexLine).
+pub struct Line<W, const N: usize = 256, B = OneWay> {
+    state: Lock<State<W, B>>,
     run: u32,
 }
 
-struct State<W> {
+struct State<W, B> {
     writer: W,
     /// A frame may have been written in part.
     needs_resync: bool,
     /// The ports that have, or had, a sender: one bit each.
     taken: [u32; PORTS as usize / 32],
+    way_back: B,
 }
 
 impl<W, const N: usize> Line<W, N> {
-    /// The most bytes that a message may have when it is encoded.
-    pub const MAX_MESSAGE: usize = {
-        assert!(N >= 64, "a frame has at least 64 bytes");
-        max_message(N)
-    };
-
     /// Takes a writer over.
     ///
     /// `run` is a number that tells this run of the firmware from those before it: by it the
@@ -61,6 +60,18 @@ impl<W, const N: usize> Line<W, N> {
     /// sent before, and is dropped, until it has sent more than before; the foreground's
     /// program logs a warning then.
     pub const fn new(writer: W, run: u32) -> Self {
+        Self::assemble(writer, run, OneWay)
+    }
+}
+
+impl<W, const N: usize, B> Line<W, N, B> {
+    /// The most bytes that a message may have when it is encoded.
+    pub const MAX_MESSAGE: usize = {
+        assert!(N >= 64, "a frame has at least 64 bytes");
+        max_message(N)
+    };
+
+    pub(crate) const fn assemble(writer: W, run: u32, way_back: B) -> Self {
         // Looked at here, so that it is checked.
         let _ = Self::MAX_MESSAGE;
         Self {
@@ -68,9 +79,15 @@ impl<W, const N: usize> Line<W, N> {
                 writer,
                 needs_resync: false,
                 taken: [0; PORTS as usize / 32],
+                way_back,
             }),
             run,
         }
+    }
+
+    /// Uses the way back. `None` when a caller of this one uses the line.
+    pub(crate) fn with<R>(&self, use_it: impl FnOnce(&mut B) -> R) -> Option<R> {
+        self.state.with(|state| use_it(&mut state.way_back))
     }
 
     /// Gives the writer back.
@@ -83,7 +100,7 @@ impl<W, const N: usize> Line<W, N> {
     }
 }
 
-impl<W: Write, const N: usize> Line<W, N> {
+impl<W: Write, const N: usize, B: WayBack> Line<W, N, B> {
     /// Makes the sender of a port. It is still to be started.
     ///
     /// # Errors
@@ -142,20 +159,50 @@ impl<W: Write, const N: usize> Line<W, N> {
         port: Port,
         message_type: MessageType<'static>,
     ) -> Result<Sender<M, SerialOutlet<L>>, PortError> {
+        Self::take_port(&line, port, |_| Some(()))?;
+        let connection = ConnectionId::from_parts(port.0, 0);
+        Ok(Sender::new(connection, SerialOutlet::new(line, port, message_type, None)))
+    }
+
+    /// Gives a port away, with what `add` makes of the way back.
+    pub(crate) fn take_port<T>(
+        line: &Self,
+        port: Port,
+        add: impl FnOnce(&mut B) -> Option<T>,
+    ) -> Result<T, PortError> {
         let (word, bit) = (port.0 as usize / 32, 1 << (port.0 % 32));
         let taken = line.state.with(|state| {
-            let word = state.taken.get_mut(word)?;
-            let taken = *word & bit != 0;
-            *word |= bit;
-            Some(taken)
-        });
-        match taken.flatten() {
-            Some(false) => {
-                let connection = ConnectionId::from_parts(port.0, 0);
-                Ok(Sender::new(connection, SerialOutlet::new(line, port, message_type)))
+            let word = state.taken.get_mut(word).ok_or(PortError::NoSuchPort)?;
+            if *word & bit != 0 {
+                return Err(PortError::Taken);
             }
-            Some(true) => Err(PortError::Taken),
-            None => Err(PortError::NoSuchPort),
+            let added = add(&mut state.way_back).ok_or(PortError::NoInbox)?;
+            *word |= bit;
+            Ok(added)
+        });
+        taken.unwrap_or(Err(PortError::NoSuchPort))
+    }
+
+    /// What a pipe with an inbox was told, by a look at what has come.
+    pub(crate) fn told(&self, inbox: usize) -> Told {
+        let told = self.with(|way_back| {
+            way_back.pump();
+            way_back.told(inbox)
+        });
+        told.unwrap_or(Told::NOTHING)
+    }
+
+    /// Tells the foreground what was taken, if it is to know: at once, or only if that is much.
+    pub(crate) fn settle(&self, inbox: usize, at_once: bool) {
+        let owed = self.with(|way_back| way_back.owed(inbox, at_once)).flatten();
+        let Some(Owed { port, of, number, told, window }) = owed else { return };
+        let header = Header::Taken { port, run: self.run, of, number, told, window };
+        let mut buffer = [0; 64];
+        let written = frame::encode(&header, &(), &mut buffer).and_then(|frame| self.write(frame));
+        self.flush();
+        // Otherwise it is told the next time.
+        if written.is_ok() {
+            let _ = self.with(|way_back| way_back.settle(inbox));
         }
     }
 
@@ -201,7 +248,7 @@ fn write_all(writer: &mut impl Write, bytes: &[u8]) -> Result<(), SendErrorKind>
     Ok(())
 }
 
-impl<W, const N: usize> fmt::Debug for Line<W, N> {
+impl<W, const N: usize, B> fmt::Debug for Line<W, N, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Line").field("run", &self.run).finish_non_exhaustive()
     }
@@ -209,11 +256,14 @@ impl<W, const N: usize> fmt::Debug for Line<W, N> {
 
 /// Why a line made no sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PortError {
     /// The port has a sender, or had one in this run.
     Taken,
     /// A line has the ports 0 to 255.
     NoSuchPort,
+    /// All inboxes of the line belong to other ports: its type says how many there are.
+    NoInbox,
 }
 
 impl fmt::Display for PortError {
@@ -221,6 +271,7 @@ impl fmt::Display for PortError {
         f.write_str(match self {
             PortError::Taken => "the port has, or had, a sender",
             PortError::NoSuchPort => "there is no such port",
+            PortError::NoInbox => "the line has no inbox for another duplex pipe",
         })
     }
 }

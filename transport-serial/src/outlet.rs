@@ -5,12 +5,13 @@ use core::ops::Deref;
 
 use embedded_io::Write;
 use homing_core::{
-    Blocking, CloseKind, CloseReason, Disconnected, MessageType, Outlet, Panic, SendError,
-    SendErrorKind, SenderCounters,
+    AnswerOutlet, Blocking, CloseKind, CloseReason, Disconnected, MessageType, Outlet, Panic,
+    SendError, SendErrorKind, SenderCounters, Told,
 };
 use serde::Serialize;
 
 use crate::frame::{Header, encode};
+use crate::inboxes::{Inboxes, WayBack};
 use crate::line::Line;
 use crate::port::Port;
 use crate::text::ShortText;
@@ -30,23 +31,41 @@ pub struct SerialOutlet<L> {
     line: L,
     port: Port,
     message_type: MessageType<'static>,
+    /// That of a duplex pipe.
+    inbox: Option<usize>,
     /// The number of the next message.
     next: u64,
 }
 
 impl<L> SerialOutlet<L> {
-    pub(crate) fn new(line: L, port: Port, message_type: MessageType<'static>) -> Self {
-        Self { line, port, message_type, next: 0 }
+    pub(crate) fn new(
+        line: L,
+        port: Port,
+        message_type: MessageType<'static>,
+        inbox: Option<usize>,
+    ) -> Self {
+        Self { line, port, message_type, inbox, next: 0 }
     }
 }
 
-impl<L, W: Write, const N: usize> SerialOutlet<L>
+impl<L, W: Write, const N: usize, B: WayBack> SerialOutlet<L>
 where
-    L: Deref<Target = Line<W, N>>,
+    L: Deref<Target = Line<W, N, B>>,
 {
-    fn write<M: Serialize>(&mut self, message: M) -> Result<(), SendError<M>> {
-        let Port(port) = self.port;
-        let head = Header::Message { port, run: self.line.run(), number: self.next };
+    fn look(&self) -> Told {
+        self.inbox.map_or(Told::NOTHING, |inbox| self.line.told(inbox))
+    }
+
+    /// Writes a message, or an answer, after the foreground was told what was taken: it may send
+    /// commands when the message has come.
+    fn write<M: Serialize>(&mut self, head: Header, message: M) -> Result<(), SendError<M>> {
+        if let Some(inbox) = self.inbox {
+            let told = self.line.told(inbox);
+            self.line.settle(inbox, true);
+            if told.is_closed() {
+                return Err(SendError::new(message, SendErrorKind::Closed));
+            }
+        }
         let mut buffer = [0; N];
         let written = encode(&head, &message, &mut buffer).and_then(|frame| self.line.write(frame));
         match written {
@@ -56,6 +75,11 @@ where
             }
             Err(kind) => Err(SendError::new(message, kind)),
         }
+    }
+
+    fn message(&self) -> Header {
+        let Port(port) = self.port;
+        Header::Message { port, run: self.line.run(), number: self.next }
     }
 
     fn tell<T: Serialize>(&self, head: Header, body: &T) -> Result<(), SendErrorKind> {
@@ -81,11 +105,12 @@ where
     }
 }
 
-impl<M, L, W, const N: usize> Outlet<M> for SerialOutlet<L>
+impl<M, L, W, const N: usize, B> Outlet<M> for SerialOutlet<L>
 where
     M: Serialize,
-    L: Deref<Target = Line<W, N>>,
+    L: Deref<Target = Line<W, N, B>>,
     W: Write,
+    B: WayBack,
 {
     fn open(&mut self) -> Result<(), Disconnected> {
         #[cfg(feature = "std")]
@@ -107,7 +132,7 @@ where
     }
 
     fn put(&mut self, message: M, _: Blocking) -> Result<u64, SendError<M>> {
-        self.write(message)?;
+        self.write(self.message(), message)?;
         self.line.flush();
         Ok(0)
     }
@@ -119,7 +144,7 @@ where
     ) -> Result<(), SendError<M>> {
         let mut written = Ok(());
         for message in messages {
-            written = self.write(message);
+            written = self.write(self.message(), message);
             if written.is_err() {
                 break;
             }
@@ -146,6 +171,10 @@ where
         self.close_with(CloseKind::Failed, &ShortText::new(error))
     }
 
+    fn told(&self) -> Told {
+        self.look()
+    }
+
     #[cfg(feature = "std")]
     fn panicking(&self) -> Option<Panic> {
         homing_panic::current()
@@ -155,6 +184,27 @@ where
     #[cfg(not(feature = "std"))]
     fn panicking(&self) -> Option<Panic> {
         None
+    }
+}
+
+impl<A, L, W, const N: usize, const RING: usize, const PIPES: usize, const BYTES: usize>
+    AnswerOutlet<A> for SerialOutlet<L>
+where
+    A: Serialize,
+    L: Deref<Target = Line<W, N, Inboxes<RING, PIPES, BYTES>>>,
+    W: Write,
+{
+    fn answer(&mut self, question: u32, answer: A) -> Result<(), SendError<A>> {
+        let Port(port) = self.port;
+        let entered = self.inbox.and_then(|inbox| self.line.with(|pipes| pipes.entered(inbox))?);
+        // A pipe without an inbox was asked nothing.
+        let Some(of) = entered else {
+            return Err(SendError::new(answer, SendErrorKind::Disconnected));
+        };
+        let (run, number) = (self.line.run(), self.next);
+        self.write(Header::Answer { port, run, number, of, question }, answer)?;
+        self.line.flush();
+        Ok(())
     }
 }
 

@@ -61,6 +61,15 @@ impl SequenceTracker {
         self.enter(run, number, number)
     }
 
+    /// Something has come that has no number: what the chip has taken.
+    pub(crate) fn notice(&mut self, run: u32) -> Verdict {
+        match self.find(run) {
+            Some(_) if !self.is_latest(run) => Verdict::Late,
+            None if !self.over => self.enter(run, 0, 0),
+            _ => Verdict::New { restarted: false, missed: 0 },
+        }
+    }
+
     /// Nothing that comes is passed on any more.
     pub(crate) fn end(&mut self) {
         self.over = true;
@@ -77,6 +86,11 @@ impl SequenceTracker {
 
     fn next(&self, run: u32) -> u64 {
         self.find(run).map_or(0, |known| known.next)
+    }
+
+    /// Whether this is the chip's latest run, as far as is known.
+    pub(crate) fn is_current(&self, run: u32) -> bool {
+        self.is_latest(run) || (self.over && self.find(run).is_none())
     }
 
     fn is_latest(&self, run: u32) -> bool {

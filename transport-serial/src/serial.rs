@@ -1,17 +1,21 @@
 //! The transport: how a serial line becomes a link.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::rc::Rc;
+#[cfg(unix)]
+use std::sync::Arc;
 
 use homing_core::{DecodeLimits, NewLink, Pinger, Transport};
 #[cfg(unix)]
 use homing_process::DescriptorReader;
 use homing_process::{BlockingReader, Doorbell, byte_queue, spawn_pump};
 
+use crate::downlink::SerialDownlink;
 use crate::factory::SerialFactory;
 use crate::inlet::SerialInlet;
 use crate::line_stats::LineStats;
+use crate::writer::{self, Target};
 
 /// The longest message, in bytes, unless another figure is chosen.
 const DEFAULT_LIMIT: usize = 4096;
@@ -36,6 +40,7 @@ impl<T: std::os::fd::AsFd + Send> DescriptorPort for T {}
 /// and that the terminal is raw (`cfmakeraw`, with a `VMIN` of 1).
 pub struct Serial {
     source: Option<Source>,
+    target: Option<Target>,
     limit: usize,
     decode_limits: DecodeLimits,
     buffer: usize,
@@ -71,7 +76,28 @@ impl Serial {
         let stats = LineStats::default();
         let decode_limits = DecodeLimits::new();
         let (source, limit, buffer) = (Some(source), DEFAULT_LIMIT, DEFAULT_BUFFER);
-        Self { source, limit, decode_limits, buffer, stats }
+        Self { source, target: None, limit, decode_limits, buffer, stats }
+    }
+
+    /// Takes a line over that has a way back, by one descriptor that is both read and written: a
+    /// terminal, a socket. See [`new`](Serial::new) and [`writer`](Serial::writer).
+    #[cfg(unix)]
+    pub fn duplex(port: impl std::os::fd::AsFd + Send + Sync + 'static) -> Self {
+        let port: Arc<dyn writer::descriptor::Port> = Arc::new(port);
+        let reads = Self::of(Source::Watched(Box::new(Arc::clone(&port))));
+        Self { target: Some(Target::Descriptor(port)), ..reads }
+    }
+
+    /// Gives the line a way back: commands are written to `writer`, by a thread of its own
+    /// (`homing-serial`), which waits in `write` as long as the line takes nothing.
+    ///
+    /// What a chip does not take waits in the queue of its pipe, whose commands come back as
+    /// [`Full`](homing_core::SendErrorKind::Full) in the end. When writing fails, commands come
+    /// back as [`Disconnected`](homing_core::SendErrorKind::Disconnected); whether the line has
+    /// ended is for the reader to say. The thread ends with the link, or when `write` returns.
+    #[must_use]
+    pub fn writer(self, writer: impl Write + Send + 'static) -> Self {
+        Self { target: Some(Target::Blocking(Box::new(writer))), ..self }
     }
 
     /// Sets how many bytes a message may have at most, 4096 unless it is set. A longer one is
@@ -117,6 +143,11 @@ impl<P: Pinger + Send + Sync + 'static> Transport<P> for Serial {
         let Some(source) = self.source.take() else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the line is a link already"));
         };
+        let downlink = SerialDownlink::new(self.limit);
+        let writer = match self.target.take() {
+            None => None,
+            Some(target) => Some(writer::spawn(target, downlink)?),
+        };
         let (queue, bytes) = byte_queue::bounded(self.buffer);
         let doorbell = match source {
             #[cfg(unix)]
@@ -131,9 +162,10 @@ impl<P: Pinger + Send + Sync + 'static> Transport<P> for Serial {
             }
         };
         let ports = Rc::default();
-        let factory = SerialFactory(Rc::clone(&ports));
-        let inlet =
-            SerialInlet::new(bytes, self.limit, self.decode_limits, ports, self.stats.clone());
+        let downlink = writer.as_ref().map(|writer| writer.downlink().clone());
+        let factory = SerialFactory { ports: Rc::clone(&ports), downlink };
+        let stats = self.stats.clone();
+        let inlet = SerialInlet::new(bytes, self.limit, self.decode_limits, ports, writer, stats);
         Ok(NewLink { factory, inlet, doorbell })
     }
 }

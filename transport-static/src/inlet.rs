@@ -34,7 +34,12 @@ impl<C: Element> Inlet for StaticInlet<C> {
         if has_no_place(self.consumer.capacity()) {
             return Ok(None);
         }
-        Ok(self.consumer.dequeue().map(|item| match item {
+        let item = self.consumer.dequeue();
+        #[cfg(feature = "task")]
+        if item.is_some() {
+            self.shared.made_room();
+        }
+        Ok(item.map(|item| match item {
             Item::Message(connection, element) => {
                 Arrival::Message { connection, payload: element.store(&mut self.slot) }
             }

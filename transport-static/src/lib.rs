@@ -69,28 +69,70 @@
 //! on the main loop's own core, would wait for ever. Every pipe has one place of the queue
 //! set aside for its end, so that a sender can close on a full link.
 //!
+//! # The way back
+//!
+//! A duplex pipe has a [`CommandQueue`] of its own, from the main loop to the worker. The main loop
+//! keeps a [`StaticRemote`], which sends commands, cancels and closes; the worker has a
+//! [`StaticReceiver`] beside its sender.
+//!
+//! ```
+//! # use homing_core::wake::PollPingee;
+//! # use homing_core::{Authorize, FixedRouter, Overflow, Router};
+//! # use homing_transport_static::{CommandQueue, ValueInlet, ValueLink};
+//! # struct To;
+//! # impl Authorize for To {}
+//! # static PINGED: PollPingee = PollPingee::new();
+//! static TIMER: ValueLink<u16, 8> = ValueLink::new();
+//! static RATES: CommandQueue<u32, 4> = CommandQueue::new();
+//!
+//! # let mut router: FixedRouter<ValueInlet<u16>, To, 1, 1> = Router::fixed();
+//! # router.start()?;
+//! # let (factory, inlet) = TIMER.split(&PINGED)?;
+//! # let link = router.attach(inlet)?;
+//! # let pipe = router.trusted_pipe(link, To)?;
+//! let (mut remote, mut rates, mut readings) =
+//!     factory.duplex::<u32, u16, 4>(pipe, Overflow::GiveBack, &RATES)?;
+//! readings.start()?;
+//!
+//! // The main loop.
+//! remote.send(500)?;
+//! // The interrupt handler.
+//! assert_eq!(rates.try_recv(), Ok(500));
+//! assert!(!readings.is_cancelled());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Features
 //!
 //! | feature | what it adds |
 //! |---|---|
 //! | `critical-section` | atomics for cores without compare-and-swap, such as thumbv6m and riscv32imc |
 //! | `defmt` | `defmt::Format` for the public types |
+//! | `task` | `send_async`, `recv_async` and the like, for tasks of any executor |
 
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
+mod command_queue;
+mod commands;
 mod element;
 mod factory;
 mod inlet;
 mod item;
 mod link;
 mod outlet;
+mod remote;
+#[cfg(feature = "task")]
+mod tasks;
 
+pub use command_queue::CommandQueue;
+pub use commands::{StaticCommands, StaticReceiver};
 pub use element::{Bytes, Element, Encode, Moved};
-pub use factory::{MakeSenderError, StaticFactory};
+pub use factory::{DuplexEnds, MakeSenderError, StaticFactory};
 pub use inlet::StaticInlet;
 pub use link::{AlreadySplit, StaticLink};
 pub use outlet::{StaticOutlet, StaticSender};
+pub use remote::StaticRemote;
 
 /// A link whose messages, all of type `M`, move. Its queue has `N - 1` places.
 pub type ValueLink<M, const N: usize> = StaticLink<Moved<M>, N>;

@@ -1,12 +1,14 @@
 //! The worker's end of one pipe.
 
+use core::cell::Cell;
 use core::fmt;
 
 use homing_core::{
     Blocking, CloseReason, ConnectionId, Disconnected, Outlet, Panic, SendError, SendErrorKind,
-    Sender,
+    Sender, Told,
 };
 
+use crate::command_queue::DuplexPipe;
 use crate::element::{Element, Encode, Moved};
 use crate::factory::Shared;
 
@@ -22,11 +24,56 @@ pub struct StaticOutlet<C: Element> {
     lossy: bool,
     /// How many were.
     missed: u32,
+    /// Of a pipe with a way back.
+    pipe: Option<&'static DuplexPipe>,
+    /// The worker has seen that the pipe was cancelled.
+    knows: Cell<bool>,
 }
 
 impl<C: Element> StaticOutlet<C> {
-    pub(crate) fn new(shared: &'static Shared<C>, connection: ConnectionId, lossy: bool) -> Self {
-        Self { shared, connection, lossy, missed: 0 }
+    pub(crate) fn new(
+        shared: &'static Shared<C>,
+        connection: ConnectionId,
+        lossy: bool,
+        pipe: Option<&'static DuplexPipe>,
+    ) -> Self {
+        Self { shared, connection, lossy, missed: 0, pipe, knows: Cell::new(false) }
+    }
+
+    /// What the pipe was told, which the worker knows from now on.
+    fn look(&self) -> Told {
+        let Some(pipe) = self.pipe else { return Told::NOTHING };
+        let told = pipe.told.get();
+        if told.is_cancelled() {
+            self.knows.set(true);
+        }
+        told
+    }
+
+    fn is_closed(&self) -> bool {
+        self.pipe.is_some_and(|pipe| pipe.told.get().is_closed())
+    }
+}
+
+#[cfg(feature = "task")]
+impl<C: Element> StaticOutlet<C> {
+    /// Has a task woken when there is room, and when the pipe is told something.
+    pub(crate) fn register(&self, waker: &core::task::Waker) {
+        if let Some(pipe) = self.pipe {
+            pipe.wakers.sender.register(waker);
+        }
+        self.shared.wake_on_room(waker);
+    }
+
+    /// Whether a task need not wait.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.lossy || self.is_closed() || self.is_newly_cancelled() || self.shared.has_room()
+    }
+
+    /// Whether the pipe was cancelled, and the worker has not seen that before.
+    pub(crate) fn is_newly_cancelled(&self) -> bool {
+        let knew = self.knows.get();
+        self.look().is_cancelled() && !knew
     }
 }
 
@@ -37,6 +84,9 @@ impl<M, C: Encode<M>> Outlet<M> for StaticOutlet<C> {
 
     #[inline]
     fn put(&mut self, message: M, blocking: Blocking) -> Result<u64, SendError<M>> {
+        if self.is_closed() {
+            return Err(SendError::new(message, SendErrorKind::Closed));
+        }
         let (element, original) = C::encode(message)?;
         match self.shared.push(self.connection, element) {
             Ok(()) => Ok(0),
@@ -54,6 +104,10 @@ impl<M, C: Encode<M>> Outlet<M> for StaticOutlet<C> {
         } else {
             Err(Disconnected)
         }
+    }
+
+    fn told(&self) -> Told {
+        self.look()
     }
 
     /// There is no unwinding, so no drop comes from a panic.

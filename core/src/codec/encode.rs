@@ -4,6 +4,7 @@ use postcard::ser_flavors::Flavor;
 use serde::ser::{self, Serialize};
 
 use super::error::EncodeError;
+use super::varint::{self, zigzag_i16, zigzag_i32, zigzag_i64, zigzag_i128};
 
 /// Encodes `message`, which may nest `depth` levels deep, into `storage`.
 ///
@@ -104,6 +105,16 @@ macro_rules! forward {
     )*};
 }
 
+/// Methods that write one integer of varying length.
+macro_rules! integers {
+    ($($method:ident($value:ident: $type:ty) as $put:ident($integer:expr);)*) => {$(
+        #[inline]
+        fn $method(self, $value: $type) -> Written {
+            varint::$put($integer, &mut self.0.output)
+        }
+    )*};
+}
+
 impl<F: Flavor> ser::Serializer for Encoder<'_, F> {
     type Ok = ();
     type Error = postcard::Error;
@@ -118,24 +129,44 @@ impl<F: Flavor> ser::Serializer for Encoder<'_, F> {
     forward! {
         serialize_bool(value: bool);
         serialize_i8(value: i8);
-        serialize_i16(value: i16);
-        serialize_i32(value: i32);
-        serialize_i64(value: i64);
-        serialize_i128(value: i128);
         serialize_u8(value: u8);
-        serialize_u16(value: u16);
-        serialize_u32(value: u32);
-        serialize_u64(value: u64);
-        serialize_u128(value: u128);
         serialize_f32(value: f32);
         serialize_f64(value: f64);
-        serialize_char(value: char);
-        serialize_str(value: &str);
-        serialize_bytes(value: &[u8]);
         serialize_none();
         serialize_unit();
         serialize_unit_struct(name: &'static str);
-        serialize_unit_variant(name: &'static str, index: u32, variant: &'static str);
+    }
+
+    integers! {
+        serialize_u16(value: u16) as put_u16(value);
+        serialize_u32(value: u32) as put_u32(value);
+        serialize_u64(value: u64) as put_u64(value);
+        serialize_u128(value: u128) as put_u128(value);
+        serialize_i16(value: i16) as put_u16(zigzag_i16(value));
+        serialize_i32(value: i32) as put_u32(zigzag_i32(value));
+        serialize_i64(value: i64) as put_u64(zigzag_i64(value));
+        serialize_i128(value: i128) as put_u128(zigzag_i128(value));
+    }
+
+    #[inline]
+    fn serialize_char(self, value: char) -> Written {
+        self.serialize_str(value.encode_utf8(&mut [0; 4]))
+    }
+
+    #[inline]
+    fn serialize_str(self, value: &str) -> Written {
+        self.serialize_bytes(value.as_bytes())
+    }
+
+    #[inline]
+    fn serialize_bytes(self, value: &[u8]) -> Written {
+        varint::put_len(value.len(), &mut self.0.output)?;
+        self.0.output.try_extend(value)
+    }
+
+    #[inline]
+    fn serialize_unit_variant(self, _: &'static str, index: u32, _: &'static str) -> Written {
+        varint::put_u32(index, &mut self.0.output)
     }
 
     #[inline]
@@ -167,18 +198,19 @@ impl<F: Flavor> ser::Serializer for Encoder<'_, F> {
     #[inline]
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
         mut self,
-        name: &'static str,
+        _: &'static str,
         index: u32,
-        variant: &'static str,
+        _: &'static str,
         value: &T,
     ) -> Written {
-        self.0.serialize_unit_variant(name, index, variant)?;
+        varint::put_u32(index, &mut self.0.output)?;
         self.write_deeper(value)
     }
 
     #[inline]
     fn serialize_seq(mut self, len: Option<usize>) -> Result<Self, postcard::Error> {
-        self.0.serialize_seq(len)?;
+        let len = len.ok_or(postcard::Error::SerializeSeqLengthUnknown)?;
+        varint::put_len(len, &mut self.0.output)?;
         self.enter()?;
         Ok(self)
     }
@@ -196,19 +228,20 @@ impl<F: Flavor> ser::Serializer for Encoder<'_, F> {
     #[inline]
     fn serialize_tuple_variant(
         mut self,
-        name: &'static str,
+        _: &'static str,
         index: u32,
-        variant: &'static str,
+        _: &'static str,
         _: usize,
     ) -> Result<Self, postcard::Error> {
-        self.0.serialize_unit_variant(name, index, variant)?;
+        varint::put_u32(index, &mut self.0.output)?;
         self.enter()?;
         Ok(self)
     }
 
     #[inline]
     fn serialize_map(mut self, len: Option<usize>) -> Result<Self, postcard::Error> {
-        self.0.serialize_map(len)?;
+        let len = len.ok_or(postcard::Error::SerializeSeqLengthUnknown)?;
+        varint::put_len(len, &mut self.0.output)?;
         self.enter()?;
         Ok(self)
     }

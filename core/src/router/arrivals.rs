@@ -267,6 +267,7 @@ impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
                 entry.phase = Phase::Open;
                 debug!("pipe #{}.{} started", connection.index(), connection.generation());
                 let owner = core::mem::replace(&mut entry.owner, Owner::of(link));
+                self.unclaimed -= usize::from(owner == Owner::ANY);
                 if let Err(mismatch) = admitted {
                     return Err(ArrivalFault::Mistyped(connection, mismatch));
                 }

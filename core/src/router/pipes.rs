@@ -69,6 +69,8 @@ pub(super) struct Pipes<R, PS> {
     pub(super) table: Table<PipeEntry<R>, PS>,
     /// Pipes that the foreground has not closed and that have not ended.
     pub(super) open: usize,
+    /// Those of them that belong to no link: any may claim them.
+    pub(super) unclaimed: usize,
     pub(super) counters: Counters,
 }
 
@@ -77,6 +79,7 @@ impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
         Self {
             table: Table::new(storage),
             open: 0,
+            unclaimed: 0,
             counters: Counters {
                 routed: 0,
                 bytes: 0,
@@ -91,7 +94,7 @@ impl<R, PS: Storage<PipeEntry<R>>> Pipes<R, PS> {
 
     /// The router was stopped: no link owns any of them, and none is open.
     pub(super) fn disown(&mut self) {
-        self.open = 0;
+        (self.open, self.unclaimed) = (0, 0);
         let mut from = 0;
         while let Some((key, entry)) = self.table.next_from(from) {
             entry.owner = Owner::GONE;
@@ -120,6 +123,13 @@ where
     /// The number of pipes that have not ended.
     pub fn open_pipes(&self) -> usize {
         self.pipes.open
+    }
+
+    /// The number of pipes that belong to no link, because no worker has claimed them yet: such a
+    /// pipe was added without a link, and ends by [`close_pipe`](Router::close_pipe) and
+    /// [`stop`](Router::stop) only.
+    pub fn unclaimed_pipes(&self) -> usize {
+        self.pipes.unclaimed
     }
 
     /// Adds a pipe that a worker has to claim with its ticket's nonce.
@@ -173,6 +183,7 @@ where
             .insert(receiver, entry)
             .map_err(|receiver| PipeError::new(receiver, PipeErrorKind::TableFull))?;
         pipes.open += 1;
+        pipes.unclaimed += usize::from(owner == Owner::ANY);
         pipes.counters.most_pipes = pipes.counters.most_pipes.max(pipes.open);
         debug!("pipe #{}.{} made", key.index, key.generation);
         if let Some(link) = link {
@@ -211,7 +222,10 @@ where
             }
             // No worker has claimed it, so no message can be on its way: the place is free. A
             // late start finds it gone.
-            Phase::Waiting => table.remove(connection.0).and_then(|entry| entry.receiver),
+            Phase::Waiting => {
+                self.pipes.unclaimed -= usize::from(entry.owner == Owner::ANY);
+                table.remove(connection.0).and_then(|entry| entry.receiver)
+            }
         };
         let receiver = receiver.ok_or(ClosePipeError::NoSuchPipe)?;
         self.pipes.open -= 1;

@@ -235,8 +235,9 @@ where
             let mut router = self.router.borrow_mut();
             let receiver = router.pipes.receiver_of(self.link, connection).cloned();
             drop(router);
-            if let Some(receiver) = receiver {
-                receiver.note_started();
+            if let Some(Err(violation)) = receiver.map(|receiver| receiver.note_started(self.link))
+            {
+                return self.fault(ArrivalFault::Refused(violation));
             }
             return SessionStep::Started(connection);
         }

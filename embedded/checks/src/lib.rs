@@ -18,6 +18,7 @@ macro_rules! ensure {
 }
 
 mod bytes;
+mod duplex;
 mod ends;
 mod pipes;
 mod rig;
@@ -56,6 +57,10 @@ pub const ALL: &[Check] = &[
     ("every type has its pipe on a link of bytes", bytes::types),
     ("a message that is too large is refused", bytes::too_large),
     ("a message of another type cuts its link off", bytes::undecodable),
+    ("commands arrive in order, and come back without room", duplex::commands),
+    ("a cancel is seen by a look, and leaves the pipe open", duplex::cancel),
+    ("a closed pipe gives messages back, and drops commands", duplex::close),
+    ("an end that is gone is told to the other", duplex::gone),
 ];
 
 /// What did not hold.

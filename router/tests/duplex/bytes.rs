@@ -52,6 +52,23 @@ fn answers_are_decoded_and_commands_that_were_taken_are_counted() {
     assert_eq!(remote.untaken(), 0);
 }
 
+/// A ticket of no link, which is claimed over one that has no way back.
+#[test]
+fn a_duplex_pipe_that_is_claimed_without_a_way_back_is_refused_with_the_reason() {
+    let router = router();
+    let mut app = App::new();
+    let script = Script::default();
+    let link = router.link(script.clone()).unwrap();
+    let (ticket, remote, _) = router.duplex_ticket::<Query, u32>(on_event).unwrap();
+    remote.ask(Query::Ask, on_answer).unwrap();
+    script.push(Item::Started(ticket.connection(), ticket.nonce()));
+    dispatch(&router, &mut app);
+    let refused = || End::Refused(ProtocolError::NoWayBack);
+    assert_eq!(app, [Told::Unanswered(refused()), Told::Ended(refused())]);
+    assert!(!link.is_open());
+    assert_eq!(router.counters().refused_links, 1);
+}
+
 #[test]
 fn a_worker_that_lies_on_the_way_back_is_cut_off_and_open_questions_get_one_error() {
     let undecodable = |end: &End| matches!(end, End::Refused(ProtocolError::Undecodable(_)));

@@ -9,6 +9,8 @@
 pub mod calloop;
 #[cfg(unix)]
 pub mod serial;
+#[cfg(unix)]
+pub mod serial_duplex;
 pub mod statics;
 pub mod tokio;
 

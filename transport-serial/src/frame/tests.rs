@@ -2,9 +2,19 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The longest head.
+const M32: u32 = u32::MAX;
+const M64: u64 = u64::MAX;
+
+/// The longest header of a frame with a message.
 const LONGEST: Header =
-    Header::Stop { port: u32::MAX, run: u32::MAX, number: u64::MAX, reason: CloseKind::Abandoned };
+    Header::Stop { port: M32, run: M32, number: M64, reason: CloseKind::Abandoned };
+
+/// The longest of the others.
+const LONGEST_OTHERS: [Header; 3] = [
+    Header::Answer { port: M32, run: M32, number: M64, of: M32, question: M32 },
+    Header::Taken { port: M32, run: M32, of: M32, number: M64, told: 7, window: M32 },
+    Header::State { port: M32, run: M32, first: M64, number: M64, told: 7 },
+];
 
 /// A message that encodes as these bytes.
 struct Raw(Vec<u8>);
@@ -27,13 +37,17 @@ fn between(frame: &[u8]) -> Vec<u8> {
 }
 
 fn head() -> impl Strategy<Value = Header> {
-    (any::<u32>(), any::<u32>(), any::<u64>(), 0..3u8).prop_map(|(port, run, number, kind)| {
-        match kind {
+    (any::<u32>(), any::<u32>(), any::<u64>(), any::<u32>(), 0..7u8).prop_map(
+        |(port, run, number, other, kind)| match kind {
             0 => Header::Start { port, run },
             1 => Header::Stop { port, run, number, reason: CloseKind::Panicked },
+            2 => Header::Answer { port, run, number, of: other, question: other },
+            3 => Header::Taken { port, run, of: other, number, told: other as u8, window: other },
+            4 => Header::Command { port, run, number },
+            5 => Header::State { port, run, first: other.into(), number, told: other as u8 },
             _ => Header::Message { port, run, number },
-        }
-    })
+        },
+    )
 }
 
 proptest! {
@@ -42,9 +56,13 @@ proptest! {
         head in head(),
         body in proptest::collection::vec(prop_oneof![Just(0u8), any::<u8>()], 0..1000),
     ) {
-        let body = if let Header::Message { .. } = head { body } else { Vec::new() };
+        let body = match head {
+            Header::Message { .. } | Header::Command { .. } | Header::Answer { .. } => body,
+            _ => Vec::new(),
+        };
         let mut buffer = [0; 1100];
         let frame = encode(&head, &Raw(body.clone()), &mut buffer).unwrap();
+        prop_assert_eq!(frame, encode_bytes(&head, &body));
         let mut segment = between(frame);
         prop_assert!(segment.len() <= max_segment(body.len()));
         let Segment::Frame(read, place) = decode(&mut segment) else { panic!("it is a frame") };
@@ -102,7 +120,9 @@ fn a_message_of_the_most_bytes_fits_with_the_longest_head() {
 
 #[test]
 fn the_longest_head_has_its_length() {
-    assert_eq!(postcard::to_slice(&LONGEST, &mut [0; 64]).unwrap().len(), MAX_HEADER);
+    let len = |header: &Header| postcard::to_slice(header, &mut [0; 64]).unwrap().len();
+    assert_eq!(len(&LONGEST), MAX_MESSAGE_HEADER);
+    assert_eq!(LONGEST_OTHERS.iter().map(len).max(), Some(MAX_HEADER));
 }
 
 #[test]
@@ -111,6 +131,9 @@ fn what_does_not_belong_to_a_frame_makes_it_strange() {
     let mut buffer = [0; 64];
     let mut segment = between(encode(&head, &Raw(vec![1]), &mut buffer).unwrap());
     assert_eq!(decode(&mut segment), Segment::UnknownFrame);
+    for header in &LONGEST_OTHERS[1..] {
+        assert_eq!(decode(&mut between(&encode_bytes(header, &[1]))), Segment::UnknownFrame);
+    }
     // A kind that is not known.
     let mut plain = vec![9, 0, 0];
     plain.extend(Crc::<u32>::new(&CRC_32_ISCSI).checksum(&plain).to_le_bytes());
@@ -148,6 +171,24 @@ fn wire_examples() {
         (
             "Stop after 201 messages, stopped",
             Header::Stop { port, run, number: 201, reason: CloseKind::Stopped },
+            Raw(vec![]),
+        ),
+        (
+            "Answer 201 to question 7 of run 9, 5 as a u32",
+            Header::Answer { port, run, number: 201, of: 9, question: 7 },
+            Raw(vec![5]),
+        ),
+        (
+            "Taken of run 9: all below 3, told of a cancel, a window of 200",
+            Header::Taken { port, run, of: 9, number: 3, told: 1, window: 200 },
+            Raw(vec![]),
+        ),
+        ("Command 3 of run 9, 5 as a u32", Header::Command { port, run: 9, number: 3 }, {
+            Raw(vec![5])
+        }),
+        (
+            "State of run 9: taken below 3, sent below 4, cancelled",
+            Header::State { port, run: 9, first: 3, number: 4, told: 1 },
             Raw(vec![]),
         ),
     ];

@@ -41,6 +41,8 @@ pub(crate) struct Listener {
 struct Waits {
     reader: bool,
     writer: bool,
+    /// The last reader has left rings on the socket.
+    rings: bool,
 }
 
 impl Listener {
@@ -96,10 +98,21 @@ impl Listener {
         }
     }
 
+    /// Before a thread arms the bell: takes the rings off that an earlier one has left. Under the
+    /// lock: a ring after that is not among them.
+    fn take_left_rings(&self, waits: &mut Waits) {
+        if std::mem::take(&mut waits.rings) {
+            self.take_rings();
+        }
+    }
+
     /// Waits until something may have come, as the reader.
     fn listen_as_reader(&self, timeout: Option<Duration>) {
         let Some(tail) = self.drained.settle() else { return };
-        self.lock().reader = true;
+        let mut waits = self.lock();
+        waits.reader = true;
+        self.take_left_rings(&mut waits);
+        drop(waits);
         if !self.drained.arm(&*self.region, tail) {
             self.wait_as_reader(timeout);
         }
@@ -117,7 +130,13 @@ impl Listener {
         if !there.revents().is_empty() {
             self.close();
         }
-        if !back.revents().is_empty() {
+        if back.revents().is_empty() {
+            return;
+        }
+        if self.drained.has_news(&*self.region) {
+            // What has come goes first: taking the ring off is a system call.
+            self.lock().rings = true;
+        } else {
             self.take_rings();
         }
     }
@@ -153,7 +172,13 @@ impl Writer<'_> {
     pub(crate) fn wait(&self, space: &WakeSocket) -> Result<bool, Disconnected> {
         let listener = self.0;
         let mut fds = vec![space.watched(), PollFd::new(&listener.interrupt, PollFlags::IN)];
-        if !listener.lock().reader && listener.wakes.end().is_none() {
+        let mut waits = listener.lock();
+        let is_alone = !waits.reader && listener.wakes.end().is_none();
+        if is_alone {
+            listener.take_left_rings(&mut waits);
+        }
+        drop(waits);
+        if is_alone {
             if listener.drained.arm(&*listener.region, listener.drained.tail()) {
                 return Ok(true);
             }
