@@ -121,6 +121,8 @@ mod outlet;
 mod port;
 mod receive_buffer;
 mod received;
+#[cfg(feature = "task")]
+mod tasks;
 mod text;
 
 #[cfg(feature = "std")]
