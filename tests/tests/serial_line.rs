@@ -371,8 +371,7 @@ fn b23_a_terminal_has_a_way_back() {
     let told = Log::default();
     let writes = Rc::clone(&told);
     let write = move |_: &mut App, event| writes.borrow_mut().push(event);
-    let (port, remote, _) =
-        link.duplex::<(u64, Option<Reply<u64>>), Received<u64>>(write).unwrap();
+    let (port, remote, _) = link.duplex::<(u64, Option<Reply<u64>>), Received<u64>>(write).unwrap();
 
     let mut wire = chip.try_clone().unwrap();
     // The UART's interrupt handler, on a line that damages one frame.
@@ -389,8 +388,7 @@ fn b23_a_terminal_has_a_way_back() {
     let work = std::thread::spawn(move || {
         let line: DuplexLine<_, 128, 512, 1, 128> =
             DuplexLine::with_way_back(FromStd::new(chip), 1, &RECEIVED);
-        let (mut orders, mut sender) =
-            line.duplex::<(u64, Option<Reply<u64>>), u64>(port).unwrap();
+        let (mut orders, mut sender) = line.duplex::<(u64, Option<Reply<u64>>), u64>(port).unwrap();
         sender.start().unwrap();
         let mut missing = 0;
         while !sender.is_cancelled() {

@@ -122,6 +122,7 @@ mod item;
 mod link;
 mod outlet;
 mod remote;
+mod shared;
 #[cfg(feature = "task")]
 mod tasks;
 

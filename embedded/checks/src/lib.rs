@@ -48,7 +48,7 @@ pub const ALL: &[Check] = &[
     ("dropped messages are counted, and reported", room::dropping),
     ("there is room for the end of every pipe", room::ends),
     ("policies that cannot be kept are refused", room::policies),
-    ("a link is split once", room::split),
+    ("a link is split once, and again when its inlet is gone", room::split),
     ("full tables give back what they were given", room::tables),
     ("a pipe ends once, after its last message", ends::once),
     ("a link that ends tells its pipes", ends::link),

@@ -106,8 +106,27 @@ pub(crate) fn split() -> Result<(), Failed> {
     static BELL: PollPingee = PollPingee::new();
     let halves = done(LINK.split(&BELL))?;
     ensure!(LINK.split(&BELL).err() == Some(AlreadySplit));
-    drop(halves);
+    // Of this life a sender stays, with a message in the queue.
+    let (factory, inlet) = halves;
+    let pipe = homing_core::ConnectionId::from_parts(0, 0);
+    let mut old = done(factory.sender::<u32>(pipe, Overflow::GiveBack))?;
+    done(old.start())?;
+    done(old.send(1))?;
+    drop(inlet);
+    ensure!(old.send(2).is_err_and(|error| error.is_disconnected()));
+
+    let mut rig = Rig::new(&LINK)?;
     ensure!(LINK.split(&BELL).err() == Some(AlreadySplit));
+    ensure!(old.send(3).is_err_and(|error| error.is_disconnected()));
+    let (_, mut sender) = rig.started(0)?;
+    drop(old);
+    let mut late = done(factory.sender::<u32>(pipe, Overflow::GiveBack))?;
+    ensure!(late.start().is_err());
+    // All places are there, but for that of the end.
+    done(sender.send_all([4, 5]))?;
+    ensure!(sender.send(6).is_err_and(|error| error.is_full()));
+    rig.drain();
+    ensure!(rig.heard == [(0, Observed::Message(4)), (0, Observed::Message(5))]);
     Ok(())
 }
 
