@@ -32,14 +32,14 @@ impl<C: Element> StaticFactory<C> {
     /// [`trusted_pipe`](homing_core::Router::trusted_pipe). It can be moved to any task or
     /// interrupt handler.
     ///
-    /// Under [`Overflow::GiveBack`], and under [`Overflow::Wait`], a send without room gives
-    /// the message back. Under [`Overflow::DropNewest`] the message is dropped; how many were
+    /// Under [`Overflow::GiveBack`] a send without room gives the message back. Under [`Overflow::DropNewest`] the message is dropped; how many were
     /// is counted by the sender, and by the router when the sender has closed.
     ///
     /// # Errors
     ///
-    /// When no place can be set aside for the pipe's end, or under a policy that would take
-    /// back what lies in the queue, which belongs to the foreground.
+    /// When no place can be set aside for the pipe's end, or under a policy that cannot be kept:
+    /// nothing waits here but tasks, which do so under `GiveBack`, and what lies in the queue
+    /// belongs to the foreground. [`LatestLink`](crate::LatestLink) has the latest message.
     pub fn sender<M>(
         &self,
         connection: ConnectionId,
@@ -84,7 +84,7 @@ impl<C: Element> StaticFactory<C> {
         C: Encode<M>,
     {
         let lossy = match overflow {
-            Overflow::Wait | Overflow::GiveBack => false,
+            Overflow::GiveBack => false,
             Overflow::DropNewest => true,
             other => return Err(MakeSenderError::Overflow(other)),
         };
@@ -146,7 +146,7 @@ impl fmt::Display for MakeSenderError {
         f.write_str(match self {
             MakeSenderError::NoRoom => "the link has no room for the end of another pipe",
             MakeSenderError::CommandsTaken => "the queue of commands belongs to another pipe",
-            MakeSenderError::Overflow(_) => "a static link cannot take back what lies in its queue",
+            MakeSenderError::Overflow(_) => "the link cannot keep this overflow policy",
         })
     }
 }
