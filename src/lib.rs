@@ -69,6 +69,6 @@ pub use homing_router::{
 };
 
 /// The guide to commands, compiled and run.
-#[cfg(all(doctest, feature = "channel", feature = "std-loop"))]
+#[cfg(all(doctest, feature = "channel", feature = "serial", feature = "std-loop"))]
 #[doc = include_str!("../docs/commands.md")]
 mod commands_guide {}

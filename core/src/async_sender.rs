@@ -198,8 +198,9 @@ impl<M> fmt::Debug for Outgoing<M> {
 /// message whole or not at all, and the sender goes on as before. A message that has found no
 /// room was not sent.
 impl<M, O: AsyncOutlet<M>> Sender<M, O> {
-    /// As [`send`](Sender::send), but where that would block the thread, the task waits. It may do
-    /// so on the foreground's own thread, too.
+    /// As [`send`](Sender::send), but where that would block the thread, or give the message back
+    /// for want of room, the task waits. It may do so on the foreground's own thread, too. Where the
+    /// pipe's policy drops messages, it does not wait.
     ///
     /// Where the future is dropped before it was ready, [`counters`](Sender::counters) says whether
     /// the message was sent. It may have been where it was so long that it was put onto the link

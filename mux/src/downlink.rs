@@ -19,6 +19,9 @@ use crate::way_back::{OVERHEAD, WINDOW, cost};
 /// calls make.
 const MAX_PENDING: u64 = 64 * 1024;
 
+/// How many tasks of one pipe may wait for room. They leave no word when they wait no more.
+const MAX_WAKERS: usize = 1024;
+
 /// The sending end of a link's way back.
 ///
 /// What finds no space on the link stays here, and is written by [`flush`](Notifier::flush). A sink
@@ -106,7 +109,7 @@ struct Queue {
     /// Those that were dropped when the pipe was closed.
     dropped: u64,
     /// The foreground's tasks that wait for room.
-    wakers: Vec<Waker>,
+    wakers: VecDeque<Waker>,
 }
 
 impl Queue {
@@ -256,7 +259,16 @@ impl<S: FrameSink> EncodedRemote for MuxRemote<S> {
     fn wake_on_room(&self, waker: &Waker) {
         let mut queue = self.lock();
         if !queue.wakers.iter().any(|other| other.will_wake(waker)) {
-            queue.wakers.push(waker.clone());
+            queue.wakers.push_back(waker.clone());
+        }
+        let oldest = match queue.wakers.len() > MAX_WAKERS {
+            true => queue.wakers.pop_front(),
+            false => None,
+        };
+        drop(queue);
+        if let Some(oldest) = oldest {
+            // If its task still waits, it comes again.
+            oldest.wake();
         }
     }
 }

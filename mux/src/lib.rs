@@ -27,6 +27,10 @@
 //! pipe on a thread that must not block. When no sender may come to write them, a thread
 //! does (`homing-flush`), which lives as long as something is left.
 //!
+//! A task must not block. Its message is queued where there is no space, and the same thread writes it
+//! and wakes the task. What comes by the way back is waited for by a thread (`homing-recv`) from the
+//! first task on that waits for a command, until the link is dropped.
+//!
 //! A message longer than one frame travels in fragments, between which other pipes send. How
 //! many bytes of such messages are on the way is bounded, on both sides.
 //!

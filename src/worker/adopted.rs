@@ -205,3 +205,6 @@ impl fmt::Debug for AdoptedOutlet {
         f.debug_struct("AdoptedOutlet").field("limit", &self.limit).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,18 +8,19 @@
     reason = "checks fail by panicking"
 )]
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write as _};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use embedded_io_adapters::std::FromStd;
 use homing::serial::{LineStats, Received, Serial};
-use homing::{End, Event, Link, Lost, PipeOptions, ProtocolError};
+use homing::{End, Event, Link, Lost, PipeOptions, ProtocolError, RecvError, Reply};
 use homing_conformance::foreground::{App, Foreground};
 use homing_conformance::{EventLoopRig, Pinged, Watched};
-use homing_transport_serial::{Line, Port};
+use homing_transport_serial::{DuplexLine, Line, Port, ReceiveBuffer};
 use rustix::pty::OpenptFlags;
 
 type Log = Rc<RefCell<Vec<Event<Received<u64>>>>>;
@@ -289,9 +290,8 @@ fn noise_and_strange_ports_cost_nothing<H: EventLoopRig>(way: Way) {
     assert_eq!(counts.received, 3);
 }
 
-/// A pseudo-terminal: what a UART's adapter is to a program.
-#[test]
-fn a_terminal_is_a_line() {
+/// A pseudo-terminal, what a UART's adapter is to a program: the chip's side, and the program's.
+fn terminal() -> (std::fs::File, std::fs::File) {
     let chip = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     rustix::pty::grantpt(&chip).unwrap();
     rustix::pty::unlockpt(&chip).unwrap();
@@ -301,9 +301,13 @@ fn a_terminal_is_a_line() {
     let mut settings = rustix::termios::tcgetattr(&port).unwrap();
     settings.make_raw();
     rustix::termios::tcsetattr(&port, rustix::termios::OptionalActions::Now, &settings).unwrap();
+    (chip.into(), port)
+}
 
+#[test]
+fn a_terminal_is_a_line() {
+    let (mut chip, port) = terminal();
     let (mut foreground, told, _, _link) = listen::<Watched>(Serial::new(port));
-    let mut chip = std::fs::File::from(chip);
     chip.write_all(&frames(1, 0, 2)[..3].concat()).unwrap();
     foreground.until("two messages", |_| told.borrow().len() == 2);
     // The adapter is unplugged.
@@ -354,4 +358,67 @@ fn a_reader_that_fails_breaks_the_link() {
         let broken = Event::Ended(End::Refused(ProtocolError::Broken));
         assert_eq!(*told.borrow(), [message(0), broken]);
     }
+}
+
+/// B23, B25, B26: orders, a question and a cancel over a terminal, both ways. Of the orders one is
+/// damaged.
+#[test]
+fn b23_a_terminal_has_a_way_back() {
+    static RECEIVED: ReceiveBuffer<512> = ReceiveBuffer::new();
+    let (chip, port) = terminal();
+    let mut foreground = Foreground::<Watched>::started();
+    let link = foreground.router.link(Serial::duplex(port)).unwrap();
+    let told = Log::default();
+    let writes = Rc::clone(&told);
+    let write = move |_: &mut App, event| writes.borrow_mut().push(event);
+    let (port, remote, _) = link.duplex::<(u64, Option<Reply<u64>>), Received<u64>>(write).unwrap();
+
+    let mut wire = chip.try_clone().unwrap();
+    // The UART's interrupt handler, on a line that damages one frame.
+    let interrupts = std::thread::spawn(move || {
+        let (mut byte, mut at, mut commands) = ([0; 1], 0, 0);
+        while let Ok(1) = wire.read(&mut byte) {
+            at = if byte == [0] { 0 } else { at + 1 };
+            // What a frame is stands behind the first byte of its stuffing.
+            commands += u32::from(at == 2 && byte == [5]);
+            let is_damaged = commands == 2 && at == 3;
+            RECEIVED.receive(&[byte[0] ^ u8::from(is_damaged)]);
+        }
+    });
+    let work = std::thread::spawn(move || {
+        let line: DuplexLine<_, 128, 512, 1, 128> =
+            DuplexLine::with_way_back(FromStd::new(chip), 1, &RECEIVED);
+        let (mut orders, mut sender) = line.duplex::<(u64, Option<Reply<u64>>), u64>(port).unwrap();
+        sender.start().unwrap();
+        let mut missing = 0;
+        while !sender.is_cancelled() {
+            match orders.try_recv() {
+                Ok(Received::Message((order, None))) => sender.send(order).unwrap(),
+                Ok(Received::Message((order, Some(reply)))) => {
+                    sender.answer(reply, 2 * order).unwrap();
+                }
+                Ok(Received::Gap(count)) => missing += count,
+                Ok(Received::Reset) => panic!("the foreground is the same"),
+                Err(RecvError::Empty) => std::thread::sleep(Duration::from_micros(100)),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        sender.stop().unwrap();
+        missing
+    });
+    for order in 0..4 {
+        remote.send((order, None)).unwrap();
+    }
+    let answer = Rc::new(Cell::new(0));
+    let heard = Rc::clone(&answer);
+    remote.ask(|reply| (21, Some(reply)), move |_, answer| heard.set(answer.unwrap())).unwrap();
+    foreground.until("the answer", |_| answer.get() > 0);
+    assert_eq!((answer.get(), remote.untaken()), (42, 0));
+    remote.cancel();
+    until_ended(&mut foreground, &told);
+    assert_eq!(work.join().unwrap(), 1);
+    let end = Event::Ended(End::Finished);
+    assert_eq!(*told.borrow(), [message(0), message(2), message(3), end]);
+    foreground.router.stop(&mut foreground.app).unwrap();
+    interrupts.join().unwrap();
 }

@@ -20,7 +20,7 @@ pub type SerialReceiver<D, L> = Receiver<Received<D>, SerialCommands<L>>;
 ///
 /// A chip does not wait: [`recv`](Receiver::recv) returns [`RecvError::Empty`] at once, as
 /// [`try_recv`](Receiver::try_recv) does. Both take what the receive buffer holds, and tell the
-/// foreground what was taken.
+/// foreground what was taken. A task waits with `recv_async` (feature `task`).
 ///
 /// A receiver that is dropped takes nothing any more: the foreground's commands come back as
 /// [`Full`](homing_core::SendErrorKind::Full) once its capacity is used up.
@@ -68,6 +68,18 @@ where
 
     fn told(&self) -> Told {
         self.line.told(self.inbox)
+    }
+}
+
+#[cfg(feature = "task")]
+impl<L, W, const N: usize, const RING: usize, const PIPES: usize, const BYTES: usize>
+    SerialCommands<L>
+where
+    L: Deref<Target = Line<W, N, Inboxes<RING, PIPES, BYTES>>>,
+{
+    /// Has a task woken when something comes. It looks afterwards.
+    pub(crate) fn wake_on_frame(&self, waker: &core::task::Waker) {
+        let _ = self.line.with(|inboxes| inboxes.wake_on_frame(self.inbox, waker));
     }
 }
 

@@ -79,6 +79,12 @@ impl<const RING: usize, const PIPES: usize, const BYTES: usize> Inboxes<RING, PI
         self.inbox_mut(index)?.take(buffer)
     }
 
+    /// Has the task of a pipe woken when something comes. It looks afterwards.
+    #[cfg(feature = "task")]
+    pub(crate) fn wake_on_frame(&self, index: usize, waker: &core::task::Waker) {
+        self.received.wake_on_frame(index, waker);
+    }
+
     /// The run of the foreground in which the receiver of a pipe is.
     pub(crate) fn entered(&self, index: usize) -> Option<u32> {
         self.inbox(index)?.entered()

@@ -71,6 +71,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # The way back
+//!
+//! A [`DuplexLine`] receives as well: bytes that the UART's interrupt handler puts into a
+//! [`ReceiveBuffer`]. Its [receivers](SerialReceiver) are told commands as [`Received`], with gaps
+//! where some are lost, and [`Received::Reset`] when the desktop's program was restarted. Cancelling
+//! and closing are told again until the chip has answered. In the foreground, `Serial::duplex` or
+//! `Serial::writer` gives a line its way back; a thread writes.
+//!
 //! # What a receiver learns, and when
 //!
 //! * [`Received::Gap`] says how many messages of this pipe are missing. It comes with the next
@@ -121,6 +129,8 @@ mod outlet;
 mod port;
 mod receive_buffer;
 mod received;
+#[cfg(feature = "task")]
+mod tasks;
 mod text;
 
 #[cfg(feature = "std")]

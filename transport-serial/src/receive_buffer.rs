@@ -3,6 +3,9 @@
 use core::fmt;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
+#[cfg(feature = "task")]
+use crate::tasks::FrameWakers;
+
 /// What a UART's interrupt handler puts received bytes into, and a [`Line`](crate::Line) takes them
 /// out of: a ring of `RING - 1` bytes, in a `static`.
 ///
@@ -24,6 +27,8 @@ pub struct ReceiveBuffer<const RING: usize> {
     /// Where the next byte is taken. Only the line changes it.
     head: AtomicUsize,
     lost: AtomicU32,
+    #[cfg(feature = "task")]
+    wakers: FrameWakers,
 }
 
 impl<const RING: usize> ReceiveBuffer<RING> {
@@ -35,6 +40,8 @@ impl<const RING: usize> ReceiveBuffer<RING> {
             tail: AtomicUsize::new(0),
             head: AtomicUsize::new(0),
             lost: AtomicU32::new(0),
+            #[cfg(feature = "task")]
+            wakers: FrameWakers::new(),
         }
     }
 
@@ -50,12 +57,22 @@ impl<const RING: usize> ReceiveBuffer<RING> {
             let more = u32::try_from(bytes.len() - taken).unwrap_or(u32::MAX);
             self.lost.store(lost.saturating_add(more), Ordering::Relaxed);
         }
+        #[cfg(feature = "task")]
+        if bytes.contains(&crate::frame::DELIMITER) {
+            self.wakers.wake();
+        }
         taken
     }
 
     /// How many bytes had no room.
     pub fn lost(&self) -> u32 {
         self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Has the task of a pipe woken when a frame may have come. It looks afterwards.
+    #[cfg(feature = "task")]
+    pub(crate) fn wake_on_frame(&self, pipe: usize, waker: &core::task::Waker) {
+        self.wakers.register(pipe, waker);
     }
 
     fn push(&self, byte: u8) -> bool {

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What the receiver of a serial pipe is told: messages, and where some are missing.
+/// What the receiver of a serial pipe is told: messages, and where some are missing. On the way back
+/// these are commands, and the chip is told.
 ///
 /// A serial line is not reliable. Each message that was sent in a run of the chip is heard
 /// once, in order, or is part of a gap.
@@ -18,6 +19,9 @@ pub enum Received<M> {
     Gap(u64),
     /// The chip was reset, and what comes next is of a new run. Messages of the run before
     /// that were not received by now are lost; their number cannot be known.
+    ///
+    /// On the way back: the foreground's program was restarted. Commands of before that were not
+    /// received by now are dropped, and the pipe is not cancelled any more.
     Reset,
 }
 

@@ -6,7 +6,7 @@ use heapless::spsc::Consumer;
 use homing_core::{Commands, Receiver, RecvError, Told, Wait};
 
 use crate::command_queue::DuplexPipe;
-use crate::factory::has_no_place;
+use crate::shared::has_no_place;
 
 /// The receiver of a duplex pipe: for commands of type `D`.
 pub type StaticReceiver<D> = Receiver<D, StaticCommands<D>>;

@@ -6,22 +6,29 @@ use heapless::spsc::Consumer;
 use homing_core::{Arrival, CloseReason, ConnectionId, Inlet, LinkEnd};
 
 use crate::element::Element;
-use crate::factory::{Shared, has_no_place};
 use crate::item::Item;
+use crate::shared::{Life, Shared, has_no_place};
 
 /// The foreground's end of a link. When it is dropped, every send on the link returns
-/// [`Disconnected`](homing_core::SendErrorKind::Disconnected).
+/// [`Disconnected`](homing_core::SendErrorKind::Disconnected), and the link can be split again.
 pub struct StaticInlet<C: Element> {
-    consumer: Consumer<'static, Item<C>>,
+    /// `None` only while it is dropped.
+    consumer: Option<Consumer<'static, Item<C>>>,
     shared: &'static Shared<C>,
+    #[cfg_attr(not(feature = "task"), allow(dead_code, reason = "tasks are woken"))]
+    life: Life,
     slot: C::Slot,
     /// A sender that has closed, after what it missed was told.
     closed: Option<(ConnectionId, CloseReason)>,
 }
 
 impl<C: Element> StaticInlet<C> {
-    pub(crate) fn new(consumer: Consumer<'static, Item<C>>, shared: &'static Shared<C>) -> Self {
-        Self { consumer, shared, slot: C::Slot::default(), closed: None }
+    pub(crate) fn new(
+        consumer: Consumer<'static, Item<C>>,
+        life: Life,
+        shared: &'static Shared<C>,
+    ) -> Self {
+        Self { consumer: Some(consumer), shared, life, slot: C::Slot::default(), closed: None }
     }
 }
 
@@ -31,13 +38,14 @@ impl<C: Element> Inlet for StaticInlet<C> {
         if let Some((connection, reason)) = self.closed.take() {
             return Ok(Some(Arrival::Stopped { connection, end: reason.end() }));
         }
-        if has_no_place(self.consumer.capacity()) {
+        let Some(consumer) = &mut self.consumer else { return Ok(None) };
+        if has_no_place(consumer.capacity()) {
             return Ok(None);
         }
-        let item = self.consumer.dequeue();
+        let item = consumer.dequeue();
         #[cfg(feature = "task")]
         if item.is_some() {
-            self.shared.made_room();
+            self.shared.made_room(self.life);
         }
         Ok(item.map(|item| match item {
             Item::Message(connection, element) => {
@@ -56,9 +64,12 @@ impl<C: Element> Inlet for StaticInlet<C> {
 
 impl<C: Element> Drop for StaticInlet<C> {
     fn drop(&mut self) {
-        self.shared.close();
+        let Some(mut consumer) = self.consumer.take() else { return };
+        // From here on nothing is put in.
+        self.shared.disconnect();
         // A static is never dropped: what lies in its queue is, here.
-        while !has_no_place(self.consumer.capacity()) && self.consumer.dequeue().is_some() {}
+        while !has_no_place(consumer.capacity()) && consumer.dequeue().is_some() {}
+        self.shared.park(consumer);
     }
 }
 

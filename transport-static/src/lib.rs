@@ -117,11 +117,14 @@ mod command_queue;
 mod commands;
 mod element;
 mod factory;
+mod handler_cell;
 mod inlet;
 mod item;
+mod latest;
 mod link;
 mod outlet;
 mod remote;
+mod shared;
 #[cfg(feature = "task")]
 mod tasks;
 
@@ -129,7 +132,9 @@ pub use command_queue::CommandQueue;
 pub use commands::{StaticCommands, StaticReceiver};
 pub use element::{Bytes, Element, Encode, Moved};
 pub use factory::{DuplexEnds, MakeSenderError, StaticFactory};
+pub use handler_cell::HandlerCell;
 pub use inlet::StaticInlet;
+pub use latest::{LatestFactory, LatestInlet, LatestLink, LatestOutlet, LatestSender};
 pub use link::{AlreadySplit, StaticLink};
 pub use outlet::{StaticOutlet, StaticSender};
 pub use remote::StaticRemote;

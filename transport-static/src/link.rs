@@ -7,9 +7,10 @@ use homing_core::{NewLink, Pinger, Transport};
 use static_cell::ConstStaticCell;
 
 use crate::element::Element;
-use crate::factory::{Shared, StaticFactory};
+use crate::factory::StaticFactory;
 use crate::inlet::StaticInlet;
 use crate::item::Item;
+use crate::shared::Shared;
 
 /// A link in a `static`: see [`ValueLink`](crate::ValueLink) and
 /// [`BytesLink`](crate::BytesLink).
@@ -27,22 +28,23 @@ impl<C: Element, const N: usize> StaticLink<C, N> {
         Self { queue: ConstStaticCell::new(Queue::new()), shared: Shared::new() }
     }
 
-    /// Splits the link, once and for all, into what makes its senders and what the router
-    /// gets. `bell` is rung after each push, in the context that pushes.
+    /// Splits the link into what makes its senders and what the router gets. `bell` is rung
+    /// after each push, in the context that pushes.
     ///
     /// When the inlet is dropped, by a router that stops, the link's senders find that the
-    /// foreground is gone.
+    /// foreground is gone. Then the link can be split again. Senders of before stay disconnected.
     ///
     /// # Errors
     ///
-    /// When it was split before.
+    /// While there is an inlet of the link.
     pub fn split(
         &'static self,
         bell: &'static (dyn Pinger + Sync),
     ) -> Result<(StaticFactory<C>, StaticInlet<C>), AlreadySplit> {
-        let (producer, consumer) = self.queue.try_take().ok_or(AlreadySplit)?.split();
-        self.shared.open(producer, bell);
-        Ok((StaticFactory::new(&self.shared), StaticInlet::new(consumer, &self.shared)))
+        let first = || Some(self.queue.try_take()?.split());
+        let (consumer, life) = self.shared.open(first, bell).ok_or(AlreadySplit)?;
+        let inlet = StaticInlet::new(consumer, life, &self.shared);
+        Ok((StaticFactory::new(&self.shared, life), inlet))
     }
 }
 
@@ -79,14 +81,14 @@ where
     }
 }
 
-/// The link was split before.
+/// The link is split, and its inlet was not dropped yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct AlreadySplit;
 
 impl fmt::Display for AlreadySplit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the link was split before")
+        f.write_str("the link is split, and its inlet is in use")
     }
 }
 

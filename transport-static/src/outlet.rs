@@ -10,7 +10,7 @@ use homing_core::{
 
 use crate::command_queue::DuplexPipe;
 use crate::element::{Element, Encode, Moved};
-use crate::factory::Shared;
+use crate::shared::{Life, Shared};
 
 /// The sender of a pipe on a link: on a [`ValueLink`](crate::ValueLink) of `M`, unless said
 /// otherwise.
@@ -20,6 +20,7 @@ pub type StaticSender<M, C = Moved<M>> = Sender<M, StaticOutlet<C>>;
 pub struct StaticOutlet<C: Element> {
     shared: &'static Shared<C>,
     connection: ConnectionId,
+    life: Life,
     /// Whether a message without room is dropped.
     lossy: bool,
     /// How many were.
@@ -33,11 +34,12 @@ pub struct StaticOutlet<C: Element> {
 impl<C: Element> StaticOutlet<C> {
     pub(crate) fn new(
         shared: &'static Shared<C>,
+        life: Life,
         connection: ConnectionId,
         lossy: bool,
         pipe: Option<&'static DuplexPipe>,
     ) -> Self {
-        Self { shared, connection, lossy, missed: 0, pipe, knows: Cell::new(false) }
+        Self { shared, connection, life, lossy, missed: 0, pipe, knows: Cell::new(false) }
     }
 
     /// What the pipe was told, which the worker knows from now on.
@@ -62,12 +64,15 @@ impl<C: Element> StaticOutlet<C> {
         if let Some(pipe) = self.pipe {
             pipe.wakers.sender.register(waker);
         }
-        self.shared.wake_on_room(waker);
+        self.shared.wake_on_room(self.life, waker);
     }
 
     /// Whether a task need not wait.
     pub(crate) fn is_ready(&self) -> bool {
-        self.lossy || self.is_closed() || self.is_newly_cancelled() || self.shared.has_room()
+        self.lossy
+            || self.is_closed()
+            || self.is_newly_cancelled()
+            || self.shared.has_room(self.life)
     }
 
     /// Whether the pipe was cancelled, and the worker has not seen that before.
@@ -79,7 +84,7 @@ impl<C: Element> StaticOutlet<C> {
 
 impl<M, C: Encode<M>> Outlet<M> for StaticOutlet<C> {
     fn open(&mut self) -> Result<(), Disconnected> {
-        if self.shared.is_open() { Ok(()) } else { Err(Disconnected) }
+        if self.shared.is_open(self.life) { Ok(()) } else { Err(Disconnected) }
     }
 
     #[inline]
@@ -88,7 +93,7 @@ impl<M, C: Encode<M>> Outlet<M> for StaticOutlet<C> {
             return Err(SendError::new(message, SendErrorKind::Closed));
         }
         let (element, original) = C::encode(message)?;
-        match self.shared.push(self.connection, element) {
+        match self.shared.push(self.life, self.connection, element) {
             Ok(()) => Ok(0),
             Err((_, SendErrorKind::Full)) if self.lossy && blocking == Blocking::Allowed => {
                 self.missed = self.missed.saturating_add(1);
@@ -99,7 +104,7 @@ impl<M, C: Encode<M>> Outlet<M> for StaticOutlet<C> {
     }
 
     fn close(&mut self, reason: CloseReason) -> Result<(), Disconnected> {
-        if self.shared.close_pipe(self.connection, reason, self.missed) {
+        if self.shared.close_pipe(self.life, self.connection, reason, self.missed) {
             Ok(())
         } else {
             Err(Disconnected)

@@ -6,7 +6,7 @@ use heapless::spsc::Producer;
 use homing_core::{ConnectionId, SendError, SendErrorKind, Told};
 
 use crate::command_queue::DuplexPipe;
-use crate::factory::has_no_place;
+use crate::shared::has_no_place;
 
 /// The main loop's end of a duplex pipe's way back: sends commands of type `D` to the worker.
 ///

@@ -13,6 +13,7 @@ use homing_core::{
 
 use crate::commands::StaticCommands;
 use crate::element::Encode;
+use crate::latest::LatestOutlet;
 use crate::outlet::StaticOutlet;
 
 /// How many tasks may wait for room on one link at no cost but theirs. When there are more, they are
@@ -103,5 +104,20 @@ impl<M, C: Encode<M>> AsyncOutlet<M> for StaticOutlet<C> {
         }
         self.register(cx.waker());
         if self.is_ready() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+/// It always has room.
+impl<M: Send> AsyncOutlet<M> for LatestOutlet<M> {
+    fn poll_put(
+        &mut self,
+        message: &mut Outgoing<M>,
+        _: &mut Context<'_>,
+    ) -> Poll<Result<u64, SendError<M>>> {
+        message.try_with(|message| self.put(message, Blocking::Never))
+    }
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
     }
 }

@@ -20,6 +20,7 @@ macro_rules! ensure {
 mod bytes;
 mod duplex;
 mod ends;
+mod latest;
 mod pipes;
 mod rig;
 mod room;
@@ -48,7 +49,7 @@ pub const ALL: &[Check] = &[
     ("dropped messages are counted, and reported", room::dropping),
     ("there is room for the end of every pipe", room::ends),
     ("policies that cannot be kept are refused", room::policies),
-    ("a link is split once", room::split),
+    ("a link is split once, and again when its inlet is gone", room::split),
     ("full tables give back what they were given", room::tables),
     ("a pipe ends once, after its last message", ends::once),
     ("a link that ends tells its pipes", ends::link),
@@ -61,6 +62,10 @@ pub const ALL: &[Check] = &[
     ("a cancel is seen by a look, and leaves the pipe open", duplex::cancel),
     ("a closed pipe gives messages back, and drops commands", duplex::close),
     ("an end that is gone is told to the other", duplex::gone),
+    ("the latest message arrives, and what it overwrote is counted", latest::overwritten),
+    ("a link of the latest keeps no other policy", latest::policies),
+    ("links of several types are on one router", latest::several_types),
+    ("what a handler owns is used by one at a time", latest::handler),
 ];
 
 /// What did not hold.

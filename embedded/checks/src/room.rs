@@ -89,15 +89,11 @@ pub(crate) fn policies() -> Result<(), Failed> {
     static LINK: ValueLink<u32, 4> = ValueLink::new();
     let mut rig = Rig::new(&LINK)?;
     let pipe = done(rig.router.trusted_pipe(rig.link, To(0)))?;
-    for policy in [Overflow::DropOldest, Overflow::LatestWins] {
+    // Nothing waits here.
+    for policy in [Overflow::Wait, Overflow::DropOldest, Overflow::LatestWins] {
         let refused = rig.factory.sender::<u32>(pipe, policy).err();
         ensure!(refused == Some(MakeSenderError::Overflow(policy)));
     }
-    // Nothing waits here.
-    let mut sender = done(rig.factory.sender::<u32>(pipe, Overflow::Wait))?;
-    done(sender.start())?;
-    done(sender.send_all([1, 2]))?;
-    ensure!(sender.send(3).is_err_and(|error| error.is_full()));
     Ok(())
 }
 
@@ -106,8 +102,27 @@ pub(crate) fn split() -> Result<(), Failed> {
     static BELL: PollPingee = PollPingee::new();
     let halves = done(LINK.split(&BELL))?;
     ensure!(LINK.split(&BELL).err() == Some(AlreadySplit));
-    drop(halves);
+    // Of this life a sender stays, with a message in the queue.
+    let (factory, inlet) = halves;
+    let pipe = homing_core::ConnectionId::from_parts(0, 0);
+    let mut old = done(factory.sender::<u32>(pipe, Overflow::GiveBack))?;
+    done(old.start())?;
+    done(old.send(1))?;
+    drop(inlet);
+    ensure!(old.send(2).is_err_and(|error| error.is_disconnected()));
+
+    let mut rig = Rig::new(&LINK)?;
     ensure!(LINK.split(&BELL).err() == Some(AlreadySplit));
+    ensure!(old.send(3).is_err_and(|error| error.is_disconnected()));
+    let (_, mut sender) = rig.started(0)?;
+    drop(old);
+    let mut late = done(factory.sender::<u32>(pipe, Overflow::GiveBack))?;
+    ensure!(late.start().is_err());
+    // All places are there, but for that of the end.
+    done(sender.send_all([4, 5]))?;
+    ensure!(sender.send(6).is_err_and(|error| error.is_full()));
+    rig.drain();
+    ensure!(rig.heard == [(0, Observed::Message(4)), (0, Observed::Message(5))]);
     Ok(())
 }
 

@@ -29,7 +29,15 @@ pub fn b10_nothing_is_left_of_duplex_pipes<W: DuplexRig, H: EventLoopRig>(progra
 
 fn use_them<W: DuplexRig, H: EventLoopRig>(program: W::Program, stops: bool) {
     let mut foreground = Foreground::<H>::started();
-    let roles = [Role::Obeys, Role::Computes, Role::Floods, Role::TakesThree, Role::Leaves];
+    let roles = [
+        Role::Obeys,
+        Role::Computes,
+        Role::Floods,
+        Role::TakesThree,
+        Role::Leaves,
+        Role::TaskObeys,
+        Role::TaskFloods,
+    ];
     let workers: Vec<_> = (roles.into_iter().enumerate())
         .map(|(number, role)| W::start(&foreground, program, role, number, PLENTY))
         .collect();
@@ -42,7 +50,7 @@ fn use_them<W: DuplexRig, H: EventLoopRig>(program: W::Program, stops: bool) {
         let _ = worker.remote.send(Order::Bytes(vec![16; 10_000]));
         let _ = worker.remote.ask(Order::Never, |_, _| ());
     }
-    foreground.until("an echo", |app| app.count(0) > 0);
+    foreground.until("echoes", |app| app.count(0) > 0 && app.count(5) > 0);
     // A look finds the first of these, and a receiver that waits is woken by the second.
     workers[1].remote.cancel();
     let remotes: Vec<_> = workers.iter().map(|worker| worker.remote.clone()).collect();

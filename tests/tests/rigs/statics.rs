@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 
 use homing_conformance::InletRig;
 use homing_conformance::homing_core::{
-    Authorization, Decode, MakeSender, NewLink, Payload, Pinger, Sender, Ticket, Transport,
-    Undecodable,
+    Authorization, Decode, MakeSender, NewLink, Overflow, Payload, Pinger, Sender, Ticket,
+    Transport, Undecodable,
 };
 use homing_transport_static::{
     AlreadySplit, Bytes, BytesInlet, BytesLink, StaticFactory, StaticOutlet,
@@ -53,7 +53,13 @@ impl<M: Serialize + DeserializeOwned> MakeSender<M> for LeakedFactory {
     const AUTHORIZATION: Authorization = Authorization::Trusted;
 
     fn make_sender(&self, ticket: Ticket<M>) -> Self::Sender {
-        self.0.make_sender(ticket).expect("there is a place for the pipe's end")
+        let overflow = match ticket.overflow() {
+            // Nothing waits on a chip.
+            Overflow::Wait => Overflow::GiveBack,
+            other => other,
+        };
+        let sender = self.0.sender(ticket.connection(), overflow);
+        sender.expect("there is a place for the pipe's end")
     }
 }
 

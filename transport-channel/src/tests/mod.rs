@@ -9,6 +9,7 @@ mod interrupts;
 mod links;
 mod order;
 mod overflow;
+mod tasks;
 mod wake;
 
 use std::fmt::Debug;

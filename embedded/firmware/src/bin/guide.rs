@@ -2,14 +2,12 @@
 #![no_std]
 #![no_main]
 
-use core::cell::RefCell;
 use cortex_m::{Peripherals, asm};
 use cortex_m_rt::{entry, exception};
-use critical_section::Mutex;
 use homing_core::wake::PollPingee;
 use homing_core::{Authorize, End, FixedRouter, Overflow, Polled, Router};
 use homing_firmware::exit; // and the logger, and the panic handler
-use homing_transport_static::{StaticSender, ValueInlet, ValueLink};
+use homing_transport_static::{HandlerCell, StaticSender, ValueInlet, ValueLink};
 
 struct Reading(i16);
 struct Display; // a receiver: a name, of which the main loop knows what it does
@@ -17,13 +15,11 @@ impl Authorize for Display {}
 
 static PINGED: PollPingee = PollPingee::new();
 static TIMER: ValueLink<Reading, 8> = ValueLink::new();
-static SENDER: Mutex<RefCell<Option<StaticSender<Reading>>>> = Mutex::new(RefCell::new(None));
+static SENDER: HandlerCell<StaticSender<Reading>> = HandlerCell::new();
 
 #[exception]
 fn SysTick() {
-    critical_section::with(|section| {
-        let mut place = SENDER.borrow_ref_mut(section);
-        let Some(sender) = place.as_mut() else { return };
+    SENDER.with(|sender| {
         let _ = sender.send(Reading(21)); // without room, the reading comes back in the error
         if sender.counters().sent == 10 {
             let _ = sender.stop(); // the pipe ends as finished, once its messages are routed
@@ -40,7 +36,7 @@ fn main() -> ! {
     let pipe = router.trusted_pipe(link, Display).unwrap();
     let mut sender = factory.sender(pipe, Overflow::GiveBack).unwrap();
     sender.start().unwrap();
-    critical_section::with(|section| SENDER.replace(section, Some(sender)));
+    SENDER.put(sender);
     let mut timer = Peripherals::take().unwrap().SYST;
     timer.set_reload(1_000);
     timer.enable_interrupt();
