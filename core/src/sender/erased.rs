@@ -21,7 +21,7 @@ use crate::way_back::{Commands, Receiver, RecvError, Told, Wait};
 /// type, which a transport has to know how to carry.
 pub type AnySender<M> = Sender<M, Box<dyn Outlet<M> + Send>>;
 
-/// As [`AnySender`], of a transport whose senders tasks can wait for: all but serial lines.
+/// As [`AnySender`], of a transport whose senders tasks can wait for: all of this project are.
 /// [`Sender::erase_async`] makes it.
 pub type AnyAsyncSender<M> = Sender<M, Box<dyn AsyncOutlet<M> + Send>>;
 
