@@ -124,6 +124,7 @@ mod latest;
 mod link;
 mod outlet;
 mod remote;
+mod room_wakers;
 mod shared;
 #[cfg(feature = "task")]
 mod tasks;

@@ -12,8 +12,7 @@ use homing_core::{CloseReason, ConnectionId, Pinger, SendErrorKind};
 
 use crate::element::Element;
 use crate::item::Item;
-#[cfg(feature = "task")]
-use crate::tasks::RoomWakers;
+use crate::room_wakers::RoomWakers;
 
 /// What a link's senders share with its inlet.
 pub(crate) struct Shared<C: Element> {
@@ -47,7 +46,6 @@ struct Workers<C: Element> {
     /// Places that are set aside for the ends of pipes.
     ends: usize,
     bell: &'static (dyn Pinger + Sync),
-    #[cfg(feature = "task")]
     waiting: RoomWakers,
 }
 
@@ -105,30 +103,20 @@ impl<C: Element> Shared<C> {
                     return None;
                 }
             };
-            *side = Side::Open(Workers {
-                producer,
-                life,
-                ends: 0,
-                bell,
-                #[cfg(feature = "task")]
-                waiting: RoomWakers::new(),
-            });
+            *side =
+                Side::Open(Workers { producer, life, ends: 0, bell, waiting: RoomWakers::new() });
             Some((consumer, life))
         })
     }
 
     /// The inlet goes: nothing is put into the queue any more.
     pub(crate) fn disconnect(&self) {
-        let workers = critical_section::with(|section| {
+        let waiting = critical_section::with(|section| {
             let mut side = self.workers.borrow(section).try_borrow_mut().ok()?;
             match core::mem::replace(&mut *side, Side::New) {
-                Side::Open(workers) => {
-                    let Workers { producer, life, .. } = workers;
+                Side::Open(Workers { producer, life, waiting, .. }) => {
                     *side = Side::Closing(producer, life);
-                    #[cfg(feature = "task")]
-                    return Some(workers.waiting);
-                    #[cfg(not(feature = "task"))]
-                    None::<()>
+                    Some(waiting)
                 }
                 other => {
                     *side = other;
@@ -136,10 +124,9 @@ impl<C: Element> Shared<C> {
                 }
             }
         });
-        #[cfg(feature = "task")]
-        workers.into_iter().flat_map(|mut waiting| waiting.take()).for_each(Waker::wake);
-        #[cfg(not(feature = "task"))]
-        let _ = workers;
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
     }
 
     /// The inlet returns its end of the queue, which is empty.
@@ -257,6 +244,8 @@ impl<C: Element> Shared<C> {
             self.has_waiting.store(false, Ordering::Relaxed);
             workers.waiting.take()
         });
-        waiting.into_iter().flatten().for_each(Waker::wake);
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
     }
 }

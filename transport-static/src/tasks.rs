@@ -4,7 +4,7 @@
 //! itself registered first, and then looks for the change. Between the two is a fence on either
 //! side, so at least one of them finds the other.
 
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll};
 
 use atomic_waker::AtomicWaker;
 use homing_core::{
@@ -15,38 +15,6 @@ use crate::commands::StaticCommands;
 use crate::element::Encode;
 use crate::latest::LatestOutlet;
 use crate::outlet::StaticOutlet;
-
-/// How many tasks may wait for room on one link at no cost but theirs. When there are more, they are
-/// woken in turn, and wait again.
-const TASKS: usize = 4;
-
-/// The tasks that wait for room on one link.
-pub(crate) struct RoomWakers([Option<Waker>; TASKS]);
-
-impl RoomWakers {
-    pub(crate) const fn new() -> Self {
-        Self([const { None }; TASKS])
-    }
-
-    /// Has a task woken when there is room. Returns one that is to be woken now.
-    pub(crate) fn add(&mut self, waker: &Waker) -> Option<Waker> {
-        let same = |place: &Option<Waker>| match place {
-            Some(known) => known.will_wake(waker),
-            None => false,
-        };
-        if self.0.iter().any(same) {
-            return None;
-        }
-        // The longest wait is at the end.
-        self.0.rotate_right(1);
-        self.0.first_mut()?.replace(waker.clone())
-    }
-
-    /// Takes all out, to be woken.
-    pub(crate) fn take(&mut self) -> impl Iterator<Item = Waker> + use<> {
-        core::mem::replace(self, Self::new()).0.into_iter().flatten()
-    }
-}
 
 /// The tasks that wait for what the foreground sends and tells: those of both ends of a pipe.
 pub(crate) struct PipeWakers {
