@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
 use std::panic::{self, PanicHookInfo};
 use std::sync::Once;
@@ -26,8 +27,8 @@ use std::thread;
 use homing_core::Panic;
 
 thread_local! {
-    /// The last panic of this thread.
-    static LAST: RefCell<Option<Panic>> = const { RefCell::new(None) };
+    /// The last panic of this thread, and how it was reached.
+    static LAST: RefCell<Option<(Panic, Backtrace)>> = const { RefCell::new(None) };
 }
 
 /// Installs the panic hook, once per process. Any thread may call it, as often as it likes;
@@ -52,9 +53,24 @@ pub fn current() -> Option<Panic> {
     if !thread::panicking() {
         return None;
     }
-    let last = LAST.try_with(|last| last.try_borrow().ok()?.clone());
+    let last = LAST.try_with(|last| Some(last.try_borrow().ok()?.as_ref()?.0.clone()));
     // Thread locals are gone when the thread's own destructors run.
     Some(last.ok().flatten().unwrap_or_default())
+}
+
+/// How the panic that is unwinding the calling thread was reached, if one is, and backtraces are
+/// on: by `RUST_BACKTRACE` or `RUST_LIB_BACKTRACE`, see [`Backtrace`]. Finding the names in it
+/// takes milliseconds.
+pub fn backtrace() -> Option<String> {
+    if !thread::panicking() {
+        return None;
+    }
+    let last = LAST.try_with(|last| {
+        let last = last.try_borrow().ok()?;
+        let (_, backtrace) = last.as_ref()?;
+        (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string())
+    });
+    last.ok().flatten()
 }
 
 fn note(info: &PanicHookInfo<'_>) {
@@ -64,7 +80,7 @@ fn note(info: &PanicHookInfo<'_>) {
     };
     let _ = LAST.try_with(|last| {
         if let Ok(mut last) = last.try_borrow_mut() {
-            *last = Some(panic);
+            *last = Some((panic, Backtrace::capture()));
         }
     });
 }
