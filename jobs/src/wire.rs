@@ -25,6 +25,8 @@ pub(crate) enum OrderKind<P> {
     Run { task: u64, job: P },
     /// The job is not wanted any more.
     Cancel { task: u64 },
+    /// Give the job back, unless it has started.
+    Recall { task: u64 },
     /// So many values of the job were handled.
     Credit { task: u64, values: u32 },
     /// End, once the jobs that were ordered before have ended.
@@ -42,6 +44,8 @@ pub(crate) enum ReportKind<V> {
     Progress { task: u64, credit: u32, value: V },
     /// The job has ended.
     Ended { task: u64, outcome: Outcome<V> },
+    /// The job was given back, and has not started.
+    Returned { task: u64 },
     /// The router is about to stop: the worker ends, and another one would have to end, too.
     Stopping,
 }
@@ -53,6 +57,8 @@ pub(crate) enum Outcome<V> {
     Failed(String),
     Panicked { message: String, location: String, backtrace: Option<String> },
     Cancelled,
+    /// The worker knows no job of this name.
+    Unknown(String),
     /// The job, its progress or its output cannot be carried, for this reason.
     Undecodable(String),
 }
@@ -85,6 +91,7 @@ impl<P> fmt::Debug for Order<P> {
         match &self.0 {
             OrderKind::Run { task, .. } => write!(f, "Run({task})"),
             OrderKind::Cancel { task } => write!(f, "Cancel({task})"),
+            OrderKind::Recall { task } => write!(f, "Recall({task})"),
             OrderKind::Credit { task, values } => write!(f, "Credit({task}, {values})"),
             OrderKind::Retire => f.write_str("Retire"),
         }
@@ -98,6 +105,7 @@ impl<V> fmt::Debug for Report<V> {
             ReportKind::Started { task } => write!(f, "Started({task})"),
             ReportKind::Progress { task, .. } => write!(f, "Progress({task})"),
             ReportKind::Ended { task, .. } => write!(f, "Ended({task})"),
+            ReportKind::Returned { task } => write!(f, "Returned({task})"),
             ReportKind::Stopping => f.write_str("Stopping"),
         }
     }

@@ -90,10 +90,7 @@ impl Worker {
         serve(Station::new(orders, sender), init, teardown, |port, job: EncodedJob| {
             match kinds.get(&*job.name) {
                 Some(run) => run(port, &job.bytes.0),
-                None => Outcome::Undecodable(format!(
-                    "the worker knows no job named {:?}; add it by Worker::job",
-                    job.name
-                )),
+                None => Outcome::Unknown(job.name.into_owned()),
             }
         })
     }

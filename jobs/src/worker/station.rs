@@ -44,8 +44,8 @@ pub(crate) struct Station<P, V, I: Commands<Order<P>>, O: Outlet<Report<V>>> {
     sender: Sender<Report<V>, O>,
     /// Jobs that are to run next.
     waiting: VecDeque<(u64, P)>,
-    /// Waiting jobs that are not wanted any more.
-    dropped: Vec<u64>,
+    /// What is to be reported of jobs that waited, before the next one runs.
+    removed: Vec<ReportKind<V>>,
     running: Option<u64>,
     is_cancelled: bool,
     is_retiring: bool,
@@ -61,7 +61,7 @@ impl<P, V, I: Commands<Order<P>>, O: Outlet<Report<V>>> Station<P, V, I, O> {
             orders,
             sender,
             waiting: VecDeque::new(),
-            dropped: Vec::new(),
+            removed: Vec::new(),
             running: None,
             is_cancelled: false,
             is_retiring: false,
@@ -82,8 +82,8 @@ impl<P, V, I: Commands<Order<P>>, O: Outlet<Report<V>>> Station<P, V, I, O> {
     /// The next job, said to have started. `None` when the worker is to end.
     pub(crate) fn next_job(&mut self) -> Result<Option<(u64, P)>, Gone> {
         loop {
-            for task in std::mem::take(&mut self.dropped) {
-                self.ended(task, Outcome::Cancelled)?;
+            for report in std::mem::take(&mut self.removed) {
+                self.send(report).map_err(|_| Gone)?;
             }
             // Once the pipe is cancelled the pool is about to end, and its jobs with it.
             if self.orders.is_cancelled() || self.orders.is_closed() {
@@ -149,18 +149,23 @@ impl<P, V, I: Commands<Order<P>>, O: Outlet<Report<V>>> Station<P, V, I, O> {
             OrderKind::Run { task, job } => self.waiting.push_back((task, job)),
             OrderKind::Cancel { task } if self.running == Some(task) => self.is_cancelled = true,
             OrderKind::Cancel { task } => {
-                let len = self.waiting.len();
-                self.waiting.retain(|(waiting, _)| *waiting != task);
-                // Otherwise it has ended meanwhile.
-                if self.waiting.len() < len {
-                    self.dropped.push(task);
-                }
+                self.remove(task, ReportKind::Ended { task, outcome: Outcome::Cancelled });
             }
+            OrderKind::Recall { task } => self.remove(task, ReportKind::Returned { task }),
             OrderKind::Credit { task, values } if self.running == Some(task) => {
                 self.outstanding = self.outstanding.saturating_sub(values);
             }
             OrderKind::Credit { .. } => {}
             OrderKind::Retire => self.is_retiring = true,
+        }
+    }
+
+    /// Removes a job that waits. One that does not has started, or has ended.
+    fn remove(&mut self, task: u64, report: ReportKind<V>) {
+        let len = self.waiting.len();
+        self.waiting.retain(|(waiting, _)| *waiting != task);
+        if self.waiting.len() < len {
+            self.removed.push(report);
         }
     }
 

@@ -1,0 +1,427 @@
+//! Tells the scheduler what happens, and does what it decides.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::time::{Duration, Instant};
+
+use homing_core::{Event, SendErrorKind, Text};
+use homing_router::Router;
+
+use crate::backend::{Backend, Hire, HireError, Member};
+use crate::error::{JobError, JobPanic, LostJob, within};
+use crate::memory;
+use crate::scheduler::{
+    Action, DeathCause, EndKind, GiveUpReason, Input, SchedulerEnd, TaskId, TaskState, WorkerId,
+};
+use crate::state::{Detail, MemberState, State};
+use crate::task::Control;
+use crate::tellings::{TaskEvent, Telling, Tellings};
+use crate::wire::{Order, OrderKind, Outcome, Report};
+
+/// How often the memory of workers is looked at while they work.
+const MEMORY_WATCH: Duration = Duration::from_millis(100);
+
+/// A pool.
+pub(crate) struct Inner<C: 'static, K: Backend> {
+    pub(crate) this: Weak<Self>,
+    pub(crate) router: Router<C>,
+    pub(crate) name: String,
+    pub(crate) started: Instant,
+    pub(crate) memory_limit: Option<u64>,
+    pub(crate) hire: RefCell<Box<dyn Hire<C, K>>>,
+    pub(crate) state: RefCell<State<C, K>>,
+    pub(crate) tellings: Rc<Tellings<C, K::Value>>,
+    is_driving: Cell<bool>,
+}
+
+impl<C: 'static, K: Backend> Inner<C, K> {
+    pub(crate) fn new(
+        router: &Router<C>,
+        name: String,
+        memory_limit: Option<u64>,
+        hire: Box<dyn Hire<C, K>>,
+        state: State<C, K>,
+    ) -> Rc<Self> {
+        Rc::new_cyclic(|this| Self {
+            this: Weak::clone(this),
+            router: router.clone(),
+            name,
+            started: Instant::now(),
+            memory_limit,
+            hire: RefCell::new(hire),
+            state: RefCell::new(state),
+            tellings: Tellings::new(router),
+            is_driving: Cell::new(false),
+        })
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Takes in what has happened, and does what follows. What is to be told is told later.
+    pub(crate) fn take_in(&self, input: Input, detail: Detail<K::Value>) {
+        self.state.borrow_mut().inputs.push_back((input, detail));
+        self.drive();
+    }
+
+    /// Does all that is to be done. Within itself, which the application's code may cause, it
+    /// leaves that to the outer call.
+    pub(crate) fn drive(&self) {
+        if self.is_driving.replace(true) {
+            return;
+        }
+        let _driving = Driving(&self.is_driving);
+        loop {
+            let action = self.state.borrow_mut().scheduler.next_action();
+            match action {
+                Some(action) => self.perform(action),
+                None if self.hand_over() => {}
+                None => break,
+            }
+        }
+        self.set_alarm();
+        self.watch_memory();
+    }
+
+    /// Hands the next input to the scheduler. False when there is none.
+    fn hand_over(&self) -> bool {
+        let now = self.now();
+        let mut state = self.state.borrow_mut();
+        let Some((input, detail)) = state.inputs.pop_front() else { return false };
+        let before = std::mem::replace(&mut state.detail, detail);
+        state.scheduler.handle(now, input);
+        drop(state);
+        // It may be anything of the application's: nothing is borrowed.
+        drop(before);
+        true
+    }
+
+    fn perform(&self, action: Action) {
+        match action {
+            Action::Spawn { worker } => self.spawn(worker),
+            Action::Send { worker, task } => self.send_job(worker, task),
+            Action::Cancel { worker, task } => {
+                self.send(worker, OrderKind::Cancel { task: task.0 });
+            }
+            Action::Recall { worker, task } => {
+                self.send(worker, OrderKind::Recall { task: task.0 });
+            }
+            Action::Retire { worker } => self.send(worker, OrderKind::Retire),
+            Action::Kill { worker } => {
+                if let Some(member) = self.member(worker) {
+                    member.kill();
+                }
+            }
+            Action::Forget { worker } => self.forget(worker),
+            Action::Started { task, .. } => self.note_started(task),
+            Action::Progress { task } => self.pass_progress(task),
+            Action::End { task, end } => self.end(task, end),
+            Action::Retry { task, deaths } => {
+                let mut state = self.state.borrow_mut();
+                if let Some(entry) = state.tasks.get_mut(&task) {
+                    entry.is_executing = false;
+                    log::warn!(target: "homing::jobs", "pool {}: job {} ({}) is tried again, after {deaths} deaths", self.name, task.0, entry.name);
+                }
+            }
+            Action::Overdue { task } => self.tell(task, TaskEvent::Overdue),
+            Action::Stalled { task } => self.tell(task, TaskEvent::Stalled),
+            Action::GaveUp { reason } => self.give_up(reason),
+            Action::Closed => self.note_closed(),
+        }
+    }
+
+    fn spawn(&self, worker: WorkerId) {
+        let this = Weak::clone(&self.this);
+        let on_event = move |context: &mut C, event: Event<Report<K::Value>>| {
+            // A pool that was dropped has killed its workers.
+            if let Some(pool) = this.upgrade() {
+                pool.on_event(context, worker, event);
+            }
+        };
+        let hired = self.hire.borrow_mut().hire(&self.router, worker.slot, Box::new(on_event));
+        let mut state = self.state.borrow_mut();
+        match hired {
+            Ok(member) => {
+                let member = MemberState {
+                    member: Rc::from(member),
+                    is_ready: false,
+                    job: None,
+                    since: Instant::now(),
+                    ended: 0,
+                    is_over_memory: false,
+                };
+                state.members.insert((worker.slot, worker.generation), member);
+            }
+            Err(error) => {
+                state.deaths += 1;
+                state.inputs.push_back((Input::SpawnFailed { worker }, Detail::Nothing));
+                match error {
+                    HireError::RouterStopped => {
+                        state.inputs.push_back((Input::Abort, Detail::Nothing));
+                    }
+                    HireError::Other(message) => {
+                        log::error!(target: "homing::jobs", "pool {}: a worker cannot be started: {message}", self.name);
+                        state.last_failure = message;
+                    }
+                }
+            }
+        }
+    }
+
+    fn member(&self, worker: WorkerId) -> Option<Rc<dyn Member<K>>> {
+        self.state.borrow_mut().member(worker).map(|member| Rc::clone(&member.member))
+    }
+
+    fn send(&self, worker: WorkerId, order: OrderKind<K::Job>) {
+        if let Some(member) = self.member(worker) {
+            // The pipe of a worker that is gone ends, which tells.
+            let _ = member.send(Order(order));
+        }
+    }
+
+    fn send_job(&self, worker: WorkerId, task: TaskId) {
+        let job = self.state.borrow().tasks.get(&task).and_then(|entry| entry.job.clone());
+        let (Some(job), Some(member)) = (job, self.member(worker)) else { return };
+        let sent = member.send(Order(OrderKind::Run { task: task.0, job }));
+        if let Err(
+            kind @ (SendErrorKind::TooLarge { .. } | SendErrorKind::Unencodable { .. }),
+        ) = sent
+        {
+            let outcome = Outcome::Undecodable(format!("the job cannot be sent: {kind}"));
+            let input = Input::Ended { worker, task, how: EndKind::Undecodable };
+            self.state.borrow_mut().inputs.push_back((input, Detail::Outcome(outcome)));
+        }
+    }
+
+    fn forget(&self, WorkerId { slot, generation }: WorkerId) {
+        let member = self.state.borrow_mut().members.remove(&(slot, generation));
+        drop(member);
+    }
+
+    fn note_started(&self, task: TaskId) {
+        let mut state = self.state.borrow_mut();
+        let Some(entry) = state.tasks.get_mut(&task) else { return };
+        entry.is_executing = true;
+        let job = if entry.is_repeatable { None } else { entry.job.take() };
+        drop(state);
+        // It may be anything of the application's: nothing is borrowed.
+        drop(job);
+        self.tell(task, TaskEvent::Started);
+    }
+
+    fn pass_progress(&self, task: TaskId) {
+        let mut state = self.state.borrow_mut();
+        let detail = std::mem::replace(&mut state.detail, Detail::Nothing);
+        let Some(entry) = state.tasks.get(&task) else { return };
+        let receiver = Rc::clone(&entry.receiver);
+        drop(state);
+        let Detail::Progress(value, values, worker) = detail else { return };
+        let credit = (values > 0).then(|| {
+            let this = Weak::clone(&self.this);
+            Box::new(move || {
+                if let Some(pool) = this.upgrade() {
+                    pool.send(worker, OrderKind::Credit { task: task.0, values });
+                }
+            }) as Box<dyn FnOnce()>
+        });
+        self.tellings.push(Telling::Event { receiver, event: TaskEvent::Progress(value), credit });
+    }
+
+    fn tell(&self, task: TaskId, event: TaskEvent<K::Value>) {
+        let state = self.state.borrow();
+        let Some(entry) = state.tasks.get(&task) else { return };
+        let receiver = Rc::clone(&entry.receiver);
+        drop(state);
+        self.tellings.push(Telling::Event { receiver, event, credit: None });
+    }
+
+    fn end(&self, task: TaskId, end: SchedulerEnd) {
+        let mut state = self.state.borrow_mut();
+        let Some(entry) = state.tasks.remove(&task) else { return };
+        let end = self.end_of(&mut state, end);
+        state.ends.count(&end);
+        drop(state);
+        if let Err(error) = &end {
+            log::debug!(target: "homing::jobs", "pool {}: job {} ({}) ended: {error}", self.name, task.0, entry.name);
+        }
+        let receiver = Rc::clone(&entry.receiver);
+        self.tellings.push(Telling::Event { receiver, event: TaskEvent::Ended(end), credit: None });
+        // It may own anything of the application's: nothing is borrowed.
+        drop(entry);
+    }
+
+    fn end_of(
+        &self,
+        state: &mut State<C, K>,
+        end: SchedulerEnd,
+    ) -> Result<K::Value, JobError> {
+        match end {
+            SchedulerEnd::Reported(_) => {
+                match std::mem::replace(&mut state.detail, Detail::Nothing) {
+                    Detail::Outcome(outcome) => end_of_outcome(outcome),
+                    // There is always an outcome. Should there be none, there is no output.
+                    _ => Err(JobError::Cancelled),
+                }
+            }
+            SchedulerEnd::Cancelled => Err(JobError::Cancelled),
+            SchedulerEnd::TimedOut => Err(JobError::TimedOut),
+            SchedulerEnd::Lost { worker, deaths } => {
+                let is_over_memory =
+                    state.member(worker).is_some_and(|member| member.is_over_memory);
+                let end = match &state.detail {
+                    Detail::Death(end) => Some(end.clone()),
+                    _ => None,
+                };
+                let memory_limit = self.memory_limit.filter(|_| is_over_memory);
+                Err(JobError::Lost(LostJob { tries: deaths, memory_limit, end }))
+            }
+            SchedulerEnd::Abandoned => Err(JobError::Abandoned { reason: state.reason() }),
+        }
+    }
+
+    fn give_up(&self, reason: GiveUpReason) {
+        let GiveUpReason { deaths, within: time, cause, .. } = reason;
+        let mut state = self.state.borrow_mut();
+        let cause = match cause {
+            DeathCause::Spawn => "could not be started",
+            DeathCause::Initialiser => "was not initialised",
+            DeathCause::Starting => "was never ready",
+            DeathCause::Memory => "took too much memory",
+            DeathCause::Running => "died",
+        };
+        let reason = Text::new(format_args!(
+            "{deaths} workers have died within {}; the last one {cause}: {}",
+            within(time),
+            state.last_failure,
+        ));
+        log::error!(target: "homing::jobs", "pool {} starts no more workers: {reason}", self.name);
+        state.gave_up = Some(reason);
+    }
+
+    fn note_closed(&self) {
+        let mut state = self.state.borrow_mut();
+        state.is_closed = true;
+        let (alarm, watch) = (state.alarm.take(), state.memory_watch.take());
+        let on_closed = std::mem::take(&mut state.on_closed);
+        drop(state);
+        drop((alarm, watch));
+        log::debug!(target: "homing::jobs", "pool {} is closed", self.name);
+        for call in on_closed {
+            self.tellings.push(Telling::Call(call));
+        }
+    }
+
+    /// Has the router call when the scheduler next has something to do. An alarm that is early is
+    /// left as it is: most deadlines are not reached, and setting one wakes a thread.
+    fn set_alarm(&self) {
+        let now = self.now();
+        let mut state = self.state.borrow_mut();
+        let Some(at) = state.scheduler.next_alarm() else { return };
+        if state.alarm.as_ref().is_some_and(|(earlier, _)| *earlier <= at) {
+            return;
+        }
+        let this = Weak::clone(&self.this);
+        let call = move |context: &mut C| {
+            let Some(pool) = this.upgrade() else { return };
+            let alarm = pool.state.borrow_mut().alarm.take();
+            drop(alarm);
+            pool.take_in(Input::Tick, Detail::Nothing);
+            pool.tellings.flush(context);
+        };
+        match self.router.after(at.saturating_sub(now), call) {
+            Ok(alarm) => state.alarm = Some((at, alarm)),
+            // The pipes of all workers have ended, or are about to: that ends the jobs.
+            Err(_) => state.alarm = None,
+        }
+    }
+
+    /// Looks at the memory of the workers after a time, where it is limited and they work.
+    fn watch_memory(&self) {
+        let Some(limit) = self.memory_limit else { return };
+        let mut state = self.state.borrow_mut();
+        let works = |member: &MemberState<K>| member.job.is_some() || !member.is_ready;
+        if state.memory_watch.is_some() || !state.members.values().any(works) {
+            return;
+        }
+        let this = Weak::clone(&self.this);
+        let call = move |context: &mut C| {
+            let Some(pool) = this.upgrade() else { return };
+            let watch = pool.state.borrow_mut().memory_watch.take();
+            drop(watch);
+            pool.look_at_memory(limit);
+            pool.tellings.flush(context);
+        };
+        state.memory_watch = self.router.after(MEMORY_WATCH, call).ok();
+    }
+
+    fn look_at_memory(&self, limit: u64) {
+        let mut state = self.state.borrow_mut();
+        let mut over = Vec::new();
+        for (&(slot, generation), member) in &mut state.members {
+            let resident = member.member.process_id().and_then(memory::resident);
+            if let Some(bytes) = resident.filter(|bytes| *bytes > limit)
+                && !std::mem::replace(&mut member.is_over_memory, true)
+            {
+                log::warn!(target: "homing::jobs", "pool {}: {:?} takes {bytes} bytes of memory, and is killed", self.name, member.member);
+                over.push(Input::OverMemory { worker: WorkerId { slot, generation } });
+            }
+        }
+        state.inputs.extend(over.into_iter().map(|input| (input, Detail::Nothing)));
+        drop(state);
+        self.drive();
+    }
+}
+
+fn end_of_outcome<V>(outcome: Outcome<V>) -> Result<V, JobError> {
+    Err(match outcome {
+        Outcome::Completed(output) => return Ok(output),
+        Outcome::Failed(message) => JobError::Failed { message: Text::new(message) },
+        Outcome::Panicked { message, location, backtrace } => JobError::Panicked(JobPanic {
+            message: Text::new(message),
+            location: Text::new(location),
+            backtrace,
+        }),
+        Outcome::Cancelled => JobError::Cancelled,
+        Outcome::Unknown(name) => JobError::Unknown { name: Text::new(name) },
+        Outcome::Undecodable(message) => JobError::Undecodable { message: Text::new(message) },
+    })
+}
+
+/// Marks a pool as being driven.
+struct Driving<'a>(&'a Cell<bool>);
+
+impl Drop for Driving<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
+impl<C: 'static, K: Backend> Control for Inner<C, K> {
+    fn cancel(self: Rc<Self>, task: TaskId) -> bool {
+        let now = self.now();
+        let cancelled = self.state.borrow_mut().scheduler.cancel(now, task);
+        self.drive();
+        self.tellings.schedule();
+        cancelled
+    }
+
+    fn state(&self, task: TaskId) -> Option<TaskState> {
+        self.state.borrow().scheduler.state(task)
+    }
+}
+
+impl<C: 'static, K: Backend> Drop for Inner<C, K> {
+    fn drop(&mut self) {
+        let state = self.state.get_mut();
+        for member in state.members.values() {
+            member.member.kill();
+        }
+        for (_, entry) in std::mem::take(&mut state.tasks) {
+            let event = TaskEvent::Ended(Err(JobError::Cancelled));
+            let receiver = entry.receiver;
+            self.tellings.push(Telling::Event { receiver, event, credit: None });
+        }
+        self.tellings.schedule();
+    }
+}

@@ -1,0 +1,105 @@
+//! What a worker's pipe brings.
+
+use std::time::Instant;
+
+use homing_core::{End, Event, Text};
+
+use crate::backend::Backend;
+use crate::driver::Inner;
+use crate::scheduler::{ClosingMode, EndKind, Input, TaskId, WorkerId};
+use crate::state::Detail;
+use crate::wire::{Outcome, Report, ReportKind};
+
+impl<C: 'static, K: Backend> Inner<C, K> {
+    /// A worker's pipe has brought something.
+    pub(crate) fn on_event(
+        &self,
+        context: &mut C,
+        worker: WorkerId,
+        event: Event<Report<K::Value>>,
+    ) {
+        match event {
+            Event::Message(Report(report)) => self.on_report(worker, report),
+            Event::Ended(end) => self.on_death(worker, end),
+        }
+        self.tellings.flush(context);
+    }
+
+    fn on_report(&self, worker: WorkerId, report: ReportKind<K::Value>) {
+        let (input, detail) = match report {
+            ReportKind::Ready => {
+                if let Some(member) = self.state.borrow_mut().member(worker) {
+                    (member.is_ready, member.since) = (true, Instant::now());
+                }
+                (Input::WorkerReady { worker }, Detail::Nothing)
+            }
+            ReportKind::Started { task } => {
+                let task = TaskId(task);
+                self.note_job(worker, Some(task));
+                (Input::Started { worker, task }, Detail::Nothing)
+            }
+            ReportKind::Progress { task, credit, value } => {
+                let input = Input::Progress { worker, task: TaskId(task) };
+                (input, Detail::Progress(value, credit, worker))
+            }
+            ReportKind::Ended { task, outcome } => {
+                self.note_job(worker, None);
+                let how = kind_of(&outcome);
+                (Input::Ended { worker, task: TaskId(task), how }, Detail::Outcome(outcome))
+            }
+            ReportKind::Returned { task } => {
+                (Input::Returned { worker, task: TaskId(task) }, Detail::Nothing)
+            }
+            ReportKind::Stopping => {
+                (Input::Close { mode: ClosingMode::Cancel, grace: None }, Detail::Nothing)
+            }
+        };
+        self.take_in(input, detail);
+    }
+
+    /// Notes which job a worker runs.
+    fn note_job(&self, worker: WorkerId, task: Option<TaskId>) {
+        let mut state = self.state.borrow_mut();
+        let job = task.and_then(|task| Some((task, state.tasks.get(&task)?.name)));
+        if let Some(member) = state.member(worker) {
+            (member.job, member.since) = (job, Instant::now());
+            if task.is_none() {
+                member.ended += 1;
+            }
+        }
+    }
+
+    fn on_death(&self, worker: WorkerId, end: End) {
+        let mut state = self.state.borrow_mut();
+        let Some(member) = state.member(worker) else { return };
+        let is_ready = member.is_ready;
+        if end == End::Finished {
+            log::debug!(target: "homing::jobs", "pool {}: {:?} was retired", self.name, member.member);
+        } else {
+            log::warn!(target: "homing::jobs", "pool {}: {:?} has died: {end}", self.name, member.member);
+            state.deaths += 1;
+            state.last_failure = Text::new(&end);
+        }
+        if !is_ready && matches!(end, End::Failed { .. } | End::Panicked(_)) {
+            state.inputs.push_back((Input::InitFailed { worker }, Detail::Nothing));
+        }
+        // Only a router that stops closes the pipes of workers.
+        if end == End::Closed {
+            state.inputs.push_back((Input::Abort, Detail::Nothing));
+        }
+        drop(state);
+        self.take_in(Input::WorkerEnded { worker }, Detail::Death(end));
+        self.forget(worker);
+    }
+}
+
+fn kind_of<V>(outcome: &Outcome<V>) -> EndKind {
+    match outcome {
+        Outcome::Completed(_) => EndKind::Completed,
+        Outcome::Failed(_) => EndKind::Failed,
+        Outcome::Panicked { .. } => EndKind::Panicked,
+        Outcome::Cancelled => EndKind::Cancelled,
+        Outcome::Unknown(_) => EndKind::Unknown,
+        Outcome::Undecodable(_) => EndKind::Undecodable,
+    }
+}

@@ -1,0 +1,102 @@
+//! What a pool keeps beside its scheduler.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use homing_core::{End, Text};
+use homing_router::Alarm;
+
+use crate::backend::{Backend, Member};
+use crate::scheduler::{Input, Scheduler, TaskId, WorkerId};
+use crate::stats::Ends;
+use crate::tellings::Receiver;
+use crate::wire::Outcome;
+
+/// All that is borrowed for a moment, and never while code of the application runs.
+pub(crate) struct State<C: 'static, K: Backend> {
+    pub(crate) scheduler: Scheduler,
+    /// What has happened, and the scheduler does not know yet.
+    pub(crate) inputs: VecDeque<(Input, Detail<K::Value>)>,
+    /// What belongs to the input that the scheduler has taken last.
+    pub(crate) detail: Detail<K::Value>,
+    pub(crate) tasks: HashMap<TaskId, Entry<C, K>>,
+    pub(crate) members: BTreeMap<(u32, u32), MemberState<K>>,
+    pub(crate) next_task: u64,
+    /// Wakes the scheduler, at this time since the pool's start.
+    pub(crate) alarm: Option<(Duration, Alarm)>,
+    /// Looks at the memory of the workers.
+    pub(crate) memory_watch: Option<Alarm>,
+    pub(crate) ends: Ends,
+    /// How many workers have died.
+    pub(crate) deaths: u64,
+    /// Why the last worker died or was not started.
+    pub(crate) last_failure: Text,
+    /// Why the pool has given up.
+    pub(crate) gave_up: Option<Text>,
+    pub(crate) is_closed: bool,
+    pub(crate) on_closed: Vec<Box<dyn FnOnce(&mut C)>>,
+}
+
+/// What the scheduler does not have to know of an input.
+pub(crate) enum Detail<V> {
+    Nothing,
+    /// Progress, and how many values are to be credited for it.
+    Progress(V, u32, WorkerId),
+    Outcome(Outcome<V>),
+    /// How a worker's pipe ended.
+    Death(End),
+}
+
+/// A job that has not ended.
+pub(crate) struct Entry<C: 'static, K: Backend> {
+    /// `None` once a job has started that is not repeatable.
+    pub(crate) job: Option<K::Job>,
+    pub(crate) name: &'static str,
+    pub(crate) is_repeatable: bool,
+    pub(crate) receiver: Rc<Receiver<C, K::Value>>,
+    pub(crate) is_executing: bool,
+}
+
+/// A worker.
+pub(crate) struct MemberState<K: Backend> {
+    pub(crate) member: Rc<dyn Member<K>>,
+    pub(crate) is_ready: bool,
+    pub(crate) job: Option<(TaskId, &'static str)>,
+    /// When it was started, or has begun or ended its last job.
+    pub(crate) since: Instant,
+    /// How many jobs have ended on it.
+    pub(crate) ended: u64,
+    /// It is killed because it took too much memory.
+    pub(crate) is_over_memory: bool,
+}
+
+impl<C: 'static, K: Backend> State<C, K> {
+    pub(crate) fn new(scheduler: Scheduler) -> Self {
+        Self {
+            scheduler,
+            inputs: VecDeque::new(),
+            detail: Detail::Nothing,
+            tasks: HashMap::new(),
+            members: BTreeMap::new(),
+            next_task: 0,
+            alarm: None,
+            memory_watch: None,
+            ends: Ends::default(),
+            deaths: 0,
+            last_failure: Text::EMPTY,
+            gave_up: None,
+            is_closed: false,
+            on_closed: Vec::new(),
+        }
+    }
+
+    pub(crate) fn member(&mut self, WorkerId { slot, generation }: WorkerId) -> Option<&mut MemberState<K>> {
+        self.members.get_mut(&(slot, generation))
+    }
+
+    /// Why jobs that wait are not run.
+    pub(crate) fn reason(&self) -> Text {
+        self.gave_up.clone().unwrap_or_else(|| Text::new("the router has stopped"))
+    }
+}
