@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "jobs")]
+pub mod jobs;
 #[cfg(feature = "schema")]
 pub mod schema;
 pub mod transport;

@@ -57,8 +57,7 @@ pub trait Runs<J: Job>: Backend {
 }
 
 /// Hears what a worker's pipe brings.
-pub(crate) type OnEvent<C, K> =
-    Box<dyn FnMut(&mut C, Event<Report<<K as Backend>::Value>>)>;
+pub(crate) type OnEvent<C, K> = Box<dyn FnMut(&mut C, Event<Report<<K as Backend>::Value>>)>;
 
 /// Starts workers.
 pub(crate) trait Hire<C: 'static, K: Backend> {

@@ -8,7 +8,12 @@ use crate::job::Job;
 
 /// A job that is a closure, for pools of [`Threads`](crate::Threads). See
 /// [`Pool::submit_fn`](crate::Pool::submit_fn).
-pub struct Call<T, P = (), E = Infallible> {
+pub struct Call<T, P = (), E = Infallible>
+where
+    T: 'static,
+    P: 'static,
+    E: fmt::Display + 'static,
+{
     run: Box<dyn FnOnce(&mut Context<'_, Self>) -> Result<T, E> + Send>,
 }
 
@@ -19,9 +24,7 @@ where
     E: fmt::Display + 'static,
 {
     /// A job that calls `run`.
-    pub fn new(
-        run: impl FnOnce(&mut Context<'_, Self>) -> Result<T, E> + Send + 'static,
-    ) -> Self {
+    pub fn new(run: impl FnOnce(&mut Context<'_, Self>) -> Result<T, E> + Send + 'static) -> Self {
         Self { run: Box::new(run) }
     }
 }
@@ -43,7 +46,12 @@ where
     }
 }
 
-impl<T, P, E> fmt::Debug for Call<T, P, E> {
+impl<T, P, E> fmt::Debug for Call<T, P, E>
+where
+    T: 'static,
+    P: 'static,
+    E: fmt::Display + 'static,
+{
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Call")
     }

@@ -184,9 +184,8 @@ impl<C: 'static, K: Backend> Inner<C, K> {
         let job = self.state.borrow().tasks.get(&task).and_then(|entry| entry.job.clone());
         let (Some(job), Some(member)) = (job, self.member(worker)) else { return };
         let sent = member.send(Order(OrderKind::Run { task: task.0, job }));
-        if let Err(
-            kind @ (SendErrorKind::TooLarge { .. } | SendErrorKind::Unencodable { .. }),
-        ) = sent
+        if let Err(kind @ (SendErrorKind::TooLarge { .. } | SendErrorKind::Unencodable { .. })) =
+            sent
         {
             let outcome = Outcome::Undecodable(format!("the job cannot be sent: {kind}"));
             let input = Input::Ended { worker, task, how: EndKind::Undecodable };
@@ -194,7 +193,7 @@ impl<C: 'static, K: Backend> Inner<C, K> {
         }
     }
 
-    fn forget(&self, WorkerId { slot, generation }: WorkerId) {
+    pub(crate) fn forget(&self, WorkerId { slot, generation }: WorkerId) {
         let member = self.state.borrow_mut().members.remove(&(slot, generation));
         drop(member);
     }
@@ -251,11 +250,7 @@ impl<C: 'static, K: Backend> Inner<C, K> {
         drop(entry);
     }
 
-    fn end_of(
-        &self,
-        state: &mut State<C, K>,
-        end: SchedulerEnd,
-    ) -> Result<K::Value, JobError> {
+    fn end_of(&self, state: &mut State<C, K>, end: SchedulerEnd) -> Result<K::Value, JobError> {
         match end {
             SchedulerEnd::Reported(_) => {
                 match std::mem::replace(&mut state.detail, Detail::Nothing) {

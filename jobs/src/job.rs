@@ -85,8 +85,8 @@ pub enum JobEvent<J: Job> {
     /// The job has made no progress for the time that was
     /// [chosen](crate::JobOptions::stall). Told once for each such pause.
     Stalled,
-    /// The job was cancelled, or its deadline has passed, and it has not ended within the grace:
-    /// its worker is a thread, which cannot be killed. Told once.
+    /// The job was cancelled and has not ended within the grace, and its worker is a thread, which
+    /// cannot be killed. Told once.
     Overdue,
     /// Nothing more will come.
     Ended(JobEnd<J>),

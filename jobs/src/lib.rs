@@ -1,8 +1,46 @@
-//! Jobs for [Homing](https://crates.io/crates/homing): pools of worker threads and processes.
-
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-#[allow(dead_code, unused_imports, reason = "the pool that drives the scheduler is not here yet")]
+mod backend;
+mod builder;
+mod call;
+mod context;
+mod driver;
+mod error;
+mod events;
+mod iteration;
+mod job;
+mod memory;
+mod options;
+mod pool;
+mod processes;
+mod running;
+#[allow(dead_code, unused_imports, reason = "its statistics are used by its tests")]
 mod scheduler;
+mod scope;
+mod state;
+mod stats;
+mod task;
+mod tellings;
+mod threads;
+mod wire;
+mod worker;
 
+pub use backend::{Backend, Runs};
+pub use builder::{ChooseWorkers, PoolBuilder};
+pub use call::Call;
+pub use context::{Cancelled, Context};
+pub use error::{JobError, JobPanic, LostJob, PoolError, SubmitError, SubmitErrorKind};
+pub use iteration::{Iterate, Iteration, IterationError};
+pub use job::{Job, JobEnd, JobEvent};
+pub use options::{Closing, JobOptions, Restart};
+pub use pool::Pool;
+pub use processes::{ProcessWorkers, Processes};
+pub use running::Running;
 pub use scheduler::TaskState;
+pub use scope::Scope;
+pub use stats::{Ends, PoolStats, WorkerStats};
+pub use task::Task;
+pub use threads::{ThreadJob, ThreadWorkers, Threads};
+pub use wire::{EncodedJob, Order, Report};
+pub use worker::{Worker, WorkerError};

@@ -27,10 +27,9 @@ impl JobOptions {
         Self::default()
     }
 
-    /// Ends the job when it has run this long: it is asked to end and, when the
-    /// [grace](JobOptions::grace) is over, its worker process is killed. It ends as
-    /// [`TimedOut`](crate::JobError::TimedOut). Waiting for a worker does not count, nor do runs
-    /// before the last.
+    /// Ends the job as [`TimedOut`](crate::JobError::TimedOut) when it has run this long. Its
+    /// worker process is killed; a thread is asked to end the job, which is over all the same.
+    /// Waiting for a worker does not count, nor do runs before the last.
     pub fn deadline(mut self, after: Duration) -> Self {
         self.task.deadline = Some(after);
         self
@@ -43,8 +42,8 @@ impl JobOptions {
         self
     }
 
-    /// How long the job may take to end when it was cancelled or its deadline has passed. Then its
-    /// worker process is killed; on a thread the handler is told
+    /// How long the job may take to end when it was cancelled. Then its worker process is killed; on
+    /// a thread the handler is told
     /// [`Overdue`](crate::JobEvent::Overdue). Five seconds unless it is set.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.task.grace = Some(grace);

@@ -59,21 +59,31 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Text> {
     })
 }
 
-/// Starts worker processes.
-pub(crate) struct HireProcess<T, F> {
-    pub(crate) transport: Shared<T>,
-    pub(crate) command: F,
-    pub(crate) options: SpawnOptions,
+/// Worker processes that a pool is to have.
+pub struct ProcessWorkers<T, F> {
+    transport: Shared<T>,
+    command: F,
+    options: SpawnOptions,
+}
+
+impl<T, F> ProcessWorkers<T, F> {
+    pub(crate) fn new(transport: T, command: F, options: SpawnOptions) -> Self {
+        Self { transport: Shared(Rc::new(RefCell::new(transport))), command, options }
+    }
+
+    pub(crate) fn set_options(&mut self, options: SpawnOptions) {
+        self.options = options;
+    }
+}
+
+impl<T, F> fmt::Debug for ProcessWorkers<T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessWorkers").field("options", &self.options).finish_non_exhaustive()
+    }
 }
 
 /// A transport that makes the links of several workers.
-pub(crate) struct Shared<T>(Rc<RefCell<T>>);
-
-impl<T> Shared<T> {
-    pub(crate) fn new(transport: T) -> Self {
-        Self(Rc::new(RefCell::new(transport)))
-    }
-}
+struct Shared<T>(Rc<RefCell<T>>);
 
 impl<T: ProcessTransport> ProcessTransport for Shared<T> {
     fn prepare(&mut self, waker: LinkWaker) -> io::Result<Prepared> {
@@ -81,7 +91,7 @@ impl<T: ProcessTransport> ProcessTransport for Shared<T> {
     }
 }
 
-impl<C, T, F> Hire<C, Processes> for HireProcess<T, F>
+impl<C, T, F> Hire<C, Processes> for ProcessWorkers<T, F>
 where
     C: 'static,
     T: ProcessTransport,

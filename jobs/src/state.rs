@@ -91,7 +91,10 @@ impl<C: 'static, K: Backend> State<C, K> {
         }
     }
 
-    pub(crate) fn member(&mut self, WorkerId { slot, generation }: WorkerId) -> Option<&mut MemberState<K>> {
+    pub(crate) fn member(
+        &mut self,
+        WorkerId { slot, generation }: WorkerId,
+    ) -> Option<&mut MemberState<K>> {
         self.members.get_mut(&(slot, generation))
     }
 

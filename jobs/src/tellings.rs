@@ -51,16 +51,14 @@ impl<C: 'static, V: 'static> Receiver<C, V> {
             TaskEvent::Ended(end) => {
                 let end = end.and_then(|value| match &fault {
                     Some(reason) => Err(undecodable("progress", reason)),
-                    None => K::unpack_output(value)
-                        .map_err(|reason| undecodable("output", &reason)),
+                    None => {
+                        K::unpack_output(value).map_err(|reason| undecodable("output", &reason))
+                    }
                 });
                 handler(context, JobEvent::Ended(end));
             }
         };
-        Rc::new(Self {
-            handler: RefCell::new(Some(Box::new(typed))),
-            deferred: RefCell::default(),
-        })
+        Rc::new(Self { handler: RefCell::new(Some(Box::new(typed))), deferred: RefCell::default() })
     }
 
     /// Tells one event, unless the handler is running: then that call's caller tells it.

@@ -77,18 +77,34 @@ fn unbox<T: 'static>(value: Value) -> Result<T, Text> {
     unboxed.map_err(|_| Text::new(format_args!("it is no {}", std::any::type_name::<T>())))
 }
 
-/// What each worker thread calls before its first job, and after its last.
+/// Worker threads that a pool is to have: what each calls before its first job, and after its last.
 #[derive(Clone, Default)]
-pub(crate) struct Hooks {
-    pub(crate) init: Vec<Arc<dyn Fn() -> Result<(), Text> + Send + Sync>>,
-    pub(crate) teardown: Vec<Arc<dyn Fn() + Send + Sync>>,
+pub struct ThreadWorkers {
+    init: Vec<Arc<dyn Fn() -> Result<(), Text> + Send + Sync>>,
+    teardown: Vec<Arc<dyn Fn() + Send + Sync>>,
+}
+
+impl ThreadWorkers {
+    pub(crate) fn add_init(&mut self, init: impl Fn() -> Result<(), Text> + Send + Sync + 'static) {
+        self.init.push(Arc::new(init));
+    }
+
+    pub(crate) fn add_teardown(&mut self, teardown: impl Fn() + Send + Sync + 'static) {
+        self.teardown.push(Arc::new(teardown));
+    }
+}
+
+impl fmt::Debug for ThreadWorkers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadWorkers").finish_non_exhaustive()
+    }
 }
 
 /// Starts worker threads.
 pub(crate) struct HireThread<C: 'static> {
     pub(crate) link: Link<C, ChannelFactory>,
     pub(crate) name: String,
-    pub(crate) hooks: Hooks,
+    pub(crate) workers: ThreadWorkers,
 }
 
 impl<C: 'static> Hire<C, Threads> for HireThread<C> {
@@ -107,11 +123,11 @@ impl<C: 'static> Hire<C, Threads> for HireThread<C> {
             .link
             .duplex_with(options, on_event)
             .map_err(|error| HireError::Other(with_sources(&error)))?;
-        let hooks = self.hooks.clone();
+        let workers = self.workers.clone();
         let thread = thread::Builder::new()
             .name(format!("{}-{number}", self.name))
             .spawn(move || {
-                let Hooks { init, teardown } = hooks;
+                let ThreadWorkers { init, teardown } = workers;
                 // The end of its pipe says what went wrong.
                 let _ = serve(
                     Station::new(orders, sender),

@@ -55,7 +55,11 @@ pub(crate) enum ReportKind<V> {
 pub(crate) enum Outcome<V> {
     Completed(V),
     Failed(String),
-    Panicked { message: String, location: String, backtrace: Option<String> },
+    Panicked {
+        message: String,
+        location: String,
+        backtrace: Option<String>,
+    },
     Cancelled,
     /// The worker knows no job of this name.
     Unknown(String),

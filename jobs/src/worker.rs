@@ -54,10 +54,7 @@ impl Worker {
 
     /// Has `init` called before the first job. When it fails the worker ends with the error, and
     /// the pool starts another one, with the delays of its [`Restart`](crate::Restart).
-    pub fn init<E: fmt::Display>(
-        mut self,
-        init: impl FnOnce() -> Result<(), E> + 'static,
-    ) -> Self {
+    pub fn init<E: fmt::Display>(mut self, init: impl FnOnce() -> Result<(), E> + 'static) -> Self {
         self.init.push(Box::new(|| init().map_err(Text::new)));
         self
     }

@@ -220,7 +220,8 @@ impl<P, V, I: Commands<Order<P>>, O: Outlet<Report<V>>> Port<V> for Station<P, V
     fn send_credited(&mut self, value: V) -> Result<(), SendErrorKind> {
         self.outstanding += 1;
         self.unasked += 1;
-        let credit = if self.unasked >= CREDIT_BATCH { std::mem::take(&mut self.unasked) } else { 0 };
+        let credit =
+            if self.unasked >= CREDIT_BATCH { std::mem::take(&mut self.unasked) } else { 0 };
         self.send_progress(credit, value)
     }
 
