@@ -5,6 +5,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use homing::ProcessTransport;
+use homing::pipe::Pipe;
+#[cfg(target_os = "linux")]
+use homing::shm::Shm;
+
 /// Digests every file under the given paths (SHA-256) with a pool of workers.
 #[derive(clap::Parser)]
 #[command(name = "checksum")]
@@ -36,6 +41,18 @@ pub enum Transport {
     /// Worker processes; messages come over shared memory.
     #[cfg(target_os = "linux")]
     Shm,
+}
+
+impl Transport {
+    /// What brings the messages of worker processes. `None` for threads.
+    pub fn of_processes(self) -> Option<Box<dyn ProcessTransport>> {
+        match self {
+            Transport::Channel => None,
+            Transport::Pipe => Some(Box::new(Pipe::new())),
+            #[cfg(target_os = "linux")]
+            Transport::Shm => Some(Box::new(Shm::new())),
+        }
+    }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

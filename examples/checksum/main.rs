@@ -1,10 +1,10 @@
 //! Digests every file under the given paths (SHA-256) with a pool of workers, and prints
 //! what `sha256sum` prints.
 //!
-//! The workers are processes that run this same program; each is told which files to digest, and
-//! sends the results, over a pair of OS pipes. A worker that dies is reported and replaced, and
-//! the files that it had are given to others. All of the application's state is on the main
-//! thread, and nothing of it needs a lock.
+//! The workers are processes that run this same program; each file is a job, of which a pool gives
+//! one after another to each worker. A worker that dies is replaced, and its file is digested by
+//! another one. All of the application's state is on the main thread, and nothing of it needs a
+//! lock.
 //!
 //! ```text
 //! cargo run --release --example checksum -- PATH…
@@ -18,6 +18,7 @@
 )]
 
 mod args;
+mod chaos;
 mod files;
 mod pool;
 mod progress;
@@ -29,16 +30,18 @@ use std::rc::Rc;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use homing::worker::{self, InheritError};
+use homing::jobs::{self, ServeError};
+use homing::worker::InheritError;
 
 use crate::args::Args;
 use crate::files::Files;
+use crate::work::Digest;
 
 fn main() -> ExitCode {
-    let result = match worker::link() {
-        // This process was started by `App::start_process`.
-        Ok(link) => return work::run(&link),
-        Err(InheritError::NotAWorker) => digest(&Args::parse()),
+    let result = match jobs::worker().job::<Digest>().serve() {
+        // This process was started by the pool.
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(ServeError::Inherit(InheritError::NotAWorker)) => digest(&Args::parse()),
         Err(error) => Err(error.into()),
     };
     match result {

@@ -117,13 +117,7 @@ impl<C: 'static, K: Backend> Inner<C, K> {
             Action::Started { task, .. } => self.note_started(task),
             Action::Progress { task } => self.pass_progress(task),
             Action::End { task, end } => self.end(task, end),
-            Action::Retry { task, deaths } => {
-                let mut state = self.state.borrow_mut();
-                if let Some(entry) = state.tasks.get_mut(&task) {
-                    entry.is_executing = false;
-                    log::warn!(target: "homing::jobs", "pool {}: job {} ({}) is tried again, after {deaths} deaths", self.name, task.0, entry.name);
-                }
-            }
+            Action::Retry { task, deaths } => self.retry(task, deaths),
             Action::Overdue { task } => self.tell(task, TaskEvent::Overdue),
             Action::Stalled { task } => self.tell(task, TaskEvent::Stalled),
             Action::GaveUp { reason } => self.give_up(reason),
@@ -235,6 +229,28 @@ impl<C: 'static, K: Backend> Inner<C, K> {
         self.tellings.push(Telling::Event { receiver, event, credit: None });
     }
 
+    /// A repeatable job waits again, because its worker has died.
+    fn retry(&self, task: TaskId, deaths: u32) {
+        let mut state = self.state.borrow_mut();
+        let lost = self.lost(&state, deaths);
+        let Some(entry) = state.tasks.get_mut(&task) else { return };
+        entry.is_executing = false;
+        log::debug!(target: "homing::jobs", "pool {}: job {} ({}) is tried again: {lost}", self.name, task.0, entry.name);
+        drop(state);
+        self.tell(task, TaskEvent::Retrying(lost));
+    }
+
+    /// What is known of the death that the scheduler has just been told.
+    fn lost(&self, state: &State<C, K>, tries: u32) -> LostJob {
+        match &state.detail {
+            Detail::Death { end, is_over_memory } => {
+                let memory_limit = self.memory_limit.filter(|_| *is_over_memory);
+                LostJob { tries, memory_limit, end: Some(end.clone()) }
+            }
+            _ => LostJob { tries, memory_limit: None, end: None },
+        }
+    }
+
     fn end(&self, task: TaskId, end: SchedulerEnd) {
         let mut state = self.state.borrow_mut();
         let Some(entry) = state.tasks.remove(&task) else { return };
@@ -261,16 +277,7 @@ impl<C: 'static, K: Backend> Inner<C, K> {
             }
             SchedulerEnd::Cancelled => Err(JobError::Cancelled),
             SchedulerEnd::TimedOut => Err(JobError::TimedOut),
-            SchedulerEnd::Lost { worker, deaths } => {
-                let is_over_memory =
-                    state.member(worker).is_some_and(|member| member.is_over_memory);
-                let end = match &state.detail {
-                    Detail::Death(end) => Some(end.clone()),
-                    _ => None,
-                };
-                let memory_limit = self.memory_limit.filter(|_| is_over_memory);
-                Err(JobError::Lost(LostJob { tries: deaths, memory_limit, end }))
-            }
+            SchedulerEnd::Lost { deaths, .. } => Err(JobError::Lost(self.lost(state, deaths))),
             SchedulerEnd::Abandoned => Err(JobError::Abandoned { reason: state.reason() }),
         }
     }

@@ -72,7 +72,7 @@ impl<C: 'static, K: Backend> Inner<C, K> {
     fn on_death(&self, worker: WorkerId, end: End) {
         let mut state = self.state.borrow_mut();
         let Some(member) = state.member(worker) else { return };
-        let is_ready = member.is_ready;
+        let (is_ready, is_over_memory) = (member.is_ready, member.is_over_memory);
         if end == End::Finished {
             log::debug!(target: "homing::jobs", "pool {}: {:?} was retired", self.name, member.member);
         } else {
@@ -88,7 +88,7 @@ impl<C: 'static, K: Backend> Inner<C, K> {
             state.inputs.push_back((Input::Abort, Detail::Nothing));
         }
         drop(state);
-        self.take_in(Input::WorkerEnded { worker }, Detail::Death(end));
+        self.take_in(Input::WorkerEnded { worker }, Detail::Death { end, is_over_memory });
         self.forget(worker);
     }
 }

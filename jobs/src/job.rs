@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::context::Context;
-use crate::error::JobError;
+use crate::error::{JobError, LostJob};
 
 /// A call that runs on some worker of a pool: data that knows how to run.
 ///
@@ -73,15 +73,17 @@ pub type JobEnd<J> = Result<<J as Job>::Output, JobError>;
 
 /// What the handler of a job is told.
 ///
-/// `Started` comes first, once for each worker that the job was run on; then any number of others;
-/// then exactly one `Ended`. A job that never ran is told `Ended` alone.
+/// `Started` comes first, then any number of others, then exactly one `Ended`. A job that never ran
+/// is told `Ended` alone. One that is [repeatable](crate::JobOptions::repeatable) is told `Retrying`
+/// when its worker has died, and then `Started` again.
 #[non_exhaustive]
 pub enum JobEvent<J: Job> {
-    /// A worker has begun to run the job. Told again when a job that may be repeated is run again
-    /// after the death of its worker: what was told before is void.
+    /// A worker has begun to run the job.
     Started,
     /// What the job has said by [`Context::progress`] or [`Context::emit`].
     Progress(J::Progress),
+    /// The worker died while it ran the job, which waits to be run again, from its beginning.
+    Retrying(LostJob),
     /// The job has made no progress for the time that was
     /// [chosen](crate::JobOptions::stall). Told once for each such pause.
     Stalled,
@@ -107,6 +109,7 @@ impl<J: Job<Output: fmt::Debug, Progress: fmt::Debug>> fmt::Debug for JobEvent<J
         match self {
             JobEvent::Started => f.write_str("Started"),
             JobEvent::Progress(progress) => f.debug_tuple("Progress").field(progress).finish(),
+            JobEvent::Retrying(lost) => f.debug_tuple("Retrying").field(lost).finish(),
             JobEvent::Stalled => f.write_str("Stalled"),
             JobEvent::Overdue => f.write_str("Overdue"),
             JobEvent::Ended(end) => f.debug_tuple("Ended").field(end).finish(),

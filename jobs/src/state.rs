@@ -45,7 +45,10 @@ pub(crate) enum Detail<V> {
     Progress(V, u32, WorkerId),
     Outcome(Outcome<V>),
     /// How a worker's pipe ended.
-    Death(End),
+    Death {
+        end: End,
+        is_over_memory: bool,
+    },
 }
 
 /// A job that has not ended.

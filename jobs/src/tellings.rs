@@ -9,13 +9,14 @@ use homing_core::Text;
 use homing_router::{Router, WeakRouter};
 
 use crate::backend::Runs;
-use crate::error::JobError;
+use crate::error::{JobError, LostJob};
 use crate::job::{Job, JobEvent};
 
 /// What a handler is told, with values as they travel.
 pub(crate) enum TaskEvent<V> {
     Started,
     Progress(V),
+    Retrying(LostJob),
     Stalled,
     Overdue,
     Ended(Result<V, JobError>),
@@ -40,6 +41,7 @@ impl<C: 'static, V: 'static> Receiver<C, V> {
         let mut fault: Option<Text> = None;
         let typed = move |context: &mut C, event: TaskEvent<V>| match event {
             TaskEvent::Started => handler(context, JobEvent::Started),
+            TaskEvent::Retrying(lost) => handler(context, JobEvent::Retrying(lost)),
             TaskEvent::Stalled => handler(context, JobEvent::Stalled),
             TaskEvent::Overdue => handler(context, JobEvent::Overdue),
             TaskEvent::Progress(value) => match K::unpack_progress(value) {

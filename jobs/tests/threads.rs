@@ -59,6 +59,14 @@ fn until_cancelled() -> Call<(), (), Cancelled> {
     })
 }
 
+/// A job that ends when the other end of the channel sends, or is dropped.
+fn until_released(blocked: mpsc::Receiver<()>) -> Call<()> {
+    Call::new(move |_| {
+        let _ = blocked.recv();
+        Ok(())
+    })
+}
+
 #[test]
 fn a_closure_runs_and_its_output_comes_back() {
     let (router, mut app) = (router(), App::new());
@@ -178,9 +186,7 @@ fn a_job_that_is_cancelled_while_it_waits_never_runs() {
     let (router, mut app) = (router(), App::new());
     let pool = Pool::builder(&router).threads(1).start().unwrap();
     let (release, blocked) = mpsc::channel::<()>();
-    let first = pool
-        .submit(Call::<()>::new(move |_| Ok(blocked.recv().unwrap_or(()))), log("first"))
-        .unwrap();
+    let first = pool.submit(until_released(blocked), log("first")).unwrap();
     let ran = Arc::new(AtomicUsize::new(0));
     let run = Arc::clone(&ran);
     let job = Call::<usize>::new(move |_| Ok(run.fetch_add(1, Ordering::Relaxed)));
@@ -219,7 +225,7 @@ fn a_thread_that_does_not_heed_its_cancel_is_told_as_overdue() {
     let (router, mut app) = (router(), App::new());
     let pool = Pool::builder(&router).threads(1).start().unwrap();
     let (release, blocked) = mpsc::channel::<()>();
-    let job = Call::<()>::new(move |_| Ok(blocked.recv().unwrap_or(())));
+    let job = until_released(blocked);
     let options = JobOptions::new().grace(Duration::from_millis(1));
     let task = pool.submit_with(options, job, log("job")).unwrap();
     route(&router, &mut app, |app| !app.is_empty());
@@ -313,7 +319,7 @@ fn a_full_queue_gives_the_job_back() {
     let (router, mut app) = (router(), App::new());
     let pool = Pool::builder(&router).threads(1).queue(2).start().unwrap();
     let (release, blocked) = mpsc::channel::<()>();
-    pool.submit(Call::<()>::new(move |_| Ok(blocked.recv().unwrap_or(()))), log("first")).unwrap();
+    pool.submit(until_released(blocked), log("first")).unwrap();
     route(&router, &mut app, |app| !app.is_empty());
     for _ in 0..2 {
         pool.submit(Call::<()>::new(|_| Ok(())), log("job")).unwrap();

@@ -21,6 +21,13 @@ pub trait ProcessTransport {
     fn prepare(&mut self, waker: LinkWaker) -> io::Result<Prepared>;
 }
 
+/// For programs that choose the transport when they run.
+impl<T: ProcessTransport + ?Sized> ProcessTransport for Box<T> {
+    fn prepare(&mut self, waker: LinkWaker) -> io::Result<Prepared> {
+        (**self).prepare(waker)
+    }
+}
+
 /// A link for a process that has not been started yet.
 #[non_exhaustive]
 pub struct Prepared {

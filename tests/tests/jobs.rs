@@ -193,24 +193,14 @@ impl Iterate for Count {
 type App = Vec<String>;
 type JobPool = Pool<App, Processes>;
 
-/// Makes links, whatever the transport.
-struct AnyTransport(Box<dyn ProcessTransport>);
-
-impl ProcessTransport for AnyTransport {
-    fn prepare(
-        &mut self,
-        waker: homing::LinkWaker,
-    ) -> std::io::Result<homing::transport::Prepared> {
-        self.0.prepare(waker)
-    }
-}
-
 struct Start {
     transport: fn() -> Box<dyn ProcessTransport>,
 }
 
-type Builder =
-    homing::jobs::PoolBuilder<App, homing::jobs::ProcessWorkers<AnyTransport, fn() -> Command>>;
+type Builder = homing::jobs::PoolBuilder<
+    App,
+    homing::jobs::ProcessWorkers<Box<dyn ProcessTransport>, fn() -> Command>,
+>;
 
 impl Start {
     fn new(transport: fn() -> Box<dyn ProcessTransport>) -> Self {
@@ -230,7 +220,7 @@ impl Start {
         let event_loop = EventLoop::new().unwrap();
         let router = Router::new(&event_loop);
         router.start().unwrap();
-        let transport = AnyTransport((self.transport)());
+        let transport = (self.transport)();
         let builder = Pool::builder(&router).processes(size, transport, command);
         let pool = options(builder).start().unwrap();
         Fixture { router, pool, app: App::new() }
