@@ -41,11 +41,12 @@ pub(crate) struct RestartPolicy {
     pub(crate) factor: u32,
     /// The delay grows no further than this.
     pub(crate) max: Duration,
-    /// The pool gives up at more deaths than this within `period`. None: it never does.
+    /// The pool gives up at more deaths of useless workers than this within `period`, or when
+    /// more than this die in a row before one is ready. None: it never does.
     pub(crate) intensity: Option<u32>,
     /// See `intensity`.
     pub(crate) period: Duration,
-    /// Count every death, not only those of useless workers.
+    /// Count every death within `period`, not only those of useless workers.
     pub(crate) every_death: bool,
 }
 

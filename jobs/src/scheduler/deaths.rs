@@ -57,7 +57,7 @@ impl Scheduler {
 
     fn count_death(&mut self, now: Duration, worker: &Worker, cause: DeathCause) {
         self.counts.deaths += 1;
-        let Err(too_many) = self.restarts.died(now, worker.ended > 0) else { return };
+        let Err(too_many) = self.restarts.died(now, worker.reached()) else { return };
         if self.gave_up || self.closing.as_ref().is_some_and(|_| self.tasks.is_empty()) {
             return;
         }

@@ -13,6 +13,7 @@ impl Scheduler {
             && worker.phase() == Phase::Starting
         {
             worker.enter(now, Phase::Ready);
+            self.restarts.ready();
         }
     }
 

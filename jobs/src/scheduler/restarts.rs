@@ -10,10 +10,24 @@ pub(super) struct Restarts {
     policy: RestartPolicy,
     /// Workers in a row that died before they ended a task.
     useless: u32,
+    /// Workers in a row that died before they were ready, and when the first of them did.
+    unready: u32,
+    unready_since: Duration,
     /// No worker is started before.
     not_before: Duration,
     /// When the deaths were that count, within the policy's period.
     recent: VecDeque<Duration>,
+}
+
+/// How far a worker came before it died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reached {
+    /// It did not get ready.
+    Start,
+    /// It was ready, and did not end a task.
+    Ready,
+    /// It ended a task.
+    Use,
 }
 
 /// Workers died too often.
@@ -25,7 +39,14 @@ pub(super) struct TooMany {
 
 impl Restarts {
     pub(super) fn new(policy: RestartPolicy) -> Self {
-        Self { policy, useless: 0, not_before: Duration::ZERO, recent: VecDeque::new() }
+        Self {
+            policy,
+            useless: 0,
+            unready: 0,
+            unready_since: Duration::ZERO,
+            not_before: Duration::ZERO,
+            recent: VecDeque::new(),
+        }
     }
 
     /// Until when starts are put off.
@@ -38,13 +59,32 @@ impl Restarts {
         self.useless = 0;
     }
 
-    /// A worker died that had ended a task (`useful`) or none.
-    pub(super) fn died(&mut self, now: Duration, useful: bool) -> Result<(), TooMany> {
-        if !useful {
-            self.not_before = self.not_before.max(now.saturating_add(self.delay()));
-            self.useless = self.useless.saturating_add(1);
+    /// A worker got ready.
+    pub(super) fn ready(&mut self) {
+        self.unready = 0;
+    }
+
+    /// A worker died. An error when that is once too often.
+    pub(super) fn died(&mut self, now: Duration, reached: Reached) -> Result<(), TooMany> {
+        if reached == Reached::Use {
+            return if self.policy.every_death { self.count(now) } else { Ok(()) };
         }
-        if useful && !self.policy.every_death { Ok(()) } else { self.count(now) }
+        self.not_before = self.not_before.max(now.saturating_add(self.delay()));
+        self.useless = self.useless.saturating_add(1);
+        self.count(now)?;
+        if reached == Reached::Start { self.count_unready(now) } else { Ok(()) }
+    }
+
+    /// Starts that fail slowly are never many within the period. They are too many all the same.
+    fn count_unready(&mut self, now: Duration) -> Result<(), TooMany> {
+        if self.unready == 0 {
+            self.unready_since = now;
+        }
+        self.unready = self.unready.saturating_add(1);
+        if self.policy.intensity.is_none_or(|intensity| self.unready <= intensity) {
+            return Ok(());
+        }
+        Err(TooMany { deaths: self.unready, within: now.saturating_sub(self.unready_since) })
     }
 
     /// The delay after one more useless worker.

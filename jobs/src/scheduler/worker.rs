@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::config::PoolConfig;
 use super::message::{DeathCause, WorkerId};
+use super::restarts::Reached;
 use super::run::Run;
 use super::task::TaskId;
 
@@ -28,6 +29,7 @@ pub(super) enum Phase {
 pub(super) struct Worker {
     pub(super) id: WorkerId,
     phase: Phase,
+    was_ready: bool,
     /// When the phase began.
     since: Duration,
     /// When it last became idle.
@@ -45,6 +47,7 @@ impl Worker {
         Self {
             id,
             phase: Phase::Starting,
+            was_ready: false,
             since: now,
             idle_since: now,
             runs: VecDeque::new(),
@@ -59,6 +62,7 @@ impl Worker {
 
     pub(super) fn enter(&mut self, now: Duration, phase: Phase) {
         self.phase = phase;
+        self.was_ready |= phase == Phase::Ready;
         self.since = now;
         self.idle_since = now;
     }
@@ -138,6 +142,15 @@ impl Worker {
             Phase::Dying(_) => KILL_TIMEOUT,
         };
         Some(self.since.saturating_add(limit))
+    }
+
+    /// How far it has come.
+    pub(super) fn reached(&self) -> Reached {
+        match (self.ended, self.was_ready) {
+            (1.., _) => Reached::Use,
+            (0, true) => Reached::Ready,
+            (0, false) => Reached::Start,
+        }
     }
 
     /// What its end now says about the pool; nothing if it was to end.

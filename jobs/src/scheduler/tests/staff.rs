@@ -55,10 +55,28 @@ fn the_pool_gives_up_with_the_reason_and_its_waiting_tasks_end() {
 }
 
 #[test]
+fn starts_that_fail_slowly_are_too_many_all_the_same() {
+    let restart = RestartPolicy { intensity: Some(2), period: ms(500), ..RestartPolicy::default() };
+    let start_timeout = Some(ms(10_000));
+    let config = PoolConfig { restart, start_timeout, ..PoolConfig::fixed(1, true) };
+    let mut bench = Bench::spawned(config);
+    for generation in 1..=2 {
+        bench.pass(ms(10_000));
+        bench.die(worker(0, generation));
+        bench.pass(ms(1000));
+    }
+    bench.pass(ms(10_000));
+    let (last, cause) = (worker(0, 3), DeathCause::Starting);
+    let reason = GiveUpReason { deaths: 3, within: ms(22_000), last, cause };
+    assert_eq!(bench.die(last), [Action::GaveUp { reason }, Action::Closed]);
+}
+
+#[test]
 fn deaths_long_apart_are_not_too_many() {
     let restart = RestartPolicy { intensity: Some(1), period: ms(500), ..RestartPolicy::default() };
     let mut bench = Bench::spawned(PoolConfig { restart, ..PoolConfig::fixed(1, true) });
     for generation in 1..10 {
+        bench.be_ready(worker(0, generation));
         assert_eq!(bench.die(worker(0, generation)), []);
         assert_eq!(spawns(&bench.pass(ms(1000))), [worker(0, generation + 1)]);
     }
