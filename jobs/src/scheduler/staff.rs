@@ -99,7 +99,7 @@ impl Scheduler {
     /// Retires workers that are not needed any longer.
     pub(super) fn shrink(&mut self, now: Duration) {
         self.retire_spent(now);
-        let surplus = self.active().saturating_sub(self.config.min);
+        let surplus = self.surplus();
         let Some(exit) = self.config.idle_exit.filter(|_| surplus > 0) else { return };
         let expired = |worker: &Worker| {
             let idle = worker.idle_since().filter(|_| worker.serves(&self.config));
@@ -110,9 +110,15 @@ impl Scheduler {
         }
     }
 
+    /// How many workers the pool can do without. Those that are not ready are not relied on.
+    fn surplus(&self) -> usize {
+        let serving = self.slots.iter().filter(|worker| worker.serves(&self.config)).count();
+        serving.saturating_sub(self.config.min)
+    }
+
     /// When the next idle worker is retired.
     pub(super) fn idle_alarm(&self) -> Option<Duration> {
-        let exit = self.config.idle_exit.filter(|_| self.active() > self.config.min)?;
+        let exit = self.config.idle_exit.filter(|_| self.surplus() > 0)?;
         let serving = self.slots.iter().filter(|worker| worker.serves(&self.config));
         serving.filter_map(Worker::idle_since).min().map(|since| since.saturating_add(exit))
     }

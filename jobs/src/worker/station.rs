@@ -44,8 +44,6 @@ pub(crate) struct Station<P, V, I: Commands<Order<P>>, O: Outlet<Report<V>>> {
     sender: Sender<Report<V>, O>,
     /// Jobs that are to run next.
     waiting: VecDeque<(u64, P)>,
-    /// What is to be reported of jobs that waited, before the next one runs.
-    removed: Vec<ReportKind<V>>,
     running: Option<u64>,
     is_cancelled: bool,
     is_retiring: bool,
@@ -61,7 +59,6 @@ impl<P, V, I: Commands<Order<P>>, O: Outlet<Report<V>>> Station<P, V, I, O> {
             orders,
             sender,
             waiting: VecDeque::new(),
-            removed: Vec::new(),
             running: None,
             is_cancelled: false,
             is_retiring: false,
@@ -82,9 +79,8 @@ impl<P, V, I: Commands<Order<P>>, O: Outlet<Report<V>>> Station<P, V, I, O> {
     /// The next job, said to have started. `None` when the worker is to end.
     pub(crate) fn next_job(&mut self) -> Result<Option<(u64, P)>, Gone> {
         loop {
-            for report in std::mem::take(&mut self.removed) {
-                self.send(report).map_err(|_| Gone)?;
-            }
+            // A job that was cancelled or recalled in the meantime does not begin.
+            self.take_orders();
             // Once the pipe is cancelled the pool is about to end, and its jobs with it.
             if self.orders.is_cancelled() || self.orders.is_closed() {
                 return self.leave();
@@ -165,7 +161,8 @@ impl<P, V, I: Commands<Order<P>>, O: Outlet<Report<V>>> Station<P, V, I, O> {
         let len = self.waiting.len();
         self.waiting.retain(|(waiting, _)| *waiting != task);
         if self.waiting.len() < len {
-            self.removed.push(report);
+            // At once: another worker may be waiting for it. A pipe that is closed is seen later.
+            let _ = self.send(report);
         }
     }
 
