@@ -70,6 +70,11 @@ pub use homing_router::{
     Unreaped, WeakRouter, Worker,
 };
 
+/// The guide to jobs, compiled.
+#[cfg(all(doctest, feature = "jobs", feature = "pipe", feature = "std-loop"))]
+#[doc = include_str!("../docs/jobs.md")]
+mod jobs_guide {}
+
 /// The guide to commands, compiled and run.
 #[cfg(all(doctest, feature = "channel", feature = "serial", feature = "std-loop"))]
 #[doc = include_str!("../docs/commands.md")]

@@ -1,17 +1,17 @@
 //! The application: what is on the main thread.
 
 use anyhow::Context as _;
+use homing::jobs::LostJob;
 use homing::winit::{self as homing_winit, WinitRouter};
-use homing::{End, Event};
 use winit::event_loop::EventLoop;
 
 use crate::args::Args;
 use crate::canvas::Canvas;
 use crate::picture;
 use crate::pool::Pool;
-use crate::tile::Tile;
 use crate::view::View;
 use crate::window::Shown;
+use crate::work::Draw;
 
 /// What wakes the event loop.
 pub enum Wake {
@@ -108,7 +108,7 @@ impl App {
     /// Draws what is known, and looks at what comes next.
     pub fn draw(&mut self) -> anyhow::Result<()> {
         if let Some(view) = self.wanted.take() {
-            self.turn_to(view);
+            self.turn_to(view)?;
         }
         let (Some(shown), Some(canvas), Some(pool)) = (&mut self.shown, &self.canvas, &self.pool)
         else {
@@ -132,42 +132,31 @@ impl App {
     }
 
     /// Abandons what is on its way, and has the workers draw another view.
-    fn turn_to(&mut self, view: View) {
-        let Some(pool) = &mut self.pool else { return };
+    fn turn_to(&mut self, view: View) -> anyhow::Result<()> {
+        let Some(pool) = &mut self.pool else { return Ok(()) };
         let canvas = match &self.canvas {
             Some(canvas) => canvas.turned_to(view),
             None => Canvas::new(view),
         };
-        let abandoned = pool.turn_to(view, canvas.jobs(self.pointer));
+        pool.turn_to(canvas.tiles(self.pointer))?;
         self.canvas = Some(canvas);
-        let router = self.homing.router().clone();
-        for pipe in abandoned {
-            // It fails when the pipe has ended with its worker.
-            let _ = router.close_pipe(self, pipe);
-        }
-        if let Some(pool) = &mut self.pool {
-            pool.assign_all();
-        }
+        Ok(())
     }
 
-    /// A worker has ended, or the router stops.
-    pub fn hear_of_worker(&mut self, place: usize, event: Event<()>) {
-        let (Some(pool), Event::Ended(end)) = (&mut self.pool, event) else { return };
-        if end == End::Closed {
-            return;
-        }
-        eprintln!("mandelbrot: worker {place}: {end}; another takes its place");
-        self.notice = Some(format!("worker {place} was replaced: {end}"));
-        let result = pool.replace(place, end);
+    /// A worker has died, and its tile is drawn by another one.
+    pub fn hear_of_death(&mut self, lost: &LostJob) {
+        eprintln!("mandelbrot: {lost}; another takes its place");
+        self.notice = Some(format!("a worker was replaced: {lost}"));
         self.redraw();
-        self.attempt(result);
     }
 
-    /// A tile of the present view has come.
-    pub fn hear_tile(&mut self, place: usize, tile: &Tile) {
-        let (Some(canvas), Some(pool)) = (&mut self.canvas, &mut self.pool) else { return };
-        canvas.put(tile);
-        pool.note_tile(place, tile);
+    /// A tile has come.
+    pub fn hear_tile(&mut self, tile: Draw, colours: &[u8]) {
+        // It may be of a view that is not looked at any more.
+        let Some(canvas) = self.canvas.as_mut().filter(|canvas| *canvas.view() == tile.view) else {
+            return;
+        };
+        canvas.put(tile.index, tile.pass, colours);
         self.redraw();
         self.tiles += 1;
         if self.hurry > 0 && self.tiles.is_multiple_of(HURRY_AFTER) && self.wanted.is_none() {

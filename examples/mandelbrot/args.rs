@@ -4,6 +4,8 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::thread;
 
+use homing::ProcessTransport;
+
 /// The Mandelbrot set in a window, drawn by worker processes. Drag to move, turn the wheel to
 /// zoom; K kills a worker, R goes back, Escape ends it.
 #[derive(clap::Parser)]
@@ -48,6 +50,17 @@ pub enum Transport {
     #[cfg(target_os = "linux")]
     #[default]
     Shm,
+}
+
+impl Transport {
+    /// What makes the links of worker processes.
+    pub fn links(self) -> Box<dyn ProcessTransport> {
+        match self {
+            Transport::Pipe => Box::new(homing::pipe::Pipe::new()),
+            #[cfg(target_os = "linux")]
+            Transport::Shm => Box::new(homing::shm::Shm::new()),
+        }
+    }
 }
 
 fn size(text: &str) -> Result<(u32, u32), String> {

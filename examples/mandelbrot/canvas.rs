@@ -1,7 +1,8 @@
 //! The picture as far as it is known.
 
-use crate::tile::{self, Area, Job, Pass, Tile};
+use crate::tile::{self, Area, Pass};
 use crate::view::View;
+use crate::work::Draw;
 
 /// The pixels of a view, and how exactly each tile of it is drawn.
 pub struct Canvas {
@@ -75,31 +76,30 @@ impl Canvas {
     }
 
     /// What there is to do, the roughest first, and then what is nearest to a position.
-    pub fn jobs(&self, nearest: (f64, f64)) -> Vec<Job> {
-        let mut jobs = Vec::new();
+    pub fn tiles(&self, nearest: (f64, f64)) -> Vec<Draw> {
+        let (view, mut tiles) = (self.view, Vec::new());
         for (index, drawn) in (0..).zip(&self.drawn) {
             let Some(area) = tile::area(&self.view, index) else { continue };
             for pass in [Pass::Rough, Pass::Sharp, Pass::Smooth] {
                 if *drawn < Some(pass) {
-                    jobs.push((pass, area.distance(nearest), Job { index, pass }));
+                    tiles.push((pass, area.distance(nearest), Draw { view, index, pass }));
                 }
             }
         }
-        jobs.sort_by(|(a, near, _), (b, far, _)| a.cmp(b).then(near.total_cmp(far)));
-        jobs.into_iter().map(|(_, _, job)| job).collect()
+        tiles.sort_by(|(a, near, _), (b, far, _)| a.cmp(b).then(near.total_cmp(far)));
+        tiles.into_iter().map(|(_, _, tile)| tile).collect()
     }
 
     /// Puts a tile where it belongs, unless a better one is there. A worker is a process of
     /// its own, so it is not taken at its word.
-    pub fn put(&mut self, tile: &Tile) {
-        let Tile { index, pass, colours } = tile;
-        let Some(area) = tile::area(&self.view, *index) else { return };
-        let drawn = &mut self.drawn[*index as usize];
-        if colours.len() != area.bytes(*pass) || *drawn >= Some(*pass) {
+    pub fn put(&mut self, index: u32, pass: Pass, colours: &[u8]) {
+        let Some(area) = tile::area(&self.view, index) else { return };
+        let drawn = &mut self.drawn[index as usize];
+        if colours.len() != area.bytes(pass) || *drawn >= Some(pass) {
             return;
         }
-        *drawn = Some(*pass);
-        if *pass == Pass::Smooth {
+        *drawn = Some(pass);
+        if pass == Pass::Smooth {
             self.finished += 1;
         }
         self.fill(area, pass.block(), colours);

@@ -1,10 +1,9 @@
 //! The Mandelbrot set in a window, drawn by worker processes.
 //!
-//! Drag to move, turn the wheel to zoom. Each worker is a process that runs this same
-//! program. For each view it has a pipe, on which it is told which tiles to draw, and sends them,
-//! over shared memory. Moving the view closes these pipes: workers see it and abandon their
-//! tiles, and what still arrives is discarded. K kills a worker, which is reported and replaced;
-//! R goes back to where it began; Escape ends it.
+//! Drag to move, turn the wheel to zoom. Each worker is a process that runs this same program. A
+//! tile is a job; moving the view cancels those that are on their way, and workers abandon them.
+//! K kills a worker, which is replaced, and its tile is drawn by another; R goes back to where it
+//! began; Escape ends it.
 //!
 //! All of the application's state is on the main thread, and nothing of it needs a lock. The
 //! window never waits for a worker.
@@ -38,15 +37,17 @@ mod work;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use homing::worker::{self, InheritError};
+use homing::jobs::{self, ServeError};
+use homing::worker::InheritError;
 
 use crate::args::Args;
+use crate::work::Draw;
 
 fn main() -> ExitCode {
-    let result = match worker::link() {
-        // This process was started by `Pool::spawn`.
-        Ok(link) => return work::run(&link),
-        Err(InheritError::NotAWorker) => app::run(Args::parse()),
+    let result = match jobs::worker().job::<Draw>().serve() {
+        // This process was started by the pool.
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(ServeError::Inherit(InheritError::NotAWorker)) => app::run(Args::parse()),
         Err(error) => Err(error.into()),
     };
     match result {

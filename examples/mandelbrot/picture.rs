@@ -8,7 +8,7 @@ use anyhow::{Context as _, ensure};
 
 use crate::canvas::Canvas;
 use crate::fractal;
-use crate::tile::{self, Pass, Tile};
+use crate::tile::{self, Pass};
 use crate::view::View;
 
 /// Writes a picture as a PNG.
@@ -38,7 +38,7 @@ pub fn compute(view: &View) -> Canvas {
         let colours = tile::area(view, index)
             .and_then(|area| fractal::draw(view, area, Pass::Smooth, || false));
         if let Some(colours) = colours {
-            canvas.put(&Tile { index, pass: Pass::Smooth, colours });
+            canvas.put(index, Pass::Smooth, &colours);
         }
     }
     canvas

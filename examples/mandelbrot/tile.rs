@@ -1,4 +1,4 @@
-//! Tiles: what a worker computes at once, and what it sends.
+//! Tiles: what a worker computes at once.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,23 +26,6 @@ impl Pass {
             Pass::Sharp | Pass::Smooth => 1,
         }
     }
-}
-
-/// One tile to draw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Job {
-    pub index: u32,
-    pub pass: Pass,
-}
-
-/// One tile that was drawn.
-#[derive(Serialize, Deserialize)]
-pub struct Tile {
-    pub index: u32,
-    pub pass: Pass,
-    /// Red, green and blue of each block, line by line.
-    #[serde(with = "serde_bytes")]
-    pub colours: Vec<u8>,
 }
 
 /// Where a tile is, in pixels.
