@@ -125,6 +125,23 @@ impl Commanded {
         self.next()
     }
 
+    /// Asks so many questions, of which the worker has two at a time, and waits for the answers.
+    pub(crate) fn pipelined(
+        &mut self,
+        count: u64,
+        make: impl Fn(Reply<u64>) -> Command,
+    ) -> anyhow::Result<()> {
+        for asked in 0..count + 1 {
+            if asked < count {
+                self.remote.ask(&make, |heard, answer| heard.extend(answer.ok()))?;
+            }
+            if asked > 0 {
+                self.next()?;
+            }
+        }
+        Ok(())
+    }
+
     /// A pipe of which the worker looks whether it is cancelled.
     pub(crate) fn polled(&mut self) -> anyhow::Result<Remote<Heard, ()>> {
         let (ticket, remote, _) = self.worker.duplex(hear)?;

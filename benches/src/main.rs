@@ -20,6 +20,8 @@ mod flood;
 #[cfg(target_os = "linux")]
 mod idle;
 #[cfg(target_os = "linux")]
+mod jobs;
+#[cfg(target_os = "linux")]
 mod life;
 mod measure;
 mod memory;
@@ -68,6 +70,8 @@ const FAMILIES: &[&[Row]] = &[
     wake_loops::ROWS,
     #[cfg(target_os = "linux")]
     way_back::ROWS,
+    #[cfg(target_os = "linux")]
+    jobs::ROWS,
     flood::ROWS,
     #[cfg(all(feature = "winit", target_os = "linux"))]
     window::ROWS,

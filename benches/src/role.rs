@@ -12,7 +12,7 @@ use ipc_channel::ipc::IpcSender;
 use crate::place::Place;
 use crate::tally::{Message, message};
 #[cfg(target_os = "linux")]
-use crate::{bounds, busy, command, life, pinned, shm, wake};
+use crate::{bounds, busy, command, jobs, life, pinned, shm, wake};
 
 /// The option that says what a process is to do.
 pub(crate) const OPTION: &str = "--role";
@@ -29,6 +29,12 @@ pub(crate) enum Role {
     /// A worker that obeys commands.
     #[cfg(target_os = "linux")]
     Obey,
+    /// A worker of a pool of jobs.
+    #[cfg(target_os = "linux")]
+    Jobs,
+    /// The same, wherever the system wants.
+    #[cfg(target_os = "linux")]
+    JobsAnywhere,
     /// A worker that says that it is there, and does nothing more.
     #[cfg(target_os = "linux")]
     Idle,
@@ -79,21 +85,29 @@ pub(crate) enum Role {
 }
 
 impl Role {
+    /// The role as an argument.
+    pub(crate) fn name(self) -> Option<String> {
+        use clap::ValueEnum as _;
+        Some(self.to_possible_value()?.get_name().to_owned())
+    }
+
     /// A process with this role, whose standard input is a pipe.
     pub(crate) fn command(self) -> io::Result<Command> {
-        use clap::ValueEnum as _;
-        let value = self.to_possible_value().ok_or(io::ErrorKind::InvalidInput)?;
+        let name = self.name().ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = Command::new(std::env::current_exe()?);
-        command.args([OPTION, value.get_name()]).stdin(Stdio::piped());
+        command.args([OPTION, &name]).stdin(Stdio::piped());
         Ok(command)
     }
 
     pub(crate) fn play(self) -> anyhow::Result<()> {
         let _pinned = match self {
             #[cfg(target_os = "linux")]
-            Role::Busy | Role::Idle | Role::Resident | Role::BareIdle | Role::BareResident => {
-                Place::Anywhere.background()
-            }
+            Role::Busy
+            | Role::JobsAnywhere
+            | Role::Idle
+            | Role::Resident
+            | Role::BareIdle
+            | Role::BareResident => Place::Anywhere.background(),
             _ => Place::Apart.background(),
         };
         match self {
@@ -144,6 +158,8 @@ impl Role {
             }
             #[cfg(target_os = "linux")]
             Role::Obey => command::obey(),
+            #[cfg(target_os = "linux")]
+            Role::Jobs | Role::JobsAnywhere => jobs::work(),
             #[cfg(target_os = "linux")]
             Role::BareTell => command::bare(false, |sent| wake::now().saturating_sub(sent)),
             #[cfg(target_os = "linux")]

@@ -174,6 +174,12 @@ impl<J> SubmitError<J> {
         &self.kind
     }
 
+    /// Why it was not submitted, without the job: an error that is `Send` and `Sync`, whatever the
+    /// job is.
+    pub fn into_kind(self) -> SubmitErrorKind {
+        self.kind
+    }
+
     /// The job.
     pub fn into_job(self) -> J {
         self.job
@@ -193,6 +199,8 @@ impl<J> fmt::Display for SubmitError<J> {
 }
 
 impl<J> std::error::Error for SubmitError<J> {}
+
+impl std::error::Error for SubmitErrorKind {}
 
 impl fmt::Display for SubmitErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
