@@ -151,7 +151,7 @@ impl Job for Step {
                 }
             }
             Deed::Fail => return Err(format!("{} fails", self.index)),
-            Deed::Panic => panic!("{} panics", self.index),
+            Deed::Panic => panic!("{}", panic_text(self.index)),
             Deed::Abort => abort(),
             Deed::Sleep(micros) => sleep(Duration::from_micros(micros)),
             Deed::Endless => loop {
@@ -163,10 +163,18 @@ impl Job for Step {
     }
 }
 
+/// What a job says that panics.
+pub(crate) fn panic_text(index: u64) -> String {
+    format!("{index} panics, as planned")
+}
+
+pub(crate) fn is_panic(text: &str) -> bool {
+    text.ends_with(" panics, as planned")
+}
+
 /// The main function of a worker. Its initialiser takes long enough to be killed in.
 pub(crate) fn worker() -> homing::jobs::Worker {
     homing::jobs::worker().job::<Step>().init(|| {
-        std::panic::set_hook(Box::new(|_| {}));
         sleep(Decisions::new(0, std::process::id().into()).micros(1000));
         Ok::<_, String>(())
     })

@@ -5,7 +5,7 @@ use std::fmt;
 
 use homing::jobs::{JobError, JobEvent};
 
-use super::job::{CancelAt, Deed, Plan, Progress, Step};
+use super::job::{CancelAt, Deed, Plan, Progress, Step, panic_text};
 
 /// What is known of one job.
 struct Entry {
@@ -126,7 +126,9 @@ impl Entry {
             Err(JobError::Failed { message }) => {
                 ("failed", deed == Deed::Fail && message.as_str() == format!("{index} fails"))
             }
-            Err(JobError::Panicked(_)) => ("panicked", deed == Deed::Panic),
+            Err(JobError::Panicked(panic)) => {
+                ("panicked", deed == Deed::Panic && panic.message.as_str() == panic_text(index))
+            }
             Err(JobError::TimedOut) => ("timed out", deadline.is_some()),
             Err(JobError::Cancelled) => ("cancelled", self.cancelled),
             Err(JobError::Lost(lost)) => {

@@ -6,9 +6,9 @@ mod ledger;
 mod parts;
 
 use std::fmt;
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
-pub(crate) use job::worker;
 use ledger::Tally;
 
 /// What to do.
@@ -44,6 +44,12 @@ impl fmt::Display for Report {
     }
 }
 
+/// The main function of a worker, and of a program before it marches.
+pub(crate) fn worker() -> homing::jobs::Worker {
+    silence_jobs();
+    job::worker()
+}
+
 /// Marches, and panics when a job does not end as it should.
 pub(crate) fn march(orders: &Orders) -> Report {
     let begun = Instant::now();
@@ -55,4 +61,18 @@ pub(crate) fn march(orders: &Orders) -> Report {
     };
     assert_eq!(killer::children(), 0, "worker processes are left");
     Report { tally, kills, deaths, time: begun.elapsed() }
+}
+
+/// The panics of jobs are no news.
+fn silence_jobs() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let planned = |text: &String| job::is_panic(text);
+            if !panic.payload().downcast_ref().is_some_and(planned) {
+                hook(panic);
+            }
+        }));
+    });
 }
