@@ -76,7 +76,7 @@ impl<C: 'static, K: Backend> Inner<C, K> {
             let action = self.state.borrow_mut().scheduler.next_action();
             match action {
                 Some(action) => self.perform(action),
-                None if self.hand_over() => {}
+                None if self.hand_over() || self.watch_stop() => {}
                 None => break,
             }
         }
@@ -133,7 +133,9 @@ impl<C: 'static, K: Backend> Inner<C, K> {
                 pool.on_event(context, worker, event);
             }
         };
+        let spawning = Spawning { state: &self.state, worker };
         let hired = self.hire.borrow_mut().hire(&self.router, worker.slot, Box::new(on_event));
+        std::mem::forget(spawning);
         let mut state = self.state.borrow_mut();
         match hired {
             Ok(member) => {
@@ -396,6 +398,19 @@ struct Driving<'a>(&'a Cell<bool>);
 impl Drop for Driving<'_> {
     fn drop(&mut self) {
         self.0.set(false);
+    }
+}
+
+/// Counts a worker as not started when the application's code panics that makes its command.
+struct Spawning<'a, C: 'static, K: Backend> {
+    state: &'a RefCell<State<C, K>>,
+    worker: WorkerId,
+}
+
+impl<C: 'static, K: Backend> Drop for Spawning<'_, C, K> {
+    fn drop(&mut self) {
+        let input = Input::SpawnFailed { worker: self.worker };
+        self.state.borrow_mut().inputs.push_back((input, Detail::Nothing));
     }
 }
 

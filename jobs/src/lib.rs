@@ -20,6 +20,7 @@ mod scheduler;
 mod scope;
 mod state;
 mod stats;
+mod stop_watch;
 mod task;
 mod tellings;
 mod threads;

@@ -34,6 +34,9 @@ use crate::threads::Threads;
 /// ended are told [`Cancelled`](crate::JobError::Cancelled). A handler that owns a `Pool` keeps it
 /// until the job has ended. When the router stops, its pools end all their jobs.
 ///
+/// While a handler runs a nested event loop, the worker whose report it was called for is not heard,
+/// and all others are.
+///
 /// ```
 /// use homing_jobs::{Call, JobEvent, Pool};
 /// # use homing_router::{DoorbellSet, LoopBinding, Router};

@@ -10,6 +10,7 @@ use homing_router::Alarm;
 use crate::backend::{Backend, Member};
 use crate::scheduler::{Input, Scheduler, TaskId, WorkerId};
 use crate::stats::Ends;
+use crate::stop_watch::StopWatch;
 use crate::tellings::Receiver;
 use crate::wire::Outcome;
 
@@ -27,6 +28,8 @@ pub(crate) struct State<C: 'static, K: Backend> {
     pub(crate) alarm: Option<(Duration, Alarm)>,
     /// Looks at the memory of the workers.
     pub(crate) memory_watch: Option<Alarm>,
+    /// Set while jobs wait and there is no worker.
+    pub(crate) stop_watch: Option<StopWatch<C>>,
     pub(crate) ends: Ends,
     /// How many workers have died.
     pub(crate) deaths: u64,
@@ -85,6 +88,7 @@ impl<C: 'static, K: Backend> State<C, K> {
             next_task: 0,
             alarm: None,
             memory_watch: None,
+            stop_watch: None,
             ends: Ends::default(),
             deaths: 0,
             last_failure: Text::EMPTY,

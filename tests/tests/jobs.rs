@@ -317,6 +317,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("a_pool_is_dropped", a_pool_is_dropped),
     ("a_closing_pool_kills_after_its_grace", a_closing_pool_kills_after_its_grace),
     ("the_router_shuts_down", the_router_shuts_down),
+    ("the_router_stops_while_a_start_is_delayed", the_router_stops_while_a_start_is_delayed),
     ("kills_at_random_lose_no_job", kills_at_random_lose_no_job),
 ];
 
@@ -639,6 +640,24 @@ fn the_router_shuts_down(start: &Start) -> Result<(), Failed> {
     router.shutdown(&mut app, HANG)?;
     assert_eq!(app, ["Started", "Ended(Err(Cancelled))", "Ended(Err(Cancelled))"]);
     assert_eq!(pool.stats().deaths, 0, "killed, where it was asked to end");
+    Ok(())
+}
+
+fn the_router_stops_while_a_start_is_delayed(start: &Start) -> Result<(), Failed> {
+    for shuts_down in [false, true] {
+        let command = || Command::new("/there/is/no/such/program");
+        let restart = Restart::new().backoff(HANG, 1, HANG);
+        let fixture = start.pool_with(1, command, |builder| builder.restart(restart));
+        let Fixture { router, pool, mut app } = fixture;
+        let handler = |app: &mut App, event: JobEvent<Work>| app.push(format!("{event:?}"));
+        pool.submit(Work::Obey, handler)?;
+        if shuts_down {
+            router.shutdown(&mut app, HANG)?;
+        } else {
+            router.stop(&mut app)?;
+        }
+        assert_eq!(app, ["Ended(Err(Cancelled))"]);
+    }
     Ok(())
 }
 
