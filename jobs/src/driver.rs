@@ -4,22 +4,16 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
-use homing_core::{Event, SendErrorKind, Text};
+use homing_core::{Event, SendErrorKind};
 use homing_router::Router;
 
 use crate::backend::{Backend, Hire, HireError, Member};
-use crate::error::{JobError, JobPanic, LostJob, within};
-use crate::memory;
-use crate::scheduler::{
-    Action, DeathCause, EndKind, GiveUpReason, Input, SchedulerEnd, TaskId, TaskState, WorkerId,
-};
+use crate::error::JobError;
+use crate::scheduler::{Action, EndKind, Input, TaskId, TaskState, WorkerId};
 use crate::state::{Detail, MemberState, State};
 use crate::task::Control;
 use crate::tellings::{TaskEvent, Telling, Tellings};
 use crate::wire::{Order, OrderKind, Outcome, Report};
-
-/// How often the memory of workers is looked at while they work.
-const MEMORY_WATCH: Duration = Duration::from_millis(100);
 
 /// A pool.
 pub(crate) struct Inner<C: 'static, K: Backend> {
@@ -223,84 +217,12 @@ impl<C: 'static, K: Backend> Inner<C, K> {
         self.tellings.push(Telling::Event { receiver, event: TaskEvent::Progress(value), credit });
     }
 
-    fn tell(&self, task: TaskId, event: TaskEvent<K::Value>) {
+    pub(crate) fn tell(&self, task: TaskId, event: TaskEvent<K::Value>) {
         let state = self.state.borrow();
         let Some(entry) = state.tasks.get(&task) else { return };
         let receiver = Rc::clone(&entry.receiver);
         drop(state);
         self.tellings.push(Telling::Event { receiver, event, credit: None });
-    }
-
-    /// A repeatable job waits again, because its worker has died.
-    fn retry(&self, task: TaskId, deaths: u32) {
-        let mut state = self.state.borrow_mut();
-        let lost = self.lost(&state, deaths);
-        let Some(entry) = state.tasks.get_mut(&task) else { return };
-        entry.is_executing = false;
-        log::debug!(target: "homing::jobs", "pool {}: job {} ({}) is tried again: {lost}", self.name, task.0, entry.name);
-        drop(state);
-        self.tell(task, TaskEvent::Retrying(lost));
-    }
-
-    /// What is known of the death that the scheduler has just been told.
-    fn lost(&self, state: &State<C, K>, tries: u32) -> LostJob {
-        match &state.detail {
-            Detail::Death { end, is_over_memory } => {
-                let memory_limit = self.memory_limit.filter(|_| *is_over_memory);
-                LostJob { tries, memory_limit, end: Some(end.clone()) }
-            }
-            _ => LostJob { tries, memory_limit: None, end: None },
-        }
-    }
-
-    fn end(&self, task: TaskId, end: SchedulerEnd) {
-        let mut state = self.state.borrow_mut();
-        let Some(entry) = state.tasks.remove(&task) else { return };
-        let end = self.end_of(&mut state, end);
-        state.ends.count(&end);
-        drop(state);
-        if let Err(error) = &end {
-            log::debug!(target: "homing::jobs", "pool {}: job {} ({}) ended: {error}", self.name, task.0, entry.name);
-        }
-        let receiver = Rc::clone(&entry.receiver);
-        self.tellings.push(Telling::Event { receiver, event: TaskEvent::Ended(end), credit: None });
-        // It may own anything of the application's: nothing is borrowed.
-        drop(entry);
-    }
-
-    fn end_of(&self, state: &mut State<C, K>, end: SchedulerEnd) -> Result<K::Value, JobError> {
-        match end {
-            SchedulerEnd::Reported(_) => {
-                match std::mem::replace(&mut state.detail, Detail::Nothing) {
-                    Detail::Outcome(outcome) => end_of_outcome(outcome),
-                    // There is always an outcome. Should there be none, there is no output.
-                    _ => Err(JobError::Cancelled),
-                }
-            }
-            SchedulerEnd::Cancelled => Err(JobError::Cancelled),
-            SchedulerEnd::TimedOut => Err(JobError::TimedOut),
-            SchedulerEnd::Lost { deaths, .. } => Err(JobError::Lost(self.lost(state, deaths))),
-            SchedulerEnd::Abandoned => Err(JobError::Abandoned { reason: state.reason() }),
-        }
-    }
-
-    fn give_up(&self, reason: GiveUpReason) {
-        let GiveUpReason { deaths, within: time, cause, .. } = reason;
-        let mut state = self.state.borrow_mut();
-        let cause = match cause {
-            DeathCause::Spawn => "could not be started",
-            DeathCause::Initialiser => "was not initialised",
-            DeathCause::Starting => "was never ready",
-            DeathCause::Memory => "took too much memory",
-            DeathCause::Running => "died",
-        };
-        let reason = Text::new(format_args!(
-            "{deaths} workers have died within {}; the last one {cause}: {}",
-            within(time),
-            state.last_failure,
-        ));
-        log::error!(target: "homing::jobs", "pool {} starts no more workers: {reason}", self.name);
-        state.gave_up = Some(reason);
     }
 
     fn note_closed(&self) {
@@ -315,81 +237,6 @@ impl<C: 'static, K: Backend> Inner<C, K> {
             self.tellings.push(Telling::Call(call));
         }
     }
-
-    /// Has the router call when the scheduler next has something to do. An alarm that is early is
-    /// left as it is: most deadlines are not reached, and setting one wakes a thread.
-    fn set_alarm(&self) {
-        let now = self.now();
-        let mut state = self.state.borrow_mut();
-        let Some(at) = state.scheduler.next_alarm() else { return };
-        if state.alarm.as_ref().is_some_and(|(earlier, _)| *earlier <= at) {
-            return;
-        }
-        let this = Weak::clone(&self.this);
-        let call = move |context: &mut C| {
-            let Some(pool) = this.upgrade() else { return };
-            let alarm = pool.state.borrow_mut().alarm.take();
-            drop(alarm);
-            pool.take_in(Input::Tick, Detail::Nothing);
-            pool.tellings.flush(context);
-        };
-        match self.router.after(at.saturating_sub(now), call) {
-            Ok(alarm) => state.alarm = Some((at, alarm)),
-            // The pipes of all workers have ended, or are about to: that ends the jobs.
-            Err(_) => state.alarm = None,
-        }
-    }
-
-    /// Looks at the memory of the workers after a time, where it is limited and they work.
-    fn watch_memory(&self) {
-        let Some(limit) = self.memory_limit else { return };
-        let mut state = self.state.borrow_mut();
-        let works = |member: &MemberState<K>| member.job.is_some() || !member.is_ready;
-        if state.memory_watch.is_some() || !state.members.values().any(works) {
-            return;
-        }
-        let this = Weak::clone(&self.this);
-        let call = move |context: &mut C| {
-            let Some(pool) = this.upgrade() else { return };
-            let watch = pool.state.borrow_mut().memory_watch.take();
-            drop(watch);
-            pool.look_at_memory(limit);
-            pool.tellings.flush(context);
-        };
-        state.memory_watch = self.router.after(MEMORY_WATCH, call).ok();
-    }
-
-    fn look_at_memory(&self, limit: u64) {
-        let mut state = self.state.borrow_mut();
-        let mut over = Vec::new();
-        for (&(slot, generation), member) in &mut state.members {
-            let resident = member.member.process_id().and_then(memory::resident);
-            if let Some(bytes) = resident.filter(|bytes| *bytes > limit)
-                && !std::mem::replace(&mut member.is_over_memory, true)
-            {
-                log::warn!(target: "homing::jobs", "pool {}: {:?} takes {bytes} bytes of memory, and is killed", self.name, member.member);
-                over.push(Input::OverMemory { worker: WorkerId { slot, generation } });
-            }
-        }
-        state.inputs.extend(over.into_iter().map(|input| (input, Detail::Nothing)));
-        drop(state);
-        self.drive();
-    }
-}
-
-fn end_of_outcome<V>(outcome: Outcome<V>) -> Result<V, JobError> {
-    Err(match outcome {
-        Outcome::Completed(output) => return Ok(output),
-        Outcome::Failed(message) => JobError::Failed { message: Text::new(message) },
-        Outcome::Panicked { message, location, backtrace } => JobError::Panicked(JobPanic {
-            message: Text::new(message),
-            location: Text::new(location),
-            backtrace,
-        }),
-        Outcome::Cancelled => JobError::Cancelled,
-        Outcome::Unknown(name) => JobError::Unknown { name: Text::new(name) },
-        Outcome::Undecodable(message) => JobError::Undecodable { message: Text::new(message) },
-    })
 }
 
 /// Marks a pool as being driven.

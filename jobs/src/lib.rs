@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod alarms;
 mod backend;
 mod builder;
 mod call;
 mod context;
 mod driver;
+mod ends;
 mod error;
 mod events;
 mod iteration;
