@@ -9,7 +9,7 @@ use homing_router::Router;
 
 use crate::backend::{Backend, Hire, HireError, Member};
 use crate::error::JobError;
-use crate::scheduler::{Action, EndKind, Input, TaskId, TaskState, WorkerId};
+use crate::scheduler::{Action, ClosingMode, EndKind, Input, TaskId, TaskState, WorkerId};
 use crate::state::{Detail, MemberState, State};
 use crate::task::Control;
 use crate::tellings::{TaskEvent, Telling, Tellings};
@@ -66,6 +66,7 @@ impl<C: 'static, K: Backend> Inner<C, K> {
             return;
         }
         let _driving = Driving(&self.is_driving);
+        self.note_stop();
         loop {
             let action = self.state.borrow_mut().scheduler.next_action();
             match action {
@@ -76,6 +77,16 @@ impl<C: 'static, K: Backend> Inner<C, K> {
         }
         self.set_alarm();
         self.watch_memory();
+    }
+
+    /// Closes the pool when its router is about to stop: its workers end, and so would others that
+    /// were started for them.
+    fn note_stop(&self) {
+        let mut state = self.state.borrow_mut();
+        if self.router.is_stopping() && !std::mem::replace(&mut state.is_stopping, true) {
+            let close = Input::Close { mode: ClosingMode::Cancel, grace: None };
+            state.inputs.push_front((close, Detail::Nothing));
+        }
     }
 
     /// Hands the next input to the scheduler. False when there is none.

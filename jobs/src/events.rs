@@ -6,7 +6,7 @@ use homing_core::{End, Event, Text};
 
 use crate::backend::Backend;
 use crate::driver::Inner;
-use crate::scheduler::{ClosingMode, EndKind, Input, TaskId, WorkerId};
+use crate::scheduler::{EndKind, Input, TaskId, WorkerId};
 use crate::state::Detail;
 use crate::wire::{Outcome, Report, ReportKind};
 
@@ -49,9 +49,6 @@ impl<C: 'static, K: Backend> Inner<C, K> {
             }
             ReportKind::Returned { task } => {
                 (Input::Returned { worker, task: TaskId(task) }, Detail::Nothing)
-            }
-            ReportKind::Stopping => {
-                (Input::Close { mode: ClosingMode::Cancel, grace: None }, Detail::Nothing)
             }
         };
         self.take_in(input, detail);

@@ -38,6 +38,8 @@ pub(crate) struct State<C: 'static, K: Backend> {
     /// Why the pool has given up.
     pub(crate) gave_up: Option<Text>,
     pub(crate) is_closed: bool,
+    /// The pool has been closed because its router is about to stop.
+    pub(crate) is_stopping: bool,
     pub(crate) on_closed: Vec<Box<dyn FnOnce(&mut C)>>,
 }
 
@@ -94,6 +96,7 @@ impl<C: 'static, K: Backend> State<C, K> {
             last_failure: Text::EMPTY,
             gave_up: None,
             is_closed: false,
+            is_stopping: false,
             on_closed: Vec::new(),
         }
     }

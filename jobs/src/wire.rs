@@ -46,8 +46,6 @@ pub(crate) enum ReportKind<V> {
     Ended { task: u64, outcome: Outcome<V> },
     /// The job was given back, and has not started.
     Returned { task: u64 },
-    /// The router is about to stop: the worker ends, and another one would have to end, too.
-    Stopping,
 }
 
 /// How a job ended, as its worker saw it.
@@ -110,7 +108,6 @@ impl<V> fmt::Debug for Report<V> {
             ReportKind::Progress { task, .. } => write!(f, "Progress({task})"),
             ReportKind::Ended { task, .. } => write!(f, "Ended({task})"),
             ReportKind::Returned { task } => write!(f, "Returned({task})"),
-            ReportKind::Stopping => f.write_str("Stopping"),
         }
     }
 }

@@ -72,6 +72,8 @@ pub(crate) struct Inner<C: 'static> {
     /// Calls have spent the budget of the last dispatch.
     pub(crate) calls_spent: Cell<bool>,
     pub(crate) interrupt: RouteInterrupt,
+    /// The workers have been told that the router is about to stop.
+    pub(crate) is_stopping: Cell<bool>,
     pub(crate) spin: SpinPolicy,
     /// How many dispatches are on the stack.
     pub(crate) dispatches: Cell<u32>,
@@ -101,6 +103,7 @@ impl<C: 'static> Router<C> {
                 wake,
                 calls: Arc::new(Calls::new()),
                 calls_spent: Cell::new(false),
+                is_stopping: Cell::new(false),
                 spin: SpinPolicy::new(),
                 dispatches: Cell::new(0),
                 serving: Cell::new(None),
@@ -118,6 +121,7 @@ impl<C: 'static> Router<C> {
     /// When it runs already.
     pub fn start(&self) -> Result<(), WrongState<RouterState>> {
         self.inner.core.borrow_mut().start()?;
+        self.inner.is_stopping.set(false);
         self.inner.calls.start();
         self.inner.state.borrow().waiting.set_linked(true);
         self.inner.wake.restart();
@@ -179,6 +183,13 @@ impl<C: 'static> Router<C> {
     /// Where the router stands.
     pub fn state(&self) -> RouterState {
         self.inner.core.borrow().state()
+    }
+
+    /// Whether [`shutdown`](Router::shutdown) has begun: workers have been told that the router is
+    /// about to stop, and no others should be started. False again once the router is started
+    /// again.
+    pub fn is_stopping(&self) -> bool {
+        self.inner.is_stopping.get()
     }
 
     /// The number of pipes that have neither ended nor been closed.

@@ -120,6 +120,7 @@ impl<C: 'static> Inner<C> {
     /// Tells the workers of links with a duplex pipe that the foreground is about to stop. Returns
     /// those links.
     fn announce_stop(&self) -> HashSet<LinkId> {
+        self.is_stopping.set(true);
         let state = self.state.borrow();
         let duplex = state.way_backs.iter().filter(|(_, way_back)| way_back.has_duplex);
         let links: HashSet<_> = duplex.map(|(link, _)| *link).collect();

@@ -83,7 +83,7 @@ impl<P, V, I: Commands<Order<P>>, O: Outlet<Report<V>>> Station<P, V, I, O> {
             self.take_orders();
             // Once the pipe is cancelled the pool is about to end, and its jobs with it.
             if self.orders.is_cancelled() || self.orders.is_closed() {
-                return self.leave();
+                return Ok(None);
             }
             if let Some((task, job)) = self.waiting.pop_front() {
                 (self.running, self.is_cancelled) = (Some(task), false);
@@ -96,18 +96,10 @@ impl<P, V, I: Commands<Order<P>>, O: Outlet<Report<V>>> Station<P, V, I, O> {
             }
             match self.orders.recv() {
                 Ok(order) => self.file(order),
-                Err(RecvError::Cancelled) => return self.leave(),
+                Err(RecvError::Cancelled) => return Ok(None),
                 Err(_) => return Err(Gone),
             }
         }
-    }
-
-    /// Ends because the pipe was cancelled.
-    fn leave<T>(&mut self) -> Result<Option<T>, Gone> {
-        if self.orders.is_stopping() {
-            self.send(ReportKind::Stopping).map_err(|_| Gone)?;
-        }
-        Ok(None)
     }
 
     /// Says how a job has ended.
