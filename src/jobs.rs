@@ -11,7 +11,7 @@ pub use homing_jobs::{
     IterationError, Job, JobEnd, JobError, JobEvent, JobOptions, JobPanic, LostJob, Pool,
     PoolBuilder, PoolError, PoolStats, ProcessWorkers, Processes, Restart, Running, Runs, Scope,
     SubmitError, SubmitErrorKind, Task, TaskState, ThreadWorkers, Threads, WorkerError,
-    WorkerStats,
+    WorkerPhase, WorkerStats,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -148,14 +148,11 @@ impl<C: 'static, K: Backend> Inner<C, K> {
                     member: Rc::from(member),
                     is_ready: false,
                     job: None,
-                    since: Instant::now(),
-                    ended: 0,
                     is_over_memory: false,
                 };
                 state.members.insert((worker.slot, worker.generation), member);
             }
             Err(error) => {
-                state.deaths += 1;
                 state.inputs.push_back((Input::SpawnFailed { worker }, Detail::Nothing));
                 match error {
                     HireError::RouterStopped => {
@@ -202,7 +199,6 @@ impl<C: 'static, K: Backend> Inner<C, K> {
     fn note_started(&self, task: TaskId) {
         let mut state = self.state.borrow_mut();
         let Some(entry) = state.tasks.get_mut(&task) else { return };
-        entry.is_executing = true;
         let job = if entry.is_repeatable { None } else { entry.job.take() };
         drop(state);
         // It may be anything of the application's: nothing is borrowed.
@@ -234,6 +230,77 @@ impl<C: 'static, K: Backend> Inner<C, K> {
         let receiver = Rc::clone(&entry.receiver);
         drop(state);
         self.tellings.push(Telling::Event { receiver, event, credit: None });
+    }
+
+    /// A repeatable job waits again, because its worker has died.
+    fn retry(&self, task: TaskId, deaths: u32) {
+        let mut state = self.state.borrow_mut();
+        let lost = self.lost(&state, deaths);
+        let Some(entry) = state.tasks.get_mut(&task) else { return };
+        log::debug!(target: "homing::jobs", "pool {}: job {} ({}) is tried again: {lost}", self.name, task.0, entry.name);
+        drop(state);
+        self.tell(task, TaskEvent::Retrying(lost));
+    }
+
+    /// What is known of the death that the scheduler has just been told.
+    fn lost(&self, state: &State<C, K>, tries: u32) -> LostJob {
+        match &state.detail {
+            Detail::Death { end, is_over_memory } => {
+                let memory_limit = self.memory_limit.filter(|_| *is_over_memory);
+                LostJob { tries, memory_limit, end: Some(end.clone()) }
+            }
+            _ => LostJob { tries, memory_limit: None, end: None },
+        }
+    }
+
+    fn end(&self, task: TaskId, end: SchedulerEnd) {
+        let mut state = self.state.borrow_mut();
+        let Some(entry) = state.tasks.remove(&task) else { return };
+        let end = self.end_of(&mut state, end);
+        state.ends.count(&end);
+        drop(state);
+        if let Err(error) = &end {
+            log::debug!(target: "homing::jobs", "pool {}: job {} ({}) ended: {error}", self.name, task.0, entry.name);
+        }
+        let receiver = Rc::clone(&entry.receiver);
+        self.tellings.push(Telling::Event { receiver, event: TaskEvent::Ended(end), credit: None });
+        // It may own anything of the application's: nothing is borrowed.
+        drop(entry);
+    }
+
+    fn end_of(&self, state: &mut State<C, K>, end: SchedulerEnd) -> Result<K::Value, JobError> {
+        match end {
+            SchedulerEnd::Reported(_) => {
+                match std::mem::replace(&mut state.detail, Detail::Nothing) {
+                    Detail::Outcome(outcome) => end_of_outcome(outcome),
+                    // There is always an outcome. Should there be none, there is no output.
+                    _ => Err(JobError::Cancelled),
+                }
+            }
+            SchedulerEnd::Cancelled => Err(JobError::Cancelled),
+            SchedulerEnd::TimedOut => Err(JobError::TimedOut),
+            SchedulerEnd::Lost { deaths, .. } => Err(JobError::Lost(self.lost(state, deaths))),
+            SchedulerEnd::Abandoned => Err(JobError::Abandoned { reason: state.reason() }),
+        }
+    }
+
+    fn give_up(&self, reason: GiveUpReason) {
+        let GiveUpReason { deaths, within: time, cause, .. } = reason;
+        let mut state = self.state.borrow_mut();
+        let cause = match cause {
+            DeathCause::Spawn => "could not be started",
+            DeathCause::Initialiser => "was not initialised",
+            DeathCause::Starting => "was never ready",
+            DeathCause::Memory => "took too much memory",
+            DeathCause::Running => "died",
+        };
+        let reason = Text::new(format_args!(
+            "{deaths} workers have died within {}; the last one {cause}: {}",
+            within(time),
+            state.last_failure,
+        ));
+        log::error!(target: "homing::jobs", "pool {} starts no more workers: {reason}", self.name);
+        state.gave_up = Some(reason);
     }
 
     fn note_closed(&self) {

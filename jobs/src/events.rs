@@ -1,7 +1,5 @@
 //! What a worker's pipe brings.
 
-use std::time::Instant;
-
 use homing_core::{End, Event, Text};
 
 use crate::backend::Backend;
@@ -29,7 +27,7 @@ impl<C: 'static, K: Backend> Inner<C, K> {
         let (input, detail) = match report {
             ReportKind::Ready => {
                 if let Some(member) = self.state.borrow_mut().member(worker) {
-                    (member.is_ready, member.since) = (true, Instant::now());
+                    member.is_ready = true;
                 }
                 (Input::WorkerReady { worker }, Detail::Nothing)
             }
@@ -57,12 +55,9 @@ impl<C: 'static, K: Backend> Inner<C, K> {
     /// Notes which job a worker runs.
     fn note_job(&self, worker: WorkerId, task: Option<TaskId>) {
         let mut state = self.state.borrow_mut();
-        let job = task.and_then(|task| Some((task, state.tasks.get(&task)?.name)));
+        let job = task.and_then(|task| Some(state.tasks.get(&task)?.name));
         if let Some(member) = state.member(worker) {
-            (member.job, member.since) = (job, Instant::now());
-            if task.is_none() {
-                member.ended += 1;
-            }
+            member.job = job;
         }
     }
 
@@ -74,7 +69,6 @@ impl<C: 'static, K: Backend> Inner<C, K> {
             log::debug!(target: "homing::jobs", "pool {}: {:?} was retired", self.name, member.member);
         } else {
             log::warn!(target: "homing::jobs", "pool {}: {:?} has died: {end}", self.name, member.member);
-            state.deaths += 1;
             state.last_failure = Text::new(&end);
         }
         if !is_ready && matches!(end, End::Failed { .. } | End::Panicked(_)) {

@@ -17,7 +17,6 @@ mod options;
 mod pool;
 mod processes;
 mod running;
-#[allow(dead_code, unused_imports, reason = "its statistics are used by its tests")]
 mod scheduler;
 mod scope;
 mod state;
@@ -40,7 +39,7 @@ pub use options::{Closing, JobOptions, Restart};
 pub use pool::Pool;
 pub use processes::{ProcessWorkers, Processes};
 pub use running::Running;
-pub use scheduler::TaskState;
+pub use scheduler::{TaskState, WorkerPhase};
 pub use scope::Scope;
 pub use stats::{Ends, PoolStats, WorkerStats};
 pub use task::Task;

@@ -152,7 +152,6 @@ impl<C: 'static, K: Backend> Pool<C, K> {
             name: J::NAME,
             is_repeatable: options.task.tries.get() > 1,
             receiver: Receiver::new::<K, J>(handler),
-            is_executing: false,
         };
         state.tasks.insert(id, entry);
         drop(state);
@@ -228,19 +227,26 @@ impl<C: 'static, K: Backend> Pool<C, K> {
     /// What the pool does at the moment, and what it has done.
     pub fn stats(&self) -> PoolStats {
         let state = self.inner.state.borrow();
-        let executing = state.tasks.values().filter(|entry| entry.is_executing).count();
-        let workers = state.members.values().map(|member| WorkerStats {
-            process_id: member.member.process_id(),
-            is_ready: member.is_ready,
-            job: member.job.map(|(_, name)| name),
-            since: member.since.elapsed(),
-            ended: member.ended,
+        let now = self.inner.now();
+        let scheduled = state.scheduler.stats();
+        let workers = scheduled.workers.iter().map(|worker| {
+            let member = state.members.get(&(worker.worker.slot, worker.worker.generation));
+            WorkerStats {
+                process_id: member.and_then(|member| member.member.process_id()),
+                phase: worker.phase,
+                job: member.and_then(|member| member.job),
+                held: worker.held,
+                since: now.saturating_sub(worker.since),
+                ended: worker.ended,
+            }
         });
         PoolStats {
-            waiting: state.tasks.len() - executing,
-            executing,
+            waiting: scheduled.waiting,
+            executing: scheduled.executing,
+            cancelling: scheduled.cancelling,
             ends: state.ends,
-            deaths: state.deaths,
+            started: scheduled.counts.spawned,
+            deaths: scheduled.counts.deaths,
             workers: workers.collect(),
         }
     }

@@ -34,7 +34,7 @@ pub(crate) use config::{PoolConfig, RestartPolicy};
 pub(crate) use message::{
     Action, ClosingMode, DeathCause, EndKind, GiveUpReason, Input, Refused, SchedulerEnd, WorkerId,
 };
-pub(crate) use stats::{SchedulerStats, WorkerPhase, WorkerStats};
+pub use stats::WorkerPhase;
 pub use task::TaskState;
 pub(crate) use task::{TaskId, TaskOptions};
 
@@ -101,7 +101,6 @@ impl Scheduler {
         if self.config.queue.is_some_and(|bound| self.tasks.queued() >= bound) && !self.has_room() {
             return Err(Refused::QueueFull);
         }
-        self.counts.submitted += 1;
         self.tasks.submit(task, options);
         self.settle(now);
         Ok(())
@@ -144,7 +143,6 @@ impl Scheduler {
     /// The task ends, unless it has ended before.
     fn end(&mut self, task: TaskId, end: SchedulerEnd) {
         if self.tasks.remove(task).is_some() {
-            self.counts.ended(end);
             self.act(Action::End { task, end });
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use homing_core::{End, Text};
 use homing_router::Alarm;
@@ -31,8 +31,6 @@ pub(crate) struct State<C: 'static, K: Backend> {
     /// Set while jobs wait and there is no worker.
     pub(crate) stop_watch: Option<StopWatch<C>>,
     pub(crate) ends: Ends,
-    /// How many workers have died.
-    pub(crate) deaths: u64,
     /// Why the last worker died or was not started.
     pub(crate) last_failure: Text,
     /// Why the pool has given up.
@@ -63,18 +61,14 @@ pub(crate) struct Entry<C: 'static, K: Backend> {
     pub(crate) name: &'static str,
     pub(crate) is_repeatable: bool,
     pub(crate) receiver: Rc<Receiver<C, K::Value>>,
-    pub(crate) is_executing: bool,
 }
 
 /// A worker.
 pub(crate) struct MemberState<K: Backend> {
     pub(crate) member: Rc<dyn Member<K>>,
     pub(crate) is_ready: bool,
-    pub(crate) job: Option<(TaskId, &'static str)>,
-    /// When it was started, or has begun or ended its last job.
-    pub(crate) since: Instant,
-    /// How many jobs have ended on it.
-    pub(crate) ended: u64,
+    /// The name of the job that it runs.
+    pub(crate) job: Option<&'static str>,
     /// It is killed because it took too much memory.
     pub(crate) is_over_memory: bool,
 }
@@ -92,7 +86,6 @@ impl<C: 'static, K: Backend> State<C, K> {
             memory_watch: None,
             stop_watch: None,
             ends: Ends::default(),
-            deaths: 0,
             last_failure: Text::EMPTY,
             gave_up: None,
             is_closed: false,

@@ -3,18 +3,25 @@
 use std::time::Duration;
 
 use crate::error::JobError;
+use crate::scheduler::WorkerPhase;
 
 /// What a pool does at the moment, and what it has done. See [`Pool::stats`](crate::Pool::stats).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolStats {
-    /// Jobs that wait for a worker.
+    /// Jobs that no worker has begun to run.
     pub waiting: usize,
     /// Jobs that a worker runs.
     pub executing: usize,
+    /// Jobs that were cancelled, and of which a worker has to say that they have ended.
+    pub cancelling: usize,
     /// Jobs that have ended, by how.
     pub ends: Ends,
-    /// Workers that have died, or could not be started. Those that the pool has retired are none.
+    /// Workers that have been started, the first ones and all that came after them.
+    pub started: u64,
+    /// Workers that have died, or could not be started. Those that the pool has retired are none,
+    /// nor are those that it has killed because a job was cancelled or took longer than its
+    /// deadline.
     pub deaths: u64,
     /// The workers.
     pub workers: Vec<WorkerStats>,
@@ -65,12 +72,14 @@ impl Ends {
 pub struct WorkerStats {
     /// The process id. `None` for a thread.
     pub process_id: Option<u32>,
-    /// Whether it has been initialised.
-    pub is_ready: bool,
+    /// What it does.
+    pub phase: WorkerPhase,
     /// The name of the job that it runs.
     pub job: Option<&'static str>,
-    /// How long it has been running that job, or nothing.
+    /// How many jobs it holds behind that one.
+    pub held: usize,
+    /// How long it has been running that job, or has been in its phase.
     pub since: Duration,
     /// How many jobs have ended on it.
-    pub ended: u64,
+    pub ended: u32,
 }

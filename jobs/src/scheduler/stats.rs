@@ -3,45 +3,18 @@
 use std::time::Duration;
 
 use super::Scheduler;
-use super::message::{EndKind, SchedulerEnd, WorkerId};
+use super::message::WorkerId;
 use super::task::TaskId;
 use super::worker::Phase;
 
 /// What has been counted since the pool's start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
-    pub(crate) submitted: u64,
-    pub(crate) completed: u64,
-    pub(crate) failed: u64,
-    pub(crate) panicked: u64,
-    pub(crate) cancelled: u64,
-    /// By a worker that does not know the job, or cannot decode it.
-    pub(crate) refused: u64,
-    pub(crate) timed_out: u64,
-    pub(crate) lost: u64,
-    pub(crate) abandoned: u64,
-    /// Workers that were started.
+    /// Workers that were started, or should have been.
     pub(crate) spawned: u64,
-    /// Workers that died without having been told to.
+    /// Workers that died, or could not be started. Those that were told to end or were killed for
+    /// a task are none.
     pub(crate) deaths: u64,
-}
-
-impl Counts {
-    pub(super) fn ended(&mut self, end: SchedulerEnd) {
-        let count = match end {
-            SchedulerEnd::Reported(EndKind::Completed) => &mut self.completed,
-            SchedulerEnd::Reported(EndKind::Failed) => &mut self.failed,
-            SchedulerEnd::Reported(EndKind::Panicked) => &mut self.panicked,
-            SchedulerEnd::Reported(EndKind::Unknown | EndKind::Undecodable) => &mut self.refused,
-            SchedulerEnd::Reported(EndKind::Cancelled) | SchedulerEnd::Cancelled => {
-                &mut self.cancelled
-            }
-            SchedulerEnd::TimedOut => &mut self.timed_out,
-            SchedulerEnd::Lost { .. } => &mut self.lost,
-            SchedulerEnd::Abandoned => &mut self.abandoned,
-        };
-        *count += 1;
-    }
 }
 
 /// The pool at one moment.
@@ -53,8 +26,6 @@ pub(crate) struct SchedulerStats {
     pub(crate) cancelling: usize,
     pub(crate) counts: Counts,
     pub(crate) workers: Vec<WorkerStats>,
-    pub(crate) gave_up: bool,
-    pub(crate) closing: bool,
 }
 
 /// One worker at one moment.
@@ -73,14 +44,18 @@ pub(crate) struct WorkerStats {
 }
 
 /// What a worker does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WorkerPhase {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WorkerPhase {
+    /// It was started, and is not initialised.
     Starting,
+    /// It waits for a job.
     Idle,
+    /// It runs a job.
     Busy,
     /// It has been told to end.
     Retiring,
-    /// It has been killed.
+    /// It has been killed, or has said that it cannot be initialised.
     Dying,
 }
 
@@ -92,8 +67,6 @@ impl Scheduler {
             cancelling: 0,
             counts: self.counts,
             workers: self.worker_stats().collect(),
-            gave_up: self.gave_up,
-            closing: self.closing.is_some(),
         };
         let runs = self.slots.iter().flat_map(|worker| &worker.runs);
         for run in runs.filter(|run| self.tasks.get(run.task).is_some()) {

@@ -1,7 +1,6 @@
 //! The tasks that have not ended, and the queue of those that wait for a worker.
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::Duration;
 
 use super::message::WorkerId;
 use super::task::{TaskId, TaskOptions, TaskState};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use homing::jobs::WorkerStats;
+use homing::jobs::{WorkerPhase, WorkerStats};
 
 /// What the workers that were killed seemed to do.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,10 +60,10 @@ impl Killer {
         if parent(&pid.as_raw_nonzero().to_string()) != Some(std::process::id()) {
             return false;
         }
-        let kind = match (worker.is_ready, worker.job) {
-            (false, _) => &mut self.kills.starting,
-            (true, Some(_)) => &mut self.kills.working,
-            (true, None) => &mut self.kills.idle,
+        let kind = match worker.phase {
+            WorkerPhase::Starting => &mut self.kills.starting,
+            WorkerPhase::Busy => &mut self.kills.working,
+            _ => &mut self.kills.idle,
         };
         *kind += 1;
         self.victims.send((process, after)).is_ok()
