@@ -48,6 +48,10 @@ impl<C: 'static, K: Backend> Inner<C, K> {
             ReportKind::Returned { task } => {
                 (Input::Returned { worker, task: TaskId(task) }, Detail::Nothing)
             }
+            ReportKind::Stopping => {
+                self.take_in(Input::Leaving { worker }, Detail::Nothing);
+                (Input::Close { mode: ClosingMode::Cancel, grace: None }, Detail::Nothing)
+            }
         };
         self.take_in(input, detail);
     }

@@ -117,6 +117,7 @@ impl Scheduler {
             Input::WorkerReady { worker } => self.worker_ready(now, worker),
             Input::InitFailed { worker } => self.init_failed(now, worker),
             Input::SpawnFailed { worker } => self.spawn_failed(now, worker),
+            Input::Leaving { worker } => self.leaving(now, worker),
             Input::WorkerEnded { worker } => self.worker_ended(now, worker),
             Input::OverMemory { worker } => self.kill(now, worker, Some(DeathCause::Memory)),
             Input::Close { mode, grace } => self.close(now, mode, grace),

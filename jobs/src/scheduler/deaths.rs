@@ -39,6 +39,14 @@ impl Scheduler {
         }
     }
 
+    pub(super) fn leaving(&mut self, now: Duration, id: WorkerId) {
+        if let Some(worker) = self.slots.get_mut(id)
+            && matches!(worker.phase(), Phase::Starting | Phase::Ready)
+        {
+            worker.enter(now, Phase::Retiring);
+        }
+    }
+
     /// The worker's end is not waited for any longer.
     pub(super) fn forget(&mut self, now: Duration, id: WorkerId) {
         self.act(Action::Forget { worker: id });

@@ -28,6 +28,9 @@ pub(crate) enum Input {
     Ended { worker: WorkerId, task: TaskId, how: EndKind },
     /// The worker has returned a task that it was asked to give back, and did not start.
     Returned { worker: WorkerId, task: TaskId },
+    /// The worker ends without having been told to, and runs no more tasks. `WorkerEnded`
+    /// follows, which is no death.
+    Leaving { worker: WorkerId },
     /// The worker's pipe has ended: nothing more comes from it.
     WorkerEnded { worker: WorkerId },
     /// The worker takes too much memory.

@@ -18,7 +18,7 @@ pub(super) enum Phase {
     /// It was spawned and initialises itself.
     Starting,
     Ready,
-    /// It has been told to end.
+    /// It has been told to end, or has said that it will.
     Retiring,
     /// It has been killed, or says that it cannot go on. The cause counts as a death; none when
     /// it was killed for a task.

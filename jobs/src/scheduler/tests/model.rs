@@ -25,6 +25,8 @@ enum Op {
     Progress(usize),
     Finish(usize, EndKind),
     Die(usize),
+    /// The worker ends by itself, and says so.
+    Leave(usize),
     OverMemory(usize),
     /// The foreground reads a report, or learns of the worker's end.
     Deliver(usize),
@@ -74,6 +76,7 @@ fn op() -> impl Strategy<Value = Op> {
         60 => (some.clone(), end_kind()).prop_map(|(at, how)| Op::Finish(at, how)),
         15 => some.clone().prop_map(Op::Die),
         3 => some.clone().prop_map(Op::OverMemory),
+        3 => some.clone().prop_map(Op::Leave),
         150 => some.prop_map(Op::Deliver),
         40 => time().prop_map(Op::Pass),
         2 => (closing(), proptest::option::of(time())).prop_map(|(mode, time)| Op::Close(mode, time)),

@@ -144,6 +144,17 @@ fn a_worker_for_each_task_leaves_no_pool_without_workers() {
 }
 
 #[test]
+fn a_worker_that_leaves_by_itself_is_no_death() {
+    let mut bench = Bench::ready(PoolConfig::fixed(1, true));
+    let (task, _) = bench.submit(tries(1));
+    let actions = bench.handle(Input::Leaving { worker: worker(0, 1) });
+    assert_eq!(actions, [Action::Spawn { worker: worker(1, 1) }]);
+    bench.die(worker(0, 1));
+    assert_eq!(bench.scheduler.stats().counts.deaths, 0);
+    assert_eq!(bench.be_ready(worker(1, 1)), [send(worker(1, 1), task.0)]);
+}
+
+#[test]
 fn an_elastic_pool_grows_with_its_tasks_and_shrinks_when_idle() {
     let idle_exit = Some(ms(100));
     let config = PoolConfig { min: 0, max: 2, idle_exit, ..PoolConfig::fixed(1, true) };

@@ -113,6 +113,11 @@ impl Ledger {
                     return self.worker_ended(worker);
                 }
             }
+            Input::Leaving { worker } => {
+                if let Some(seen) = self.workers.get_mut(&key(worker)) {
+                    seen.told_to_end = true;
+                }
+            }
             Input::Started { worker, task } if self.has(worker, task) => {
                 self.tasks.get_mut(&task).unwrap().started = true;
             }
@@ -288,6 +293,7 @@ impl Ledger {
         let front = seen.tasks.first().map(|task| self.tasks.get_mut(task).unwrap());
         if let Some(front) = front
             && self.input == Some(Input::Tick)
+            && !seen.told_to_end
             && !front.cancelled
         {
             let due = front.turn.zip(front.options.deadline).map(|(turn, limit)| turn + limit);

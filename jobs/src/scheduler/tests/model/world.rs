@@ -74,6 +74,7 @@ impl World {
             Op::Progress(at) => self.with(at, SimWorker::progress),
             Op::Finish(at, how) => self.with(at, |worker| worker.finish(how)),
             Op::Die(at) => self.with(at, SimWorker::die),
+            Op::Leave(at) => self.with(at, SimWorker::leave),
             Op::OverMemory(at) => {
                 let id = self.pick(at).map(|worker| worker.id);
                 if let Some(worker) = id.filter(|_| self.can_kill) {
@@ -331,6 +332,13 @@ impl SimWorker {
     fn finish(&mut self, how: EndKind) {
         if let Some(task) = self.running.take() {
             self.reports.push_back(Input::Ended { worker: self.id, task, how });
+        }
+    }
+
+    fn leave(&mut self) {
+        if self.stage == Stage::Serving && self.running.is_none() {
+            self.reports.push_back(Input::Leaving { worker: self.id });
+            self.die();
         }
     }
 
