@@ -1,6 +1,6 @@
 //! The short form of the death march, whose long form is the example of that name. This program is
 //! its own worker.
-#![cfg(unix)]
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 #[path = "../examples/death_march/march/mod.rs"]
@@ -25,7 +25,6 @@ fn main() -> ExitCode {
     arguments.test_threads = Some(1);
     let trials = vec![
         trial("pipe", Transport::Pipe),
-        #[cfg(target_os = "linux")]
         trial("shm", Transport::Shm),
         trial("threads", Transport::Threads),
     ];

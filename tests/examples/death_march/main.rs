@@ -9,7 +9,7 @@
 //! start, are initialised or are idle. A ledger holds that each job ends exactly once, as it can
 //! end, after its last progress; at last no worker is left. The seed decides what each job does and
 //! after which end which worker is killed; the instants are the machine's.
-#![cfg(unix)]
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a program that checks")]
 
 mod march;

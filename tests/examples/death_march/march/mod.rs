@@ -23,7 +23,6 @@ pub(crate) struct Orders {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Transport {
     Pipe,
-    #[cfg(target_os = "linux")]
     Shm,
     Threads,
 }
@@ -56,7 +55,6 @@ pub(crate) fn march(orders: &Orders) -> Report {
     let (tally, kills, deaths) = match orders.transport {
         Transport::Threads => parts::on_threads(orders),
         Transport::Pipe => parts::on_processes(orders, homing::pipe::Pipe::new),
-        #[cfg(target_os = "linux")]
         Transport::Shm => parts::on_processes(orders, homing::shm::Shm::new),
     };
     assert_eq!(killer::children(), 0, "worker processes are left");
