@@ -49,6 +49,10 @@ impl Scheduler {
 
     /// The worker's end is not waited for any longer.
     pub(super) fn forget(&mut self, now: Duration, id: WorkerId) {
+        if self.config.can_kill {
+            // One that said that it would end by itself has not been killed before.
+            self.act(Action::Kill { worker: id });
+        }
         self.act(Action::Forget { worker: id });
         self.worker_ended(now, id);
     }

@@ -82,7 +82,7 @@ pub(crate) enum Action {
     Retire { worker: WorkerId },
     /// Kill the worker process; leave the thread alone. `WorkerEnded` follows.
     Kill { worker: WorkerId },
-    /// The worker was killed long ago, or cannot be, and is not waited for any longer.
+    /// The worker does not end, although it was killed, and is not waited for any longer.
     Forget { worker: WorkerId },
     /// Tell the task's handler that it runs. `retried` times before, its worker died.
     Started { task: TaskId, retried: u32 },

@@ -5,10 +5,11 @@ use std::time::Duration;
 use super::message::WorkerId;
 use super::worker::Worker;
 
-/// A fixed number of places, each with one worker at most.
+/// Places, each with one worker at most. There are as many as were needed so far.
 #[derive(Debug)]
 pub(super) struct Slots {
     slots: Vec<Slot>,
+    limit: usize,
 }
 
 #[derive(Debug, Default)]
@@ -19,13 +20,20 @@ struct Slot {
 }
 
 impl Slots {
-    pub(super) fn new(count: usize) -> Self {
-        Self { slots: (0..count).map(|_| Slot::default()).collect() }
+    pub(super) fn new(limit: usize) -> Self {
+        Self { slots: Vec::new(), limit }
     }
 
     /// Puts a worker into a free place.
     pub(super) fn add(&mut self, now: Duration) -> Option<WorkerId> {
-        let at = self.slots.iter().position(|slot| slot.worker.is_none())?;
+        if !self.has_room() {
+            return None;
+        }
+        let free = self.slots.iter().position(|slot| slot.worker.is_none());
+        let at = free.unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            self.slots.len() - 1
+        });
         let slot = self.slots.get_mut(at)?;
         slot.generation = slot.generation.wrapping_add(1);
         let id = WorkerId { slot: u32::try_from(at).ok()?, generation: slot.generation };
@@ -35,7 +43,7 @@ impl Slots {
 
     /// Whether a place is free.
     pub(super) fn has_room(&self) -> bool {
-        self.slots.iter().any(|slot| slot.worker.is_none())
+        self.slots.len() < self.limit || self.slots.iter().any(|slot| slot.worker.is_none())
     }
 
     pub(super) fn get_mut(&mut self, id: WorkerId) -> Option<&mut Worker> {

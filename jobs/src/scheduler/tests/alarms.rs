@@ -94,7 +94,7 @@ fn a_worker_that_cannot_be_killed_is_not_waited_for() {
     let actions = bench.pass(ms(5000));
     let forget = Action::Forget { worker: worker(0, 1) };
     let spawn = Action::Spawn { worker: worker(0, 2) };
-    assert_eq!(actions, [forget, ended(task, SchedulerEnd::TimedOut), spawn]);
+    assert_eq!(actions, [kill(0, 1), forget, ended(task, SchedulerEnd::TimedOut), spawn]);
     assert_eq!(bench.die(worker(0, 1)), []);
 }
 

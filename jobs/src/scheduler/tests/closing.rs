@@ -83,7 +83,8 @@ fn a_worker_that_does_not_retire_is_killed() {
     let mut bench = Bench::ready(PoolConfig::fixed(1, true));
     assert_eq!(bench.close(ClosingMode::Run, None), [retire()]);
     assert_eq!(bench.pass(ms(5000)), [kill()]);
-    assert_eq!(bench.pass(ms(5000)), [Action::Forget { worker: worker(0, 1) }, Action::Closed]);
+    let forget = Action::Forget { worker: worker(0, 1) };
+    assert_eq!(bench.pass(ms(5000)), [kill(), forget, Action::Closed]);
 }
 
 #[test]
