@@ -195,7 +195,7 @@ fn beside_rayon(settings: &Settings) -> anyhow::Result<Figure> {
     let event_loop = EventLoop::new()?;
     let router = Router::new(&event_loop);
     router.start()?;
-    let pool = Pool::builder(&router).threads(workers()).ahead(1).start()?;
+    let pool = Pool::builder(&router).threads(workers()).ahead(16).start()?;
     let mut bench = Bench { event_loop, router, pool };
     let threads = rayon::ThreadPoolBuilder::new().num_threads(workers()).build()?;
     let theirs = || {

@@ -16,7 +16,6 @@ impl<C: 'static, K: Backend> Inner<C, K> {
     /// Has the router call when the scheduler next has something to do. An alarm that is early is
     /// left as it is: most deadlines are not reached, and setting one wakes a thread.
     pub(crate) fn set_alarm(&self) {
-        let now = self.now();
         let mut state = self.state.borrow_mut();
         let Some(at) = state.scheduler.next_alarm() else { return };
         if state.alarm.as_ref().is_some_and(|(earlier, _)| *earlier <= at) {
@@ -30,7 +29,7 @@ impl<C: 'static, K: Backend> Inner<C, K> {
             pool.take_in(Input::Tick, Detail::Nothing);
             pool.tellings.flush(context);
         };
-        match self.router.after(at.saturating_sub(now), call) {
+        match self.router.after(at.saturating_sub(self.now()), call) {
             Ok(alarm) => state.alarm = Some((at, alarm)),
             // The pipes of all workers have ended, or are about to: that ends the jobs.
             Err(_) => state.alarm = None,

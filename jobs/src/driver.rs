@@ -67,11 +67,13 @@ impl<C: 'static, K: Backend> Inner<C, K> {
         }
         let _driving = Driving(&self.is_driving);
         self.note_stop();
+        // All that is taken in at once has happened at the same time.
+        let now = self.now();
         loop {
             let action = self.state.borrow_mut().scheduler.next_action();
             match action {
                 Some(action) => self.perform(action),
-                None if self.hand_over() || self.watch_stop() => {}
+                None if self.hand_over(now) || self.watch_stop() => {}
                 None => break,
             }
         }
@@ -90,8 +92,7 @@ impl<C: 'static, K: Backend> Inner<C, K> {
     }
 
     /// Hands the next input to the scheduler. False when there is none.
-    fn hand_over(&self) -> bool {
-        let now = self.now();
+    fn hand_over(&self, now: Duration) -> bool {
         let mut state = self.state.borrow_mut();
         let Some((input, detail)) = state.inputs.pop_front() else { return false };
         let before = std::mem::replace(&mut state.detail, detail);
