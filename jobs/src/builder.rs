@@ -131,7 +131,8 @@ impl<C: 'static, W> PoolBuilder<C, W> {
     }
 
     /// How long a worker may take to end when the pool does not need it any more: then a process is
-    /// killed, and a thread not waited for. Five seconds unless it is set.
+    /// killed, also one whose program goes on after it has served, and a thread is not waited for.
+    /// Five seconds unless it is set.
     pub fn retire_grace(mut self, grace: Duration) -> Self {
         self.common.config.retire_grace = grace;
         self

@@ -1,8 +1,11 @@
 //! What a worker's pipe brings.
 
+use std::rc::Rc;
+use std::time::Duration;
+
 use homing_core::{End, Event, Text};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Member};
 use crate::driver::Inner;
 use crate::scheduler::{EndKind, Input, TaskId, WorkerId};
 use crate::state::Detail;
@@ -82,9 +85,27 @@ impl<C: 'static, K: Backend> Inner<C, K> {
         if end == End::Closed {
             state.inputs.push_back((Input::Abort, Detail::Nothing));
         }
+        let grace = state.scheduler.retire_grace();
+        let member = state.member(worker).map(|member| Rc::clone(&member.member));
         drop(state);
+        if let Some(member) = member.filter(|_| !matches!(end, End::Lost(_))) {
+            self.end_process(member, grace);
+        }
         self.take_in(Input::WorkerEnded { worker }, Detail::Death { end, is_over_memory });
         self.forget(worker);
+    }
+}
+
+impl<C: 'static, K: Backend> Inner<C, K> {
+    /// A worker has served. Its process is about to end; one whose program goes on is killed.
+    fn end_process(&self, member: Rc<dyn Member<K>>, grace: Duration) {
+        if member.process_id().is_none() {
+            return;
+        }
+        // A router that has stopped has killed it.
+        if let Ok(alarm) = self.router.after(grace, move |_: &mut C| member.kill()) {
+            alarm.detach();
+        }
     }
 }
 

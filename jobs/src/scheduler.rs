@@ -132,6 +132,11 @@ impl Scheduler {
         self.actions.pop_front()
     }
 
+    /// How long a worker may take to end that was told to.
+    pub(crate) fn retire_grace(&self) -> Duration {
+        self.config.retire_grace
+    }
+
     /// The state of a task; none when it has ended.
     pub(crate) fn state(&self, task: TaskId) -> Option<TaskState> {
         self.tasks.get(task).map(|task| task.state)

@@ -64,6 +64,9 @@ fn run_worker(case: &str) -> ExitCode {
         _ => {}
     }
     match worker.serve() {
+        Ok(()) if case == "lingers" => loop {
+            sleep(HANG)
+        },
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
@@ -314,6 +317,10 @@ const CHECKS: &[(&str, Check)] = &[
     ("a_hanging_initialiser_is_given_up", a_hanging_initialiser_is_given_up),
     ("a_missing_program_is_given_up", a_missing_program_is_given_up),
     ("memory_is_limited", memory_is_limited),
+    (
+        "a_worker_that_goes_on_after_it_served_is_killed",
+        a_worker_that_goes_on_after_it_served_is_killed,
+    ),
     ("a_pool_is_dropped", a_pool_is_dropped),
     ("a_closing_pool_kills_after_its_grace", a_closing_pool_kills_after_its_grace),
     ("the_router_shuts_down", the_router_shuts_down),
@@ -597,6 +604,18 @@ fn memory_is_limited(start: &Start) -> Result<(), Failed> {
     assert_eq!(lost.memory_limit, Some(100 << 20));
     assert_eq!(fixture.work(Work::Add(1, 1)), Ok(2));
     fixture.close(Closing::Run);
+    Ok(())
+}
+
+fn a_worker_that_goes_on_after_it_served_is_killed(start: &Start) -> Result<(), Failed> {
+    let grace = Duration::from_millis(10);
+    let command = || Start::case("lingers");
+    let mut fixture = start.pool_with(1, command, |builder| builder.retire_grace(grace));
+    fixture.work(Work::Add(1, 2)).unwrap();
+    fixture.pool.close(Closing::Run, None);
+    fixture.route(|_, pool| pool.is_closed());
+    let Fixture { router, mut app, .. } = fixture;
+    router.route_until(&mut app, |_| router.workers().count() == 0, Some(HANG))?;
     Ok(())
 }
 
