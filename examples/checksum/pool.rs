@@ -50,10 +50,8 @@ impl App {
                 }
             })?;
         }
-        let handle = event_loop.handle();
-        pool.on_closed(move |_| handle.stop());
         pool.close(Closing::Run, None);
-        event_loop.run(router, &mut self)?;
+        event_loop.run_until(router, &mut self, |_| pool.is_closed())?;
         self.bars.clear();
         anyhow::ensure!(pool.gave_up().is_none(), "{}", pool.gave_up().unwrap_or_default());
         self.outcomes.into_iter().collect::<Option<_>>().context("a file was forgotten")
