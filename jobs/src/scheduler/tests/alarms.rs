@@ -57,6 +57,19 @@ fn a_deadline_counts_from_the_tasks_turn() {
 }
 
 #[test]
+fn the_turn_of_a_held_task_comes_with_the_end_of_the_one_before() {
+    let mut bench = Bench::ready(PoolConfig { ahead: 1, ..PoolConfig::fixed(1, true) });
+    let (first, _) = bench.submit(tries(1));
+    let (second, _) = bench.submit(TaskOptions { deadline: Some(ms(10)), ..tries(1) });
+    let (_, actions) = bench.submit(tries(1));
+    assert_eq!(actions, [Action::Send { worker: worker(0, 1), task: second }]);
+    assert_eq!(bench.pass(ms(50)), []);
+    bench.complete(worker(0, 1), first);
+    assert_eq!(bench.pass(ms(9)), []);
+    assert_eq!(bench.pass(ms(1)), [kill(0, 1)]);
+}
+
+#[test]
 fn a_run_without_progress_is_told_once_until_it_goes_on() {
     let mut bench = Bench::ready(PoolConfig::fixed(1, true));
     let (task, _) = bench.submit(TaskOptions { stall: Some(ms(10)), ..tries(1) });

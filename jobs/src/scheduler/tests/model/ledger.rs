@@ -338,6 +338,16 @@ impl Ledger {
         entry.end = Some(end);
     }
 
+    /// The state that a task is in.
+    pub(super) fn state(entry: &Entry) -> Option<TaskState> {
+        match (entry.end, entry.cancelled, entry.started) {
+            (Some(_), ..) => None,
+            (None, true, _) => Some(TaskState::Cancelling),
+            (None, false, true) => Some(TaskState::Executing),
+            (None, false, false) => Some(TaskState::Waiting),
+        }
+    }
+
     /// How many tasks have not ended.
     pub(super) fn live(&self) -> usize {
         self.tasks.values().filter(|entry| entry.end.is_none()).count()

@@ -124,7 +124,6 @@ impl World {
         self.scheduler.handle(self.now, input);
         let musts = self.ledger.input(self.now, input);
         self.carry_out();
-        self.ledger.close_over();
         for (task, end) in musts {
             assert_eq!(self.ledger.tasks[&task].end, Some(end), "the end of {task:?}");
         }
@@ -146,6 +145,7 @@ impl World {
                 _ => {}
             }
         }
+        self.ledger.close_over();
         self.ledger.assert_no_idleness();
         self.compare_stats();
     }
@@ -155,7 +155,7 @@ impl World {
         let live = stats.waiting + stats.executing + stats.cancelling;
         assert_eq!(live, self.ledger.live(), "{stats:?}");
         for (task, entry) in &self.ledger.tasks {
-            assert_eq!(self.scheduler.state(*task).is_none(), entry.end.is_some(), "{task:?}");
+            assert_eq!(self.scheduler.state(*task), Ledger::state(entry), "{task:?}: {entry:?}");
         }
     }
 
