@@ -1,7 +1,7 @@
 //! Pools of workers that run jobs. Feature `jobs`.
 //!
 //! A [`Pool`] belongs to the foreground. Its worker threads need no further code; the main function
-//! of its worker processes is [`worker`]`().job::<…>().serve()`. The guide is
+//! of its worker processes is [`worker()`](worker())`.job::<…>().serve()`. The guide is
 //! `docs/jobs.md` in the repository.
 
 use std::fmt;
@@ -41,7 +41,7 @@ pub fn worker() -> Worker {
 }
 
 /// A worker process of a pool: knows jobs by their names, and runs those that the pool orders. See
-/// [`worker`].
+/// [`worker()`].
 #[must_use = "a worker is to serve"]
 #[derive(Debug)]
 pub struct Worker {

@@ -18,7 +18,6 @@ impl<C: 'static, K: Backend> Inner<C, K> {
         let mut state = self.state.borrow_mut();
         let lost = self.lost(&state, deaths);
         let Some(entry) = state.tasks.get_mut(&task) else { return };
-        entry.is_executing = false;
         log::debug!(target: "homing::jobs", "pool {}: job {} ({}) is tried again: {lost}", self.name, task.0, entry.name);
         drop(state);
         self.tell(task, TaskEvent::Retrying(lost));

@@ -51,10 +51,6 @@ impl<C: 'static, K: Backend> Inner<C, K> {
             ReportKind::Returned { task } => {
                 (Input::Returned { worker, task: TaskId(task) }, Detail::Nothing)
             }
-            ReportKind::Stopping => {
-                self.take_in(Input::Leaving { worker }, Detail::Nothing);
-                (Input::Close { mode: ClosingMode::Cancel, grace: None }, Detail::Nothing)
-            }
         };
         self.take_in(input, detail);
     }
@@ -73,7 +69,10 @@ impl<C: 'static, K: Backend> Inner<C, K> {
         let Some(member) = state.member(worker) else { return };
         let (is_ready, is_over_memory) = (member.is_ready, member.is_over_memory);
         if end == End::Finished {
-            log::debug!(target: "homing::jobs", "pool {}: {:?} was retired", self.name, member.member);
+            log::debug!(target: "homing::jobs", "pool {}: {:?} has ended", self.name, member.member);
+            if self.router.is_stopping() {
+                state.inputs.push_back((Input::Leaving { worker }, Detail::Nothing));
+            }
         } else {
             log::warn!(target: "homing::jobs", "pool {}: {:?} has died: {end}", self.name, member.member);
             state.last_failure = Text::new(&end);

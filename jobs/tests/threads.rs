@@ -388,6 +388,7 @@ fn jobs_end_when_the_router_shuts_down() {
     router.shutdown(&mut app, HANG).unwrap();
     assert_eq!(
         app,
+        // The job that waits need not wait for the one that runs.
         ["runs: Started", "waits: the job was cancelled", "runs: the job was cancelled"]
     );
 }
