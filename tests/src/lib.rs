@@ -65,7 +65,7 @@
 //! `cargo test` then runs each check twice: with a loop that [watches](Watched) doorbells,
 //! and with one that is [pinged](Pinged), by your transport or by the router's monitor thread.
 //! The senders of your factory must be `Send`, and the factory must carry `u64`, `String` and
-//! `Vec<u8>`; this is what [`SuiteFactory`] says.
+//! `serde_bytes::ByteBuf`; this is what [`SuiteFactory`] says.
 //!
 //! One check counts the threads and descriptors of the whole process, and wants a test binary
 //! for itself: call [`router::b10_nothing_is_left`] in a single test of another file.

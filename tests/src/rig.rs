@@ -7,6 +7,7 @@ use homing_process::Doorbell;
 use homing_router::LinkWaker;
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 /// A factory whose pipes for `M` end in a [`Sender`] that may go to another thread.
 ///
@@ -40,9 +41,9 @@ impl<'de> Deserialize<'de> for Unreadable {
 /// A factory that carries the messages of this suite.
 ///
 /// Implemented for every factory of which that is true.
-pub trait SuiteFactory: Sends<u64> + Sends<String> + Sends<Vec<u8>> + Sends<Unreadable> {}
+pub trait SuiteFactory: Sends<u64> + Sends<String> + Sends<ByteBuf> + Sends<Unreadable> {}
 
-impl<R> SuiteFactory for R where R: Sends<u64> + Sends<String> + Sends<Vec<u8>> + Sends<Unreadable> {}
+impl<R> SuiteFactory for R where R: Sends<u64> + Sends<String> + Sends<ByteBuf> + Sends<Unreadable> {}
 
 /// The sender of a pipe on the factory of a rig.
 pub type SenderOf<T, M = u64> = Sender<M, <<T as TransportRig>::Factory as Sends<M>>::Outlet>;

@@ -35,6 +35,10 @@ impl DuplexProcessRig for rigs::Pipes {
     type DuplexOutlet = worker::WorkerOutlet;
     type Commands = worker::WorkerCommands<Order>;
 
+    fn small() -> homing::pipe::Pipe {
+        <Self as homing_conformance::TransportRig>::small()
+    }
+
     fn duplex() -> (Receiver<Order, Self::Commands>, Sender<u64, Self::DuplexOutlet>) {
         worker::duplex().expect("this is a worker")
     }
@@ -44,6 +48,10 @@ impl DuplexProcessRig for rigs::Pipes {
 impl DuplexProcessRig for rigs::SharedMemory {
     type DuplexOutlet = worker::WorkerOutlet;
     type Commands = worker::WorkerCommands<Order>;
+
+    fn small() -> homing::shm::Shm {
+        <Self as homing_conformance::TransportRig>::small()
+    }
 
     fn duplex() -> (Receiver<Order, Self::Commands>, Sender<u64, Self::DuplexOutlet>) {
         worker::duplex().expect("this is a worker")

@@ -31,6 +31,10 @@ impl DuplexProcessRig for Pipes {
     type DuplexOutlet = worker::WorkerOutlet;
     type Commands = worker::WorkerCommands<Order>;
 
+    fn small() -> homing::pipe::Pipe {
+        <Self as homing_conformance::TransportRig>::small()
+    }
+
     fn duplex() -> (Receiver<Order, Self::Commands>, Sender<u64, Self::DuplexOutlet>) {
         worker::duplex().expect("this is a worker")
     }
@@ -71,6 +75,10 @@ mod shm {
     impl DuplexProcessRig for SharedMemory {
         type DuplexOutlet = worker::WorkerOutlet;
         type Commands = worker::WorkerCommands<Order>;
+
+        fn small() -> homing::shm::Shm {
+            <Self as homing_conformance::TransportRig>::small()
+        }
 
         fn duplex() -> (Receiver<Order, Self::Commands>, Sender<u64, Self::DuplexOutlet>) {
             worker::duplex().expect("this is a worker")

@@ -20,6 +20,11 @@ pub trait DuplexProcessRig: ProcessRig {
     /// The worker's end of its commands.
     type Commands: AsyncCommands<Order>;
 
+    /// A link that is soon full.
+    fn small() -> Self::Transport {
+        Self::transport()
+    }
+
     /// In a worker: the ends of the first pipe.
     fn duplex() -> (Receiver<Order, Self::Commands>, Sender<u64, Self::DuplexOutlet>);
 }
@@ -41,9 +46,10 @@ impl<R: DuplexProcessRig> DuplexRig for Processes<R> {
         capacity: usize,
     ) -> Started<Self, H> {
         let options = PipeOptions::new().command_capacity(capacity);
+        let transport = if role.fills_its_link() { R::small() } else { R::transport() };
         let (worker, remote, pipe) = foreground
             .router
-            .spawn(R::transport(), program.command(role.name()))
+            .spawn(transport, program.command(role.name()))
             .duplex_with::<Order, u64>(options, record(number))
             .expect("the worker starts");
         Started { remote, pipe, worker }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use homing_core::{End, Event, Outlet, SendErrorKind, Sender};
 use homing_mux::frame::DEFAULT_LIMIT;
 use homing_router::Link;
+use serde_bytes::ByteBuf;
 
 use crate::event_loops::EventLoopRig;
 use crate::foreground::{App, Foreground, open};
@@ -130,12 +131,12 @@ pub fn b04_types_share_a_link<T: TransportRig, H: EventLoopRig>() {
     let link = foreground.small_link::<T>();
     let mut numbers = open::<T>(&link, 0);
     let (mut texts, got_texts) = gather::<T, String>(&link);
-    let (mut bytes, got_bytes) = gather::<T, Vec<u8>>(&link);
+    let (mut bytes, got_bytes) = gather::<T, ByteBuf>(&link);
     let worker = foreground.spawn(move || {
         for n in 0..100 {
             numbers.send(n).unwrap();
             texts.send(if n == 0 { String::new() } else { format!("text {n} é") }).unwrap();
-            bytes.send(vec![n as u8; n as usize]).unwrap();
+            bytes.send(ByteBuf::from(vec![n as u8; n as usize])).unwrap();
         }
     });
     foreground.join(worker);
@@ -152,8 +153,9 @@ pub fn b04_types_share_a_link<T: TransportRig, H: EventLoopRig>() {
 }
 
 /// A message that shows when parts of it were lost or mixed up.
-fn pattern(len: usize, seed: u8) -> Vec<u8> {
-    (0..len).map(|at| (at as u8).wrapping_mul(31).wrapping_add((at >> 8) as u8) ^ seed).collect()
+fn pattern(len: usize, seed: u8) -> ByteBuf {
+    let byte = |at| (at as u8).wrapping_mul(31).wrapping_add((at >> 8) as u8) ^ seed;
+    ByteBuf::from((0..len).map(byte).collect::<Vec<_>>())
 }
 
 /// B6: a message of any size under the limit arrives, also one larger than whatever the link
@@ -167,7 +169,7 @@ pub fn b06_any_size_under_the_limit_arrives<T: TransportRig, H: EventLoopRig>() 
     let link = foreground.small_link::<T>();
     let mut pipes = Vec::new();
     for seed in [1, 2] {
-        let (mut sender, got) = gather::<T, Vec<u8>>(&link);
+        let (mut sender, got) = gather::<T, ByteBuf>(&link);
         let worker = foreground.spawn(move || {
             for size in SIZES {
                 sender.send(pattern(size, seed)).unwrap();
@@ -196,7 +198,7 @@ pub fn b06_a_large_message_comes_back_whole_or_arrives_whole<T: TransportRig, H:
     const LARGE: usize = 3_000_000;
     let mut foreground = Foreground::<H>::started();
     let link = foreground.small_link::<T>();
-    let (mut sender, got) = gather::<T, Vec<u8>>(&link);
+    let (mut sender, got) = gather::<T, ByteBuf>(&link);
     let worker = foreground.spawn(move || {
         let sent = match sender.try_send(pattern(LARGE, 3)) {
             Ok(()) => true,
@@ -212,7 +214,7 @@ pub fn b06_a_large_message_comes_back_whole_or_arrives_whole<T: TransportRig, H:
     let sent = foreground.join(worker);
     foreground.until("the small message", |_| got.borrow().end.is_some());
     let got = got.borrow();
-    let lens: Vec<_> = got.messages.iter().map(Vec::len).collect();
+    let lens: Vec<_> = got.messages.iter().map(|message| message.len()).collect();
     assert_eq!(lens, if sent { vec![LARGE, 10] } else { vec![10] });
     assert!(!sent || got.messages[0] == pattern(LARGE, 3));
 }
@@ -228,7 +230,7 @@ pub fn b06_a_message_over_the_limit_is_refused<T: TransportRig, H: EventLoopRig>
         panic!("messages of this transport have no length: except this check");
     };
     let link = foreground.router.link(limited).unwrap();
-    let (mut sender, got) = gather::<T, Vec<u8>>(&link);
+    let (mut sender, got) = gather::<T, ByteBuf>(&link);
     // Two bytes are the length of a vector of this size.
     for (n, size) in [998, 999, 5000, 998, 1].into_iter().enumerate() {
         let result = sender.send(pattern(size, n as u8));
@@ -249,8 +251,8 @@ pub fn b06_a_message_over_the_limit_is_refused<T: TransportRig, H: EventLoopRig>
     assert_eq!(got.borrow().messages.len(), 3);
 
     let link = foreground.link::<T>();
-    let (mut sender, _got) = gather::<T, Vec<u8>>(&link);
-    let error = sender.send(vec![0; DEFAULT_LIMIT]).unwrap_err();
+    let (mut sender, _got) = gather::<T, ByteBuf>(&link);
+    let error = sender.send(ByteBuf::from(vec![0; DEFAULT_LIMIT])).unwrap_err();
     assert_eq!(
         error.kind(),
         SendErrorKind::TooLarge { len: DEFAULT_LIMIT + 4, max: DEFAULT_LIMIT }
