@@ -24,10 +24,6 @@ pub trait ReadyPump: Send {
     /// not come, even if some other process still holds the worker's end. To return
     /// [`PumpStatus::WouldBlock`] then is to return [`PumpStatus::Closed`].
     fn pump(&mut self, worker_gone: bool) -> PumpStatus;
-
-    /// The system says that the other end is closed. The pump is called after that: one that does
-    /// not read at every call is to read now.
-    fn note_closed(&mut self) {}
 }
 
 /// What the descriptor of a [`ReadyPump`] is watched for. Unix.

@@ -185,11 +185,7 @@ impl Doorbells {
             for event in events.iter().filter(|event| event.token() != WAKER) {
                 let (key, part) = Part::split(event.token());
                 match part {
-                    Part::First if event.is_read_closed() => {
-                        if let Some(watched) = self.watched.get_mut(&key) {
-                            watched.note_closed();
-                        }
-                    }
+                    Part::First if event.is_read_closed() => self.note_closed(key),
                     Part::First => {}
                     Part::Second => {
                         self.pump_second(key);
@@ -229,6 +225,13 @@ impl Doorbells {
             watched.process = Process::Gone;
             // Also when nothing is pumped any more: the exit is news by itself.
             watched.pinger.ping();
+        }
+    }
+
+    /// Nothing new can come, so there will be no edge to be woken by either.
+    fn note_closed(&mut self, key: usize) {
+        if let Some(watched) = self.watched.get_mut(&key) {
+            watched.closed = true;
         }
     }
 

@@ -28,7 +28,7 @@ pub(super) struct Watched {
     /// Whether it is counted in `Waker::full`.
     pub(super) full: bool,
     /// The other end is closed, and the pump has not looked since all else was moved.
-    closed: bool,
+    pub(super) closed: bool,
 }
 
 /// What moves what comes over the link.
@@ -63,14 +63,6 @@ impl Watched {
             second_again: true,
             full: false,
             closed: false,
-        }
-    }
-
-    /// Nothing new can come, so there will be no edge to be woken by either.
-    pub(super) fn note_closed(&mut self) {
-        self.closed = true;
-        if let Watching::Readable(pump) = &mut self.source {
-            pump.note_closed();
         }
     }
 

@@ -133,7 +133,7 @@ impl Shm {
         let (back, worker_back) = Direction::make(self.way_back_ring, false)?;
         let wakes = Arc::new(WakeReceiver::new(there.socket));
         let rings = Arc::new(SpaceRings::new());
-        let doorbell = Doorbell::readable(WakeDrain::new(Arc::clone(&wakes))).and(SpaceDrain {
+        let doorbell = Doorbell::readable(WakeDrain(Arc::clone(&wakes))).and(SpaceDrain {
             rings: Arc::clone(&rings),
             socket: Arc::clone(&back.socket),
             link: Arc::clone(&wakes),

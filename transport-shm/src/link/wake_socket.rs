@@ -181,11 +181,6 @@ impl WakeReceiver {
         }
     }
 
-    /// Whether the inlet has found nothing since the last ring.
-    fn has_empty_rings(&self) -> bool {
-        self.rings.load(Ordering::Relaxed) != 0
-    }
-
     /// Counts rings, and says whether there are too many without data.
     fn note_rings(&self, rings: u32) -> bool {
         self.rings.fetch_add(rings, Ordering::Relaxed).saturating_add(rings) > MAX_EMPTY_RINGS
@@ -271,48 +266,19 @@ impl homing_process::ReadyPump for SpaceDrain {
 }
 
 /// Takes the rings off the socket, on the thread that watches it.
-///
-/// The socket is watched for edges, so it need not be emptied at each: a ring that was followed by
-/// data stays there, which spares a system call between the ring and the message.
 #[derive(Debug)]
-pub(crate) struct WakeDrain {
-    wakes: Arc<WakeReceiver>,
-    /// Rings that were counted and are still on the socket.
-    left: u32,
-    closed: bool,
-}
-
-/// How many rings may stay on the socket. An honest worker, which rings once for each sleep of the
-/// foreground, never finds it full: that ring would be lost.
-const MAX_LEFT: u32 = 16;
-
-impl WakeDrain {
-    pub(crate) fn new(wakes: Arc<WakeReceiver>) -> Self {
-        Self { wakes, left: 0, closed: false }
-    }
-}
+pub(crate) struct WakeDrain(pub(crate) Arc<WakeReceiver>);
 
 impl homing_process::ReadyPump for WakeDrain {
     fn fd(&self) -> BorrowedFd<'_> {
-        self.wakes.socket.0.as_fd()
-    }
-
-    fn note_closed(&mut self) {
-        self.closed = true;
+        self.0.socket.0.as_fd()
     }
 
     fn pump(&mut self, worker_gone: bool) -> PumpStatus {
-        let may_leave = self.left < MAX_LEFT && !self.wakes.has_empty_rings();
-        if may_leave && !self.closed && !worker_gone {
-            self.left += 1;
-            self.wakes.note_rings(1);
-            return PumpStatus::WouldBlock;
-        }
-        let (cleared, rings) = self.wakes.socket.clear();
-        let rings = rings.saturating_sub(std::mem::take(&mut self.left));
-        if self.wakes.note_rings(rings) && cleared != Cleared::Gone && !worker_gone {
+        let (cleared, rings) = self.0.socket.clear();
+        if self.0.note_rings(rings) && cleared != Cleared::Gone && !worker_gone {
             // The inlet takes what is on the ring, and then ends the link.
-            self.wakes.finish(EMPTY_RINGS);
+            self.0.finish(EMPTY_RINGS);
             return PumpStatus::Closed;
         }
         match cleared {
@@ -321,7 +287,7 @@ impl homing_process::ReadyPump for WakeDrain {
             // Another process may have inherited the socket. Once the worker has exited, treat the
             // link as closed.
             _ => {
-                self.wakes.finish(ENDED);
+                self.0.finish(ENDED);
                 PumpStatus::Closed
             }
         }
@@ -331,6 +297,6 @@ impl homing_process::ReadyPump for WakeDrain {
 impl Drop for WakeDrain {
     fn drop(&mut self) {
         // Unless the end was seen, no pump takes the rings any more.
-        self.wakes.finish(BROKEN);
+        self.0.finish(BROKEN);
     }
 }
