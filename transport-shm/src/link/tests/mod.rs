@@ -4,19 +4,34 @@ mod duplex;
 mod hostile;
 mod raw;
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use homing_core::{NewLink, Overflow, Pinger, SendErrorKind, Ticket, Transport as _};
+use homing_core::{Inlet as _, NewLink, Overflow, Pinger, SendErrorKind, Ticket, Transport as _};
 use homing_mux::MuxConfig;
 use homing_mux::testing::{RawWriter, Reader, SinkRig, checks, sender, ticket};
-use homing_process::{LinkWaker, ProcessTransport as _};
+use homing_process::{Doorbells, LinkWaker, ProcessTransport as _};
 
-use crate::{Shm, ShmFactory, ShmSink};
+use crate::{Shm, ShmFactory, ShmInlet, ShmSink};
 
 struct Silent;
 
 impl Pinger for Silent {
     fn ping(&self) {}
+}
+
+/// Ends a check that hangs. Nothing is measured with it.
+const HANG: Duration = Duration::from_secs(60);
+
+/// Counts.
+#[derive(Default)]
+struct Pings(AtomicUsize);
+
+impl Pinger for Pings {
+    fn ping(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// Links with a ring of so many bytes.
@@ -63,6 +78,36 @@ fn four_handles_are_adopted() {
     let worker = crate::adopt(prepared.handles, MuxConfig::new().limit(prepared.limit)).unwrap();
     checks::adopted::an_adopted_link_carries_messages(worker, reader);
     assert!(crate::adopt(Vec::new(), MuxConfig::new()).is_err());
+}
+
+/// Each look that finds nothing arms the bell. So a foreground that looks often before it waits
+/// leaves more rings on the socket than there is room for; the message after them wakes it all the
+/// same.
+#[test]
+fn rings_that_fill_the_socket_cost_no_wake_up() {
+    let NewLink { factory, mut inlet, doorbell } = Shm::new().link(Silent).unwrap();
+    let pings = Arc::new(Pings::default());
+    let mut doorbells = Doorbells::new().unwrap();
+    doorbells.add(doorbell, None, Arc::clone(&pings)).unwrap();
+    let mut sender = sender::<u32, _>(&factory, 0, Overflow::Wait);
+    let mut wait_for_ping = |inlet: &mut ShmInlet| {
+        let before = pings.0.load(Ordering::Relaxed);
+        let end = Instant::now() + HANG;
+        while pings.0.load(Ordering::Relaxed) == before {
+            assert!(Instant::now() < end, "a wake-up is lost");
+            doorbells.wait(Some(Duration::from_secs(1))).unwrap();
+        }
+        while inlet.poll().unwrap().is_some() {}
+    };
+    for _ in 0..10 {
+        for number in 0..500 {
+            sender.send(number).unwrap();
+            while inlet.poll().unwrap().is_some() {}
+        }
+        wait_for_ping(&mut inlet);
+        sender.send(500).unwrap();
+        wait_for_ping(&mut inlet);
+    }
 }
 
 #[test]
