@@ -3,8 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::inlet::Undecodable;
 use crate::message_type::TypeMismatch;
+use crate::payload::Undecodable;
 use crate::text::Text;
 
 /// What arrives at the foreground's end of a pipe.

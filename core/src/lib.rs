@@ -43,6 +43,7 @@ pub mod inlet;
 mod log;
 mod message_type;
 mod overflow;
+mod payload;
 mod poll_pingee;
 mod receiver;
 mod router;
@@ -67,12 +68,10 @@ pub use downlink::{
 pub use error::{AttachError, ClosePipeError, PipeError, PipeErrorKind};
 pub use event::{End, Event, Exit, Lost, Panic, ProtocolError};
 pub use id::{ConnectionId, LinkId, Nonce};
-pub use inlet::{
-    Arrival, Authorization, ByValue, Decode, Inlet, LinkEnd, MakeSender, NewLink, Payload,
-    Postcard, Transport, Undecodable,
-};
+pub use inlet::{Arrival, Authorization, Inlet, LinkEnd, MakeSender, NewLink, Transport};
 pub use message_type::{MessageType, TypeMismatch};
 pub use overflow::Overflow;
+pub use payload::{ByValue, Decode, Payload, Postcard, Undecodable};
 #[cfg(feature = "schema")]
 pub use postcard_schema::{self, Schema};
 pub use receiver::Authorize;

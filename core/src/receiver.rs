@@ -32,7 +32,7 @@ pub trait Receive: Authorize + Clone {
     /// When the payload holds no message of the right type; the link is cut off then.
     fn accept(
         &self,
-        payload: &mut crate::inlet::Payload<'_>,
+        payload: &mut crate::payload::Payload<'_>,
     ) -> Result<Delivery, crate::Undecodable>;
 
     /// Takes an answer out of its payload and keeps it, as [`accept`](Receive::accept) does.
@@ -44,7 +44,7 @@ pub trait Receive: Authorize + Clone {
     fn accept_answer(
         &self,
         question: u32,
-        payload: &mut crate::inlet::Payload<'_>,
+        payload: &mut crate::payload::Payload<'_>,
     ) -> Result<Delivery, crate::ProtocolError> {
         let _ = (question, payload);
         Err(crate::ProtocolError::OutOfTurn)

@@ -11,7 +11,7 @@ use core::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::id::ConnectionId;
-use crate::inlet::Undecodable;
+use crate::payload::Undecodable;
 
 /// What the foreground has told the worker's end of a pipe so far.
 ///

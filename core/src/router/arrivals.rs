@@ -5,9 +5,10 @@ use super::pipes::{Detached, Owner, Phase, PipeEntry, Pipes};
 use super::{Polled, Router};
 use crate::event::{End, ProtocolError};
 use crate::id::{ConnectionId, LinkId, Nonce};
-use crate::inlet::{Arrival, Inlet, LinkEnd, Payload, Undecodable};
+use crate::inlet::{Arrival, Inlet, LinkEnd};
 use crate::log::{debug, warning};
 use crate::message_type::{MessageType, TypeMismatch};
+use crate::payload::{Payload, Undecodable};
 use crate::receiver::Authorize;
 use crate::table::{KeyStatus, Storage};
 

@@ -10,7 +10,8 @@ use super::shared_inlet::{InletCell, SharedInlet};
 use super::{Polled, Router};
 use crate::event::{End, ProtocolError};
 use crate::id::{ConnectionId, LinkId};
-use crate::inlet::{Arrival, Inlet, LinkEnd, Undecodable};
+use crate::inlet::{Arrival, Inlet, LinkEnd};
+use crate::payload::Undecodable;
 use crate::receiver::{Delivery, Receive};
 use crate::table::Storage;
 
